@@ -1,0 +1,1 @@
+"""Hydra groups: one folder per section of the configuration."""

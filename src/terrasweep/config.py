@@ -1,0 +1,312 @@
+"""The TrialConfig tree: the only schema of the configuration, as frozen dataclasses.
+
+Hydra composes ``conf/`` against these types; :func:`trial_config` turns the result into a :class:`TrialConfig`.
+Past that door there is no DictConfig. Ranges and contradictions are checked in :mod:`terrasweep.rules`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from terrasweep.errors import InvalidConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialIdentity:
+    """Which trial of its study this is."""
+
+    number: int | None = None
+    """Optuna's trial number; set by the sweeper, null for a single trial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """One objective: any measurement or validation metric."""
+
+    name: str = MISSING
+    direction: str = MISSING
+    """``maximize`` or ``minimize``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """The study that a trial belongs to."""
+
+    name: str = MISSING
+    """Folder below ``results/`` and MLflow experiment; default: the sweep's file name."""
+    n_trials: int = 20
+    """Total number of trials, over all starts; at least 1."""
+    objectives: list[ObjectiveConfig] = field(default_factory=list)
+    storage: str | None = None
+    """Optuna storage URL; null: ``optuna.db`` in the study's folder."""
+    seed: int = 0
+    """Seed of the sampler."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """A geospatial backbone from TerraTorch's registry."""
+
+    name: str = MISSING
+    """Name in TerraTorch's backbone registry."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the registry's builder."""
+    bands: list[str] = field(default_factory=list)
+    """Input bands, in order."""
+    out_indices: list[int] | None = None
+    """Blocks whose features the decoder sees, selected by a neck; null: the backbone selects them itself."""
+    cls_token: bool | None = None
+    """Whether the first token is a class token to drop; null: the backbone returns (B, C, H, W) features itself."""
+    pretrained: bool = False
+    """Weights from the Hub."""
+    checkpoint: str | None = None
+    """Weights from a file (safetensors, or a pickle of tensors), or ``synthetic``: see docs/quickstart.md."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeckConfig:
+    """What stands between backbone and decoder."""
+
+    modules: list[dict[str, Any]] | None = None
+    """TerraTorch necks as ``{name: ..., **arguments}``; null: derived from backbone and decoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """A decoder from TerraTorch's registry."""
+
+    name: str = MISSING
+    arguments: dict[str, Any] = field(default_factory=dict)
+    pyramid: bool = False
+    """Whether the decoder wants four features of falling resolution (neck LearnedInterpolateToPyramidal)."""
+    includes_head: bool = False
+    """Whether the decoder itself ends in the classes."""
+    tasks: list[str] = field(default_factory=list)
+    """Tasks it can serve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig:
+    """What is learnt, and by which loss."""
+
+    name: str = MISSING
+    """``segmentation`` or ``classification``."""
+    loss: str = "ce"
+    ignore_index: int = -1
+    """Label that counts neither in the loss nor in a metric."""
+    class_weights: list[float] | None = None
+    accuracy: str = MISSING
+    """The validation metric that becomes ``accuracy``, by TerraTorch's name."""
+    accuracy_name: str = MISSING
+    """How reports call it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticConfig:
+    """Domain and sizes of the synthetic data set."""
+
+    domain: str = "target"
+    """``target``, or ``source``, on which the synthetic backbone is pretrained."""
+    train: int = 256
+    """Tiles."""
+    val: int = 96
+    test: int = 32
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """A data set as folders of GeoTIFFs, read through TerraTorch's datamodules."""
+
+    name: str = MISSING
+    """``synthetic``, ``segmentation_folder`` or ``classification_folder``."""
+    root: str | None = None
+    """Folder with ``train``, ``val`` and ``test``; relative to the project's root. null for synthetic data."""
+    tasks: list[str] = field(default_factory=list)
+    """Tasks it can serve."""
+    bands: list[str] = field(default_factory=list)
+    """Bands in the files, in order."""
+    means: list[float] | None = None
+    """Per band, in the files' units; null: computed from the training tiles once, and cached."""
+    stds: list[float] | None = None
+    num_classes: int | None = None
+    class_names: list[str] | None = None
+    tile_px: int | None = None
+    """Height and width of a tile in pixels."""
+    image_glob: str = "*.tif"
+    mask_glob: str = "*.tif"
+    workers: int = 0
+    """Data-loader processes."""
+    in_memory: bool = True
+    """Read every tile once, before the build, and keep it; turn off for data larger than the host's memory."""
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationConfig:
+    """Low-bit storage of the frozen backbone's linear layers, by bitsandbytes."""
+
+    name: str = MISSING
+    """``none``, ``int8`` (Dettmers et al. 2022), ``fp4``, ``nf4`` or ``nf4_double`` (Dettmers et al. 2023)."""
+    skip: list[str] = field(default_factory=list)
+    """Layers kept in full precision: parts of dotted module names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningConfig:
+    """Which of the backbone's parameters learn; decoder and head always do."""
+
+    name: str = MISSING
+    """``full``, ``lora`` (Hu et al. 2021) or ``frozen``."""
+    rank: int | None = None
+    """Width of the update, at least 1."""
+    targets: Any = None
+    """``attention``, ``mlp``, ``attention_mlp``, or a list of layer names."""
+    alpha_ratio: float = 2.0
+    """LoRA's alpha over its rank: the update is scaled by it."""
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointingConfig:
+    """Gradient checkpointing (Chen et al. 2016)."""
+
+    name: str = MISSING
+    """``none`` or ``blocks``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OffloadConfig:
+    """What leaves the device while it is not needed."""
+
+    name: str = MISSING
+    """``none`` or ``activations`` (saved tensors on the host between forward and backward)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrecisionConfig:
+    """Arithmetic of training and evaluation."""
+
+    name: str = MISSING
+    """``fp32`` or ``bf16`` (mixed: parameters and optimizer state stay fp32)."""
+    lightning: str = MISSING
+    """Lightning's name for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """The optimizer of the trainable parameters."""
+
+    name: str = MISSING
+    """``adamw`` (Loshchilov and Hutter 2019)."""
+    weight_decay: float = 0.01
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    foreach: bool = True
+    """Update all tensors in one call: faster on CUDA, at one more copy of the trainable parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long and with what a trial trains."""
+
+    batch_size: int = 8
+    """Tiles per step."""
+    lr: float = 1e-3
+    """Constant learning rate."""
+    max_steps: int = 60
+    """Timed optimizer steps."""
+    warmup_steps: int = 3
+    """Steps before them that train but are not timed."""
+    seed: int = 0
+    """Seed of initialisation, data order and dropout."""
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+    count_flops: bool = True
+    """Whether one more step after the evaluation counts its floating-point operations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetConfig:
+    """Limits per trial; null: none."""
+
+    memory_gib: float | None = None
+    """Of the device's memory; of the resident set's growth on a CPU."""
+    timeout_s: float | None = None
+    """Seconds from the start of the trial's process."""
+    host_memory_gib: float | None = None
+    """Growth of the trial's processes on the host at which they are ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingConfig:
+    """Where runs are tracked."""
+
+    uri: str = MISSING
+    """MLflow tracking URI; a relative SQLite path is relative to the project's root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialConfig:
+    """Everything a trial needs to know."""
+
+    trial: TrialIdentity = field(default_factory=TrialIdentity)
+    study: StudyConfig = field(default_factory=StudyConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    neck: NeckConfig = field(default_factory=NeckConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
+    checkpointing: CheckpointingConfig = field(default_factory=CheckpointingConfig)
+    offload: OffloadConfig = field(default_factory=OffloadConfig)
+    precision: PrecisionConfig = field(default_factory=PrecisionConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
+    """Turn a composed configuration, or a stored one, into a TrialConfig.
+
+    Raises:
+        InvalidConfig: A key is missing, unknown or of the wrong type.
+    """
+    try:
+        typed = OmegaConf.to_object(OmegaConf.merge(_schema(), config))
+    except OmegaConfBaseException as error:
+        raise InvalidConfig(f"{error.full_key or 'configuration'}: {error.msg or error}".splitlines()[0]) from error
+    assert isinstance(typed, TrialConfig)
+    return typed
+
+
+def as_dict(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as plain dicts, lists and scalars."""
+    return dataclasses.asdict(config)
+
+
+def register_schema() -> None:
+    """Give Hydra the schema, as the config named ``schema``."""
+    ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep")
+
+
+def _schema() -> DictConfig:
+    """The schema as OmegaConf sees it, without the read-only flag of frozen classes, which would refuse overrides."""
+    schema: DictConfig = OmegaConf.structured(TrialConfig)
+    _clear_readonly(schema)
+    return schema
+
+
+def _clear_readonly(node: Any) -> None:
+    OmegaConf.set_readonly(node, None)
+    for key in node if isinstance(node, DictConfig) else ():
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not child._is_none():
+            _clear_readonly(child)
