@@ -1,0 +1,110 @@
+"""Low-bit linear layers by bitsandbytes, on CPU and CUDA alike."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import bitsandbytes as bnb
+import torch
+from bitsandbytes.nn import Int8Params, Linear4bit, Linear8bitLt, Params4bit
+from torch import nn
+
+from terrasweep.config import QuantizationConfig
+from terrasweep.errors import InvalidConfig
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def quantize_linears(encoder: nn.Module, quantization: QuantizationConfig, device: torch.device) -> list[str]:
+    """Swap every linear layer of the backbone for a low-bit one, one at a time, and move it to the device.
+
+    Layers below ``quantization.skip`` stay. int8 is LLM.int8() without outlier decomposition (Dettmers et al. 2022),
+    fp4 and nf4 are block-wise 4-bit types (Dettmers et al. 2023).
+
+    Returns:
+        Dotted names of the layers that were swapped.
+
+    Raises:
+        InvalidConfig: There was nothing to swap.
+    """
+    names = [
+        name
+        for name, module in encoder.named_modules()
+        if type(module) is nn.Linear and not any(part in name for part in quantization.skip)
+    ]
+    if not names:
+        raise InvalidConfig(f"quantization={quantization.name}: the backbone has no linear layer to quantize")
+    for name in names:
+        linear = encoder.get_submodule(name)
+        assert isinstance(linear, nn.Linear)
+        swapped = _int8(linear) if quantization.name == "int8" else _four_bit(linear, quantization.name)
+        encoder.set_submodule(name, swapped.to(device))
+    # PEFT looks for these to choose its low-bit LoRA layers.
+    encoder.is_loaded_in_8bit = quantization.name == "int8"  # type: ignore[assignment]
+    encoder.is_loaded_in_4bit = quantization.name != "int8"  # type: ignore[assignment]
+    return names
+
+
+def _four_bit(linear: nn.Linear, name: str) -> Linear4bit:
+    swapped = Linear4bit(
+        linear.in_features,
+        linear.out_features,
+        bias=linear.bias is not None,
+        compute_dtype=linear.weight.dtype,
+        compress_statistics=name == "nf4_double",
+        quant_type=name.removesuffix("_double"),
+    )
+    swapped.weight = Params4bit(
+        linear.weight.data,
+        requires_grad=False,
+        compress_statistics=name == "nf4_double",
+        quant_type=name.removesuffix("_double"),
+        module=swapped,
+    )
+    # With it, an evaluation repacks the weights on CPUs with AVX512-BF16, and the next training step fails.
+    swapped.support_avx512bf16_for_cpu = False
+    return _with_bias(swapped, linear)
+
+
+def _int8(linear: nn.Linear) -> Linear8bitLt:
+    swapped = Linear8bitLt(
+        linear.in_features,
+        linear.out_features,
+        bias=linear.bias is not None,
+        has_fp16_weights=False,
+        threshold=0.0,
+    )
+    swapped.weight = Int8Params(linear.weight.data, requires_grad=False, has_fp16_weights=False)
+    return _with_bias(swapped, linear)
+
+
+def _with_bias(swapped: Layer, linear: nn.Linear) -> Layer:
+    if linear.bias is not None:
+        swapped.bias = nn.Parameter(linear.bias.data.clone(), requires_grad=False)
+    return swapped
+
+
+def logical_parameters(model: nn.Module) -> int:
+    """Number of parameters, a packed 4-bit weight counted by the elements it stands for."""
+    return sum(_logical_size(p) for p in model.parameters())
+
+
+def stored_bytes(model: nn.Module) -> int:
+    """Bytes of all parameters and buffers as they are stored, with the constants of quantized weights."""
+    total = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+    return total + sum(_constant_bytes(p) for p in model.parameters())
+
+
+def _logical_size(parameter: nn.Parameter) -> int:
+    state = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else int(torch.Size(state.shape).numel())
+
+
+def _constant_bytes(parameter: nn.Parameter) -> int:
+    """absmax (and its own constants where it is quantized again), the code table, or int8's row scales."""
+    tensors = [getattr(parameter, "SCB", None)]
+    state: bnb.functional.QuantState | None = getattr(parameter, "quant_state", None)
+    while state is not None:
+        tensors += [state.absmax, state.code, getattr(state, "offset", None)]
+        state = state.state2
+    return sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))

@@ -1,0 +1,1 @@
+"""Data: synthetic tiles, folders of GeoTIFFs, and what is cached about them."""

@@ -1,0 +1,1 @@
+"""Meters: what is measured while a trial builds, trains and evaluates."""

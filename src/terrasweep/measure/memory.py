@@ -1,0 +1,124 @@
+"""Peak memory: torch's allocator on CUDA, the resident set's high-water mark on a CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+from pathlib import Path
+
+import torch
+
+from terrasweep.config import BudgetConfig
+from terrasweep.errors import OverBudget
+from terrasweep.measure.meter import PassiveMeter, Reading
+
+MIB = 2**20
+_RESET_HIGH_WATER_MARK = "5"
+
+
+class HostMemoryMeter(PassiveMeter):
+    """High-water mark of this process's resident set above a baseline (Linux, proc(5)).
+
+    In a forked child the mark starts at its own size; entering resets it. Data-loader workers are other processes and
+    don't count.
+    """
+
+    def __init__(self, name: str | None, baseline_mib: float) -> None:
+        self._name, self._baseline = name, baseline_mib
+        self._peak = 0.0
+
+    def __enter__(self) -> HostMemoryMeter:
+        reset_peak_resident()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._peak = peak_resident_mib()
+
+    def reading(self) -> Reading:
+        """The peak above the baseline, where it has a name, and of the process as a whole."""
+        growth: Reading = {self._name: max(0.0, self._peak - self._baseline)} if self._name else {}
+        return {**growth, "peak_host_memory_mib": self._peak}
+
+
+class DeviceMemoryMeter(PassiveMeter):
+    """What torch's caching allocator reserved on the GPU at its peak, and how often it had to start over."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self._name, self._device = name, device
+        self._reading: Reading = {}
+
+    def __enter__(self) -> DeviceMemoryMeter:
+        gc.collect()
+        # What the phase before has cached is not this phase's need.
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self._device)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.cuda.synchronize(self._device)
+        stats = torch.cuda.memory_stats(self._device)
+        self._reading = {
+            self._name: torch.cuda.max_memory_reserved(self._device) / MIB,
+            "peak_allocated_mib": torch.cuda.max_memory_allocated(self._device) / MIB,
+            "allocator_retries": float(stats.get("num_alloc_retries", 0)),
+        }
+
+    def reading(self) -> Reading:
+        """The peaks of the phase."""
+        return dict(self._reading)
+
+
+def resident_mib() -> float:
+    """This process's resident set now."""
+    return _status_mib("VmRSS")
+
+
+def peak_resident_mib() -> float:
+    """The high-water mark of this process's resident set since the last reset."""
+    return _status_mib("VmHWM")
+
+
+def reset_peak_resident() -> None:
+    """Let the high-water mark start again from the present resident set."""
+    Path("/proc/self/clear_refs").write_text(_RESET_HIGH_WATER_MARK)
+
+
+def settle() -> float:
+    """Give freed memory back to the system and return the resident set in MiB: the baseline of a measurement."""
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return resident_mib()
+
+
+def limit_device_memory(device: torch.device, budget: BudgetConfig, context_mib: float) -> None:
+    """Let torch's allocator have the budget less the CUDA context, so that a small card is seen on a large one."""
+    if budget.memory_gib is None or device.type != "cuda":
+        return
+    total = torch.cuda.get_device_properties(device).total_memory
+    allowed = budget.memory_gib * 2**30 - context_mib * MIB
+    torch.cuda.set_per_process_memory_fraction(min(1.0, max(allowed, MIB) / total), device)
+
+
+def check_budget(peaks_mib: Reading, budget: BudgetConfig) -> None:
+    """Compare the peaks of a phase with ``budget.memory_gib``.
+
+    Raises:
+        OverBudget: The largest one is above it; the miss is relative to the budget.
+    """
+    known = {name: peak for name, peak in peaks_mib.items() if peak is not None}
+    if budget.memory_gib is None or not known:
+        return
+    name = max(known, key=lambda key: known[key])
+    limit = budget.memory_gib * 1024
+    if known[name] > limit:
+        raise OverBudget(
+            f"budget.memory_gib={budget.memory_gib:g}: {name} is {known[name] / 1024:.3g} GiB",
+            violation=known[name] / limit - 1,
+        )
+
+
+def _status_mib(field: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(f"/proc/self/status has no {field}")

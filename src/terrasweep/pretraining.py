@@ -1,0 +1,37 @@
+"""Pretrains the quickstart's backbone on the second synthetic domain, so that there is something to adapt."""
+
+from __future__ import annotations
+
+import os
+
+import lightning.pytorch as pl
+import torch
+from safetensors.torch import save_file
+
+from terrasweep.build.model import build_model
+from terrasweep.config import TrialConfig
+from terrasweep.data import cache
+from terrasweep.data.folders import open_data
+from terrasweep.data.synthetic import write_synthetic
+from terrasweep.train import StepClock, build_task, build_trainer, fit
+
+
+def pretrain(config: TrialConfig) -> None:
+    """Train all parameters on the source domain and store the backbone's weights, all or nothing."""
+    source = cache.source_config(config)
+    write_synthetic(cache.synthetic_root(), cache.scenes(source))
+    pl.seed_everything(source.train.seed, workers=True, verbose=False)
+    device = (
+        torch.device("cuda", 0) if torch.cuda.is_available() and source.train.device != "cpu" else torch.device("cpu")
+    )
+    data = open_data(source)
+    model = build_model(source, data.num_classes, device)
+    clock = StepClock([], device)
+    fit(build_trainer(source, device, [clock]), build_task(source, model, data), data, clock)
+    state = model.module.get_submodule("encoder").state_dict()
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    target = cache.pretrained_file(config)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    save_file(weights, draft)
+    os.replace(draft, target)

@@ -1,0 +1,160 @@
+"""What runs in the child: prepare what trials share, and measure one trial from its data to its accuracy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from terrasweep.build.model import BuiltModel, build_model
+from terrasweep.config import TrialConfig
+from terrasweep.data import cache
+from terrasweep.data.folders import OpenData, open_data
+from terrasweep.data.statistics import write_statistics
+from terrasweep.data.synthetic import write_synthetic
+from terrasweep.environment import cpu_name
+from terrasweep.errors import InvalidConfig
+from terrasweep.measure.flops import count_flops
+from terrasweep.measure.memory import (
+    DeviceMemoryMeter,
+    HostMemoryMeter,
+    check_budget,
+    limit_device_memory,
+    settle,
+)
+from terrasweep.measure.meter import Meter, metered, readings
+from terrasweep.measure.quality import read_quality
+from terrasweep.measure.throughput import ThroughputMeter
+from terrasweep.train import StepClock, build_task, build_trainer, evaluate, fit
+from terrasweep.worker import Report
+
+
+def measure(report: Report, config: TrialConfig) -> None:
+    """Open the data, build, train, evaluate and count, and report each measurement as soon as there is one.
+
+    Raises:
+        TerrasweepError: The trial ended early, for the reason it carries.
+    """
+    device = select_device(config.train.device)
+    report(device=device_name(device))
+    pl.seed_everything(config.train.seed, workers=True, verbose=False)
+    _limit_memory(device, config)
+    with _timed(report, "open_data_seconds"):
+        data = open_data(config)
+    baseline = settle()
+    model = _build(report, config, data, device, baseline)
+    task = build_task(config, model, data)
+    meters = [*_memory_meters("peak_memory_mib", device, baseline), ThroughputMeter(config.train.warmup_steps)]
+    clock = StepClock(meters, device)
+    trainer = build_trainer(config, device, [clock])
+    try:
+        with metered(meters):
+            with _timed(report, "fit_seconds"):
+                fit(trainer, task, data, clock)
+            with _timed(report, "evaluate_seconds"):
+                logged = evaluate(trainer, task, data)
+    finally:
+        # Also for a trial that ends here: what it measured so far is knowledge.
+        report(measurements=readings(meters), curves={"train_loss": clock.losses})
+        if clock.losses:
+            report(measurements={"train_loss": clock.losses[-1][1]})
+    accuracy, metrics = read_quality(logged, config.task)
+    report(measurements={"accuracy": accuracy, "accuracy_name": config.task.accuracy_name}, metrics=metrics)
+    peaks = readings(meters)
+    check_budget({n: peaks.get(n) for n in ("peak_memory_mib", "peak_process_vram_mib")}, config.budget)
+    if config.train.count_flops:
+        _report_flops(report, task, data, device)
+
+
+def prepare(report: Report, config: TrialConfig) -> None:
+    """Make what :func:`terrasweep.data.cache.missing` named."""
+    if config.data.name == "synthetic":
+        write_synthetic(cache.synthetic_root(), cache.scenes(config))
+    elif config.data.means is None:
+        write_statistics(cache.statistics_file(config), cache.training_images(config), len(config.data.bands))
+    if config.backbone.checkpoint == "synthetic" and not cache.pretrained_file(config).is_file():
+        from terrasweep.pretraining import pretrain
+
+        pretrain(config)
+
+
+def select_device(name: str) -> torch.device:
+    """The device of a trial.
+
+    Raises:
+        InvalidConfig: CUDA was asked for, and there is none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InvalidConfig("train.device=cuda: torch sees no CUDA device; use auto or cpu")
+    return torch.device("cuda", 0) if available and name != "cpu" else torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """The device's name as its maker gives it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
+
+
+def _build(
+    report: Report, config: TrialConfig, data: OpenData, device: torch.device, baseline_mib: float
+) -> BuiltModel:
+    meters = _memory_meters("peak_build_mib", device, baseline_mib)
+    with metered(meters), _timed(report, "build_seconds"):
+        model = build_model(config, data.num_classes, device)
+    peak = readings(meters).get("peak_build_mib")
+    sizes = {
+        "trainable_parameters": model.trainable_parameters,
+        "total_parameters": model.total_parameters,
+        "weight_bytes": model.weight_bytes,
+    }
+    report(measurements={"peak_build_mib": peak, **sizes}, touched=model.touched)
+    check_budget({"peak_build_mib": peak}, config.budget)
+    return model
+
+
+def _memory_meters(name: str, device: torch.device, baseline_mib: float) -> list[Meter]:
+    if device.type == "cpu":
+        return [HostMemoryMeter(name, baseline_mib)]
+    from terrasweep.measure.board import BoardMeter
+
+    return [DeviceMemoryMeter(name, device), HostMemoryMeter(None, baseline_mib), BoardMeter(device)]
+
+
+def _limit_memory(device: torch.device, config: TrialConfig) -> None:
+    if device.type == "cuda":
+        from terrasweep.measure.board import context_mib
+
+        limit_device_memory(device, config.budget, context_mib(device))
+
+
+def _report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:
+    """One more step; everything is measured by then, so a failure costs this number alone."""
+    try:
+        report(measurements={"flops_per_step": _flops(task, data, device)})
+    except Exception as error:
+        print(f"flops_per_step is absent: {type(error).__name__}: {error}")
+
+
+def _flops(task: Any, data: OpenData, device: torch.device) -> float:
+    batch = next(iter(data.module.train_dataloader()))
+    batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+    batch = data.module.on_after_batch_transfer(batch, 0)
+    task.train()
+    task.log = lambda *_, **__: None  # There is no trainer behind this step.
+
+    def step() -> torch.Tensor:
+        loss: torch.Tensor = task.training_step(batch, 0)
+        return loss
+
+    return count_flops(step)
+
+
+@contextmanager
+def _timed(report: Report, name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    report(measurements={name: time.perf_counter() - started})

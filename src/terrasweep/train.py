@@ -1,0 +1,123 @@
+"""Training and evaluation: Lightning's Trainer with TerraTorch's tasks. Knows no meter by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from terratorch.tasks import ClassificationTask, SemanticSegmentationTask
+from torchmetrics import MetricCollection
+
+from terrasweep.build.model import BuiltModel
+from terrasweep.build.optimizers import build_optimizer
+from terrasweep.config import TrialConfig
+from terrasweep.data.folders import OpenData
+from terrasweep.errors import DataError, Diverged
+from terrasweep.measure.meter import Meter
+
+TASKS: dict[str, type[pl.LightningModule]] = {
+    "segmentation": SemanticSegmentationTask,
+    "classification": ClassificationTask,
+}
+
+
+class MeasuredTask:
+    """Put before a TerraTorch task: the trial's own optimizer, and nothing that would disturb a measurement."""
+
+    # Lightning would deep-copy the model into its hyperparameters.
+    ignore = ("model", "weights")
+    trial: TrialConfig
+
+    def configure_metrics(self) -> None:
+        """The validation metrics alone: nobody reads those of the training batches, and they cost time."""
+        super().configure_metrics()  # type: ignore[misc]
+        self.train_metrics = MetricCollection({}, prefix="train/")
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The trial's optimizer over everything that learns."""
+        return build_optimizer(self.parameters(), self.trial.optimizer, self.trial.train.lr)  # type: ignore[attr-defined]
+
+
+class StepClock(Callback):
+    """Tells the meters where steps begin and end, keeps the loss curve, and ends a trial that diverges."""
+
+    def __init__(self, meters: Sequence[Meter], device: torch.device) -> None:
+        self._meters, self._device = meters, device
+        self.losses: list[tuple[int, float]] = []
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """The batch is on the device."""
+        for meter in self._meters:
+            meter.on_step_begin(len(self.losses))
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """The optimizer has stepped.
+
+        Raises:
+            Diverged: The loss is not finite.
+        """
+        step = len(self.losses)
+        loss = float(outputs["loss"])
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        for meter in self._meters:
+            meter.on_step_end(step, len(batch["image"]))
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} at step {step}; lower train.lr (it is {pl_module.trial.train.lr:g})")
+        self.losses.append((step, loss))
+
+
+def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
+    """TerraTorch's task around a built model."""
+    base = TASKS[config.task.name]
+    kind = type(f"Measured{base.__name__}", (MeasuredTask, base), {"trial": config})
+    return kind(
+        model=model.module,
+        model_args={"num_classes": data.num_classes},
+        loss=config.task.loss,
+        ignore_index=config.task.ignore_index,
+        class_weights=config.task.class_weights,
+        class_names=data.class_names,
+        **({"plot_on_val": False} if config.task.name == "segmentation" else {}),
+    )
+
+
+def build_trainer(config: TrialConfig, device: torch.device, callbacks: list[Callback]) -> pl.Trainer:
+    """A Trainer that trains and evaluates, and leaves nothing on the disk."""
+    return pl.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=config.precision.lightning,
+        max_steps=config.train.warmup_steps + config.train.max_steps,
+        max_epochs=-1,
+        num_sanity_val_steps=0,
+        check_val_every_n_epoch=None,
+        val_check_interval=2**40,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def fit(trainer: pl.Trainer, task: Any, data: OpenData, clock: StepClock) -> None:
+    """Train for ``warmup_steps + max_steps`` steps.
+
+    Raises:
+        DataError: There was no batch to train on.
+        Diverged: The loss became not finite.
+    """
+    trainer.fit(task, datamodule=data.module)
+    if not clock.losses:
+        raise DataError("no training step was run: the training split gave no batch")
+
+
+def evaluate(trainer: pl.Trainer, task: Any, data: OpenData) -> dict[str, float]:
+    """Validate once; returns the logged metrics with TerraTorch's ``val/`` prefix."""
+    return {k: float(v) for k, v in trainer.validate(task, datamodule=data.module, verbose=False)[0].items()}
