@@ -1,0 +1,1 @@
+"""hydra-optuna-sweeper, extended: a total budget, resuming, reasons, constraints, conditional keys and tracking."""

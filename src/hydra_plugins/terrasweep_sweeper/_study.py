@@ -1,0 +1,176 @@
+"""The Optuna side of a study: its storage, what each outcome tells the sampler, and resuming."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+import psutil
+import sqlalchemy
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from terrasweep.errors import InvalidConfig
+from terrasweep.records import Objective, Reason, State, TrialResult
+
+UNKNOWN_MISS = 1.0
+"""Constraint violation of an infeasible trial whose miss is not known."""
+
+_IGNORES_PRUNED = (optuna.samplers.NSGAIISampler, optuna.samplers.NSGAIIISampler)
+
+
+class StoredStudy:
+    """An Optuna study that outlives the processes that work on it."""
+
+    def __init__(self, name: str, url: str, objectives: list[Objective], folder: Path) -> None:
+        """Open the study, or make it.
+
+        Raises:
+            InvalidConfig: The storage can't be opened, or holds the study with other objectives.
+        """
+        self._objectives = objectives
+        self._folder = folder
+        warnings.filterwarnings("ignore", category=ExperimentalWarning)
+        directions: list[Literal["minimize", "maximize"]] = [
+            "maximize" if objective.maximize else "minimize" for objective in objectives
+        ]
+        self.study = optuna.create_study(
+            study_name=name, storage=open_storage(url), directions=directions, load_if_exists=True
+        )
+        named = [objective.name for objective in objectives]
+        if self.study.directions != [_direction(d) for d in directions] or (
+            self.study.metric_names not in (None, named)
+        ):
+            raise InvalidConfig(
+                f"study.name={name}: the study exists with other objectives ({_describe(self.study)}); "
+                "use another study.name, or the objectives it was started with"
+            )
+        if self.study.metric_names is None:
+            self.study.set_metric_names(named)
+
+    def remaining(self, total: int) -> int:
+        """How many trials are missing to the total; interrupted ones don't count, running ones do."""
+        counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
+        return max(0, total - len(counted))
+
+    def ask(self, wanted: int, total: int) -> list[Trial]:
+        """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""
+        with _locked(self._folder / ".ask.lock"):
+            trials = [self.study.ask() for _ in range(min(wanted, self.remaining(total)))]
+            for trial in trials:
+                trial.set_user_attr("owner", _this_process())
+        return trials
+
+    def tell(self, trial: Trial, result: TrialResult) -> None:
+        """Tell the sampler how a trial ended (DESIGN's table of states)."""
+        trial.set_user_attr("state", str(result.state))
+        trial.set_user_attr("reason", str(result.reason or ""))
+        names = [objective.name for objective in self._objectives]
+        values = result.objective_values(names)
+        if values is not None:
+            trial.set_constraint("miss", 0.0)
+            self.study.tell(trial, values)
+        elif result.state is State.INFEASIBLE:
+            trial.set_constraint("miss", UNKNOWN_MISS if result.violation is None else max(result.violation, 1e-9))
+            self._tell_infeasible(trial)
+        elif result.state is State.PRUNED:
+            self.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self.study.tell(trial, state=TrialState.FAIL)
+            if result.reason is Reason.INTERRUPTED:
+                self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
+
+    def _tell_infeasible(self, trial: Trial) -> None:
+        worst = self._worst_values()
+        if isinstance(self.study.sampler, _IGNORES_PRUNED) and worst is not None:
+            self.study.tell(trial, worst)
+        else:
+            self.study.tell(trial, state=TrialState.PRUNED)
+
+    def _worst_values(self) -> list[float] | None:
+        complete = [t.values for t in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
+        if not complete:
+            return None
+        pairs = zip(self._objectives, zip(*complete, strict=True), strict=True)
+        return [min(column) if objective.maximize else max(column) for objective, column in pairs]
+
+    def orphans(self) -> list[Trial]:
+        """Trials that count as running although the process that ran them is gone."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [Trial(self.study, t._trial_id) for t in running if not _alive(t.user_attrs.get("owner", ""))]
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Open Optuna's storage; SQLite with a write-ahead log, which a killed process can't corrupt.
+
+    Raises:
+        InvalidConfig: The URL can't be read, or its database can't be opened.
+    """
+    settings = {"connect_args": {"timeout": 30, "factory": _LoggedConnection}} if url.startswith("sqlite") else None
+    try:
+        return RDBStorage(url, engine_kwargs=settings)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidConfig(f"study.storage={url}: {reason}; give a database URL that SQLAlchemy opens") from error
+
+
+class _LoggedConnection(sqlite3.Connection):
+    """SQLite with a write-ahead log: a commit costs no wait for the disk, and a killed process corrupts nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.execute("PRAGMA journal_mode=WAL")
+        self.execute("PRAGMA synchronous=NORMAL")
+
+
+def _direction(name: str) -> optuna.study.StudyDirection:
+    return optuna.study.StudyDirection[name.upper()]
+
+
+def _describe(study: optuna.Study) -> str:
+    names = study.metric_names or ["?"] * len(study.directions)
+    pairs = zip(study.directions, names, strict=True)
+    return ", ".join(f"{direction.name.lower()} {name}" for direction, name in pairs)
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    return trial.state is not TrialState.WAITING and trial.user_attrs.get("reason") != Reason.INTERRUPTED
+
+
+def _this_process() -> str:
+    process = psutil.Process()
+    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
+
+
+def _alive(owner: str) -> bool:
+    """Whether a trial's owner may still run; on another host nobody here can tell, so it counts as alive."""
+    if not owner:
+        return False
+    host, pid, created = owner.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    try:
+        process = psutil.Process(int(pid))
+        return f"{process.create_time():.2f}" == created and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file lock that the kernel releases when the process dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,43 @@
+"""The sweeper's settings, in Hydra's ConfigStore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra_plugins.hydra_optuna_sweeper.config import TPESamplerConfig
+from omegaconf import MISSING
+
+
+@dataclass
+class GroupedTPEConfig(TPESamplerConfig):
+    """Multivariate TPE that samples conditional keys jointly (Watanabe 2023; Optuna's ``group=True``)."""
+
+    multivariate: bool = True
+    group: bool = True
+    constant_liar: bool = True
+    n_startup_trials: Any = None
+    """null: a quarter of ``study.n_trials``, at least 4."""
+    warn_independent_sampling: bool | None = False
+
+
+@dataclass
+class TerrasweepSweeperConf:
+    """What ``hydra.sweeper.*`` can set; the study's own settings are below ``study``."""
+
+    _target_: str = "hydra_plugins.terrasweep_sweeper.terrasweep_sweeper.TerrasweepSweeper"
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "grouped_tpe"}])
+    sampler: Any = MISSING
+    n_jobs: int = 1
+    """Trials per batch, for launchers that run several at a time."""
+    params: dict[str, str] = field(default_factory=dict)
+    """The search space: key to range, with conditions. See docs/search-spaces.md."""
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="terrasweep", node=TerrasweepSweeperConf, provider="terrasweep_sweeper"
+)
+ConfigStore.instance().store(
+    group="hydra/sweeper/sampler", name="grouped_tpe", node=GroupedTPEConfig, provider="terrasweep_sweeper"
+)

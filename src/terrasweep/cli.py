@@ -1,0 +1,86 @@
+"""The ``terrasweep`` command: what is done with a study after its sweep."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from terrasweep import project
+from terrasweep.entry import EXIT_BAD_INPUT
+from terrasweep.errors import InvalidConfig
+from terrasweep.results import open_existing
+
+app = typer.Typer(
+    help="Reports, recommendations and the MLflow UI of terrasweep's studies. Sweeps run with `python sweep.py -m`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Study = Annotated[str, typer.Argument(help="Name of the study: its folder below results/.")]
+
+
+@app.command()
+def report(study: Study) -> None:
+    """Write the report again from what is stored."""
+    from terrasweep.report import write_report
+
+    folder = open_existing(study)
+    write_report(folder.path, folder.known, folder.results())
+    typer.echo(folder.path / "report.html")
+
+
+@app.command()
+def recommend(
+    study: Study,
+    memory_gib: Annotated[float | None, typer.Option(help="At most this much memory, in GiB.")] = None,
+    min_throughput: Annotated[float | None, typer.Option(help="At least this many samples per second.")] = None,
+    min_accuracy: Annotated[float | None, typer.Option(help="At least this accuracy.")] = None,
+) -> None:
+    """Print the most accurate configuration within limits, as YAML that sweep.py can run."""
+    from terrasweep.report import recommend as choose
+    from terrasweep.report import recommended_yaml
+
+    folder = open_existing(study)
+    result = choose(
+        folder.known,
+        folder.results(),
+        memory_gib=memory_gib,
+        min_throughput=min_throughput,
+        min_accuracy=min_accuracy,
+    )
+    if result is None:
+        raise InvalidConfig(f"study {study}: no complete trial is within these limits; loosen one of them")
+    typer.echo(recommended_yaml(folder.known, result, "python sweep.py --config-dir . --config-name best"))
+
+
+@app.command()
+def ui(
+    uri: Annotated[str, typer.Option(help="MLflow tracking URI.")] = "sqlite:///mlflow.db",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+) -> None:
+    """Start the MLflow UI on this project's store, until Ctrl-C."""
+    from terrasweep.tracking import absolute_uri, check_reachable
+
+    check_reachable(uri)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", absolute_uri(uri)]
+    artifacts = (project.home() / "results" / ".mlflow").as_uri()
+    command += ["--default-artifact-root", artifacts, "--host", host, "--port", str(port)]
+    raise typer.Exit(subprocess.run(command, cwd=project.home(), check=False).returncode)
+
+
+def main() -> None:
+    """Run the command; bad input is one line on the standard error and exit status 2."""
+    os.environ.setdefault("TERRASWEEP_HOME", str(project.home()))
+    try:
+        app()
+    except InvalidConfig as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        sys.exit(0)

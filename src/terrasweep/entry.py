@@ -1,0 +1,133 @@
+"""What surrounds ``sweep.py``: one trial without a sampler, exit statuses, and errors as one line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from terrasweep import rules
+from terrasweep.config import register_schema, trial_config
+from terrasweep.errors import InvalidConfig
+from terrasweep.records import NUMERIC_MEASUREMENTS, State, TrialResult
+
+EXIT_NOTHING_COMPLETED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+BAD_INPUT = (InvalidConfig, HydraException, OmegaConfBaseException)
+
+
+def start(main: Callable[[], None], script: str) -> NoReturn:
+    """Run a Hydra application as DESIGN's contract wants it; ends the process.
+
+    Args:
+        main: The function that ``@hydra.main`` decorated.
+        script: The path of ``sweep.py``; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
+    """
+    os.environ.setdefault("TERRASWEEP_HOME", str(Path(script).resolve().parent))
+    # Hydra would print the error itself and exit with 1.
+    shown = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    register_schema()
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_status(main, show_traceback=shown))
+
+
+def run_job(config: DictConfig) -> TrialResult:
+    """One trial: under the sweeper its result goes back to it, alone it is printed and decides the exit status."""
+    from terrasweep.trial import run_trial
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        return run_trial(trial_config(config), folder)
+    sys.exit(_single(config, folder))
+
+
+def _single(config: DictConfig, folder: Path) -> int:
+    from terrasweep import tracking
+    from terrasweep.trial import run_trial
+
+    try:
+        typed = trial_config(config)
+        rules.check(typed)
+        tracking.check_reachable(typed.tracking.uri)
+    except InvalidConfig:
+        folder.rmdir()  # Hydra has made it; nothing is in it yet.
+        raise
+    result = run_trial(typed, folder)
+    _print(result, folder)
+    tracking.log_single(result, typed.tracking.uri)
+    return 0 if result.state is State.COMPLETE else EXIT_NOTHING_COMPLETED
+
+
+def _print(result: TrialResult, folder: Path) -> None:
+    print(f"state: {result.state}" + (f" ({result.reason}: {result.message})" if result.reason else ""))
+    for name in NUMERIC_MEASUREMENTS:
+        value = result.value(name)
+        if value is not None:
+            print(f"{name}: {value:.10g}")
+    print(f"folder: {folder}")
+
+
+def _status(main: Callable[[], None], *, show_traceback: bool) -> int:
+    try:
+        main()
+    except BAD_INPUT as error:
+        if show_traceback:
+            traceback.print_exc()
+        print("\n".join(describe_bad_input(error)), file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        print(f"{error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+def describe_bad_input(error: BaseException) -> list[str]:
+    """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``."""
+    if isinstance(error, InvalidConfig):
+        return str(error).splitlines()
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        return [f"{group}={option}: there is no such {group}; {rules.nearest(option, error.options)}"]
+    cause: Any = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    text = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if isinstance(cause, OmegaConfBaseException):
+        key = cause.full_key or ""
+        return [f"{key}: {_first(cause.msg or str(cause))}{_nearest_key(cause)}"]
+    return [" ".join(text[:3]) or type(error).__name__]
+
+
+def _first(text: str) -> str:
+    return text.strip().splitlines()[0]
+
+
+def _nearest_key(error: OmegaConfBaseException) -> str:
+    """For a key that does not exist, the nearest one beside it."""
+    missing = re.match(r"Key '([^']+)' (?:is )?not in", str(error.msg or error))
+    if missing is None or error.parent_node is None:
+        return ""
+    names = [str(key) for key in error.parent_node]
+    close = difflib.get_close_matches(missing[1], names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(names)}"
+
+
+def _interrupt(*_: object) -> None:
+    """A request to end, from a cluster's scheduler for example, is treated as Ctrl-C: what ran is recorded."""
+    raise KeyboardInterrupt

@@ -1,0 +1,84 @@
+"""What the forkserver imports once, so that a trial's process starts in a tenth of a second. Imported there alone.
+
+Importing TerraTorch imports diffusers and with it bitsandbytes, which asks torch for the GPU's compute capability.
+That would initialise CUDA here, and no forked process could use the GPU. So the question is answered from NVML while
+the imports run. ``CUDA_UNTOUCHED`` says whether that sufficed; if not, trials get a fresh interpreter each.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+
+import torch
+
+
+@contextmanager
+def _capability_from_nvml() -> Iterator[None]:
+    asked = torch.cuda.get_device_capability
+    torch.cuda.get_device_capability = device_capability
+    try:
+        yield
+    finally:
+        torch.cuda.get_device_capability = asked
+
+
+def device_capability(device: Any = None) -> tuple[int, int]:
+    """The compute capability of a visible GPU without initialising CUDA; (0, 0) where there is none."""
+    import pynvml
+
+    index = device if isinstance(device, int) else getattr(device, "index", None) or 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    name = visible[index] if index < len(visible) and visible[index] else str(index)
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return (0, 0)
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else _handle_by_uuid(name)
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+        return (int(major), int(minor))
+    except pynvml.NVMLError:
+        return (0, 0)
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _handle_by_uuid(uuid: str) -> Any:
+    import pynvml
+
+    return pynvml.nvmlDeviceGetHandleByUUID(uuid.encode())
+
+
+def release_freed_memory() -> None:
+    """Give memory that was freed but kept back to the system, lest it hide the growth of a child."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+with _capability_from_nvml(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
+    import bitsandbytes
+    import hydra
+    import lightning.pytorch
+    import peft
+    import rasterio
+    import rioxarray
+    import terratorch.datamodules
+    import terratorch.tasks
+
+    import terrasweep.stages
+
+release_freed_memory()
+
+CUDA_UNTOUCHED = not torch.cuda.is_initialized()
+"""Whether a forked child can use CUDA."""
+
+PRELOADED = (bitsandbytes, hydra, lightning.pytorch, peft, rasterio, rioxarray, terratorch, terrasweep.stages)

@@ -1,0 +1,183 @@
+"""What the page and its Markdown sister say in words and tables, ready to be laid out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from terrasweep.records import NUMERIC_MEASUREMENTS, Objective, State, TrialResult
+from terrasweep.report.labels import (
+    DEFINITIONS,
+    aligned,
+    label,
+    rounded,
+    touched_text,
+    trial_name,
+    unit,
+    violation_text,
+    with_unit,
+    without_password,
+)
+from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.recommendations import ROLES, choose, command_for
+from terrasweep.report.tables import as_text, searched_text
+
+
+def content(outcome: StudyOutcome) -> dict[str, Any]:
+    """Everything that both templates show, as plain strings, lists and dicts."""
+    return {
+        "name": outcome.record.name,
+        "summary": summary(outcome),
+        "counts": list(outcome.counts.items()),
+        "objectives": [_objective(outcome, objective) for objective in outcome.objectives],
+        "keys": outcome.searched_keys,
+        "front": [_row(outcome, result) for result in outcome.front],
+        "knee": outcome.knee.number if outcome.knee else None,
+        "recommendations": recommendations(outcome),
+        "failures": failures(outcome),
+        "definitions": _definitions(outcome),
+        "environment": _environment(outcome),
+        "setup": _setup(outcome),
+    }
+
+
+def summary(outcome: StudyOutcome) -> str:
+    """One or two sentences: how the trials ended, on what, and what the best ones reach."""
+    total, planned = len(outcome.trials), outcome.record.n_trials
+    of = f"{total} of {planned} trials" if total < planned else f"{total} trial{'' if total == 1 else 's'}"
+    states = ", ".join(f"{count} {state}" for state, count in outcome.counts.items())
+    devices = f" on {', '.join(outcome.devices)}" if outcome.devices else ""
+    first = f"{of}{devices}{f': {states}' if states else ''}."
+    if outcome.knee is None:
+        return f"{first} None has completed, so there is nothing to recommend yet." if total else f"{first}"
+    main = outcome.objectives[0]
+    best = (max if main.maximize else min)(outcome.front, key=lambda result: result.value(main.name) or 0.0)
+    name = label(main.name, outcome.accuracy_name)
+    second = f"Best {name}: {rounded(best.value(main.name))} ({trial_name(best)})"
+    if len(outcome.objectives) == 1:
+        return f"{first} {second}."
+    reached = ", ".join(_value(outcome, objective, outcome.knee) for objective in outcome.objectives)
+    return f"{first} {second}; the best compromise, {trial_name(outcome.knee)}, reaches {reached}."
+
+
+def recommendations(outcome: StudyOutcome) -> list[dict[str, Any]]:
+    """A card per role: the trial, what it measured, what was searched, how to run it."""
+    titles = {role.name: role.title for role in ROLES}
+    names = list(
+        dict.fromkeys([*(o.name for o in outcome.objectives), *(r.objective.name for r in ROLES if r.objective)])
+    )
+    return [
+        {
+            "role": role,
+            "title": titles[role],
+            "number": result.number,
+            "values": [
+                (label(name, outcome.accuracy_name), rounded(value))
+                for name in names
+                if (value := result.value(name)) is not None
+            ],
+            "searched": [(key, searched_text(result, key)) for key in result.searched],
+            "command": command_for(outcome.record, role),
+        }
+        for role, result in choose(outcome).items()
+    ]
+
+
+def failures(outcome: StudyOutcome) -> list[dict[str, Any]]:
+    """Trials that did not complete, by reason, the most frequent one first."""
+    reasons = {result.reason: result.state for result in outcome.trials if result.reason is not None}
+    groups = [
+        {
+            "reason": str(reason),
+            "state": str(state),
+            "trials": [
+                {"number": r.number, "message": r.message, "violation": violation_text(r.violation)}
+                for r in outcome.trials
+                if r.reason is reason
+            ],
+        }
+        for reason, state in reasons.items()
+    ]
+    return sorted(groups, key=lambda group: -len(group["trials"]))
+
+
+def trial_rows(outcome: StudyOutcome) -> list[dict[str, Any]]:
+    """All trials for the page's table, each with what its row opens to."""
+    return [_row(outcome, result) | {"details": _details(outcome, result)} for result in outcome.trials]
+
+
+def _row(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
+    """Cells are (shown, exact) pairs; both are empty where the trial has no value."""
+    complete = result.state is State.COMPLETE
+    values = [result.value(objective.name) if complete else None for objective in outcome.objectives]
+    return {
+        "number": result.number,
+        "state": str(result.state),
+        "reason": str(result.reason or ""),
+        "front": result in outcome.front,
+        "knee": result is outcome.knee,
+        "values": [("", "") if value is None else (aligned(value), repr(value)) for value in values],
+        "searched": [(_shortened(result, key), searched_text(result, key)) for key in outcome.searched_keys],
+        "message": result.message,
+        "violation": violation_text(result.violation),
+    }
+
+
+def _shortened(result: TrialResult, key: str) -> str:
+    value = result.searched.get(key)
+    return rounded(value) if isinstance(value, float) else searched_text(result, key)
+
+
+def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
+    measured = ((name, getattr(result.measurements, name)) for name in NUMERIC_MEASUREMENTS)
+    facts = [
+        ("touched", touched_text(result)),
+        ("device", result.device),
+        ("started", result.started),
+        ("commit", result.commit),
+    ]
+    return {
+        "measurements": [
+            (label(n, outcome.accuracy_name), rounded(v), as_text(v)) for n, v in measured if v is not None
+        ],
+        "metrics": [(name, rounded(value), as_text(value)) for name, value in result.metrics.items()],
+        "facts": [(name, text) for name, text in facts if text],
+    }
+
+
+def _objective(outcome: StudyOutcome, objective: Objective) -> dict[str, str]:
+    name = label(objective.name, outcome.accuracy_name)
+    return {"name": objective.name, "label": name, "direction": objective.direction}
+
+
+def _value(outcome: StudyOutcome, objective: Objective, result: TrialResult) -> str:
+    """``peak memory 3,120 MiB``."""
+    name = label(objective.name, outcome.accuracy_name).removesuffix(f" ({unit(objective.name)})")
+    return f"{name} {with_unit(objective.name, result.value(objective.name))}"
+
+
+def _definitions(outcome: StudyOutcome) -> list[tuple[str, str]]:
+    """What each number that some trial has means; a metric of the task's own is named as such."""
+    names = dict.fromkeys([*(objective.name for objective in outcome.objectives), *DEFINITIONS])
+    known = [name for name in names if any(result.value(name) is not None for result in outcome.trials)]
+    task_metric = "A validation metric of the task, as TerraTorch computes it."
+    return [(label(name, outcome.accuracy_name), DEFINITIONS.get(name, task_metric)) for name in known]
+
+
+def _environment(outcome: StudyOutcome) -> list[tuple[str, str]]:
+    return [(name, without_password(text)) for name, text in outcome.record.environment.items() if text]
+
+
+def _setup(outcome: StudyOutcome) -> list[tuple[str, str]]:
+    """How the study was set up, passwords in its URLs left out."""
+    record = outcome.record
+    directions = ", ".join(f"{objective.direction} {objective.name}" for objective in record.objectives)
+    facts = [
+        ("objectives", directions),
+        *((f"searched {key}", text) for key, text in record.space.items()),
+        ("overrides", " ".join(record.overrides)),
+        ("sampler", f"{record.sampler}, seed {record.seed}" if record.sampler else ""),
+        ("storage", record.storage),
+        ("tracking", record.tracking_uri),
+        ("started", record.started),
+    ]
+    return [(name, without_password(text)) for name, text in facts if text]

@@ -1,0 +1,174 @@
+"""Interactive figures of the objectives' values: a scatter for each pair of them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import plotly.graph_objects as go
+
+from terrasweep.records import State, TrialResult
+from terrasweep.report.figures import COMPLETE_COLOUR, PageFigure, add_trials, axis_title, base_layout
+from terrasweep.report.labels import KNEE_COLOUR, STATE_COLOURS, plain_label
+from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.placement import choose_sides
+
+MOST_LABELS = 25
+"""A front with more members is not labelled with trial numbers; hovering still names them."""
+
+_DOMINATED = {"symbol": "circle-open", "size": 8, "color": COMPLETE_COLOUR, "opacity": 0.6}
+_FRONT = {"symbol": "circle", "size": 11, "color": COMPLETE_COLOUR, "line": {"color": "white", "width": 1}}
+_KNEE = {"symbol": "circle-open", "size": 17, "color": KNEE_COLOUR, "line": {"width": 3}}
+_RUG_AXIS = {"range": [0, 1], "fixedrange": True, "visible": False}
+"""An invisible axis over the other one, so that a rug stays at the edge whatever is zoomed."""
+
+
+def pair_figures(outcome: StudyOutcome) -> list[PageFigure]:
+    """A scatter per pair of objectives; with one objective, its values over the trials."""
+    if not outcome.ranked:
+        return []
+    if len(outcome.objectives) == 1:
+        return [_single_objective(outcome)]
+    return [_pair(outcome, first, second) for first, second in combinations(range(len(outcome.objectives)), 2)]
+
+
+def marked_states(outcome: StudyOutcome) -> list[State]:
+    """States, other than complete, of trials that have a value of an objective and so a mark in the figures."""
+    names = [objective.name for objective in outcome.objectives]
+    measured = (r.state for r in outcome.trials if any(r.value(name) is not None for name in names))
+    return [state for state in dict.fromkeys(measured) if state is not State.COMPLETE]
+
+
+def _pair(outcome: StudyOutcome, first: int, second: int) -> PageFigure:
+    """The first objective over the second one."""
+    y, x = outcome.objectives[first], outcome.objectives[second]
+    titles = [axis_title(objective, outcome.accuracy_name) for objective in (x, y)]
+    ranges = [_range(outcome, objective.name) for objective in (x, y)]
+    axes = [{"title": {"text": title}, "range": range_} for title, range_ in zip(titles, ranges, strict=True)]
+    figure = go.Figure(layout=base_layout(axes[0], axes[1]))
+    figure.update_layout(showlegend=False)
+    _add_unranked(figure, outcome, x.name, y.name)
+    _add_values(figure, outcome, outcome.dominated, x.name, y.name, "dominated", _DOMINATED)
+    members = outcome.pair_front(first, second)
+    figure.add_scatter(
+        x=[result.value(x.name) for result in members],
+        y=[result.value(y.name) for result in members],
+        mode="lines",
+        # The line bounds what the members dominate: a step goes through the worse value of each coordinate.
+        line={"color": COMPLETE_COLOUR, "width": 1.5, "dash": "dot", "shape": "vh" if x.maximize else "hv"},
+        name="front of this pair",
+        hoverinfo="skip",
+    )
+    numbers = _number_labels(outcome, (x.name, y.name), ranges)
+    # The knee's number stands outside its ring.
+    beside = [
+        ("" if r is outcome.knee else text, place) for r, (text, place) in zip(outcome.front, numbers, strict=False)
+    ]
+    _add_values(figure, outcome, outcome.front, x.name, y.name, "front of all objectives", _FRONT, **_labels(beside))
+    if outcome.knee is not None:
+        knee = _labels([numbers[outcome.front.index(outcome.knee)]]) if numbers else {}
+        _add_values(figure, outcome, [outcome.knee], x.name, y.name, "knee", _KNEE, **knee)
+    title = " against ".join(plain_label(objective.name) for objective in (y, x))
+    return PageFigure(f"pair-{first}-{second}", title, "", figure.to_json())
+
+
+def _range(outcome: StudyOutcome, name: str) -> list[float]:
+    """The frame: all complete trials, and the others as far as they don't squeeze these."""
+    ranked = [value for result in outcome.ranked if (value := result.value(name)) is not None]
+    low, high = min(ranked), max(ranked)
+    span = (high - low) or abs(high) or 1.0
+    known = (result.value(name) for result in outcome.trials)
+    near = [value for value in known if value is not None and low - 0.5 * span <= value <= high + 0.5 * span]
+    return [min(near) - 0.08 * span, max(near) + 0.08 * span]
+
+
+def _number_labels(outcome: StudyOutcome, names: tuple[str, str], ranges: list[list[float]]) -> list[tuple[str, str]]:
+    """The number of each front member and Plotly's word for its place, chosen for a frame of the usual size.
+
+    Empty for a front with too many members to label.
+    """
+    if len(outcome.front) > MOST_LABELS:
+        return []
+    frame = (300.0, 290.0)
+    drawn = [*outcome.front, *outcome.dominated]
+
+    def place(result: TrialResult) -> tuple[float, float]:
+        shares = (((result.value(n) or 0.0) - low) / (high - low) for n, (low, high) in zip(names, ranges, strict=True))
+        across, up = (share * size for share, size in zip(shares, frame, strict=True))
+        return across, up
+
+    places = [place(result) for result in drawn]
+    texts = [str(result.number) for result in outcome.front]
+    sizes = [(7.0 * len(text), 11.0) for text in texts]
+    gaps = [9.0 if result is outcome.knee else 6.0 for result in outcome.front]
+    sides = choose_sides(places[: len(texts)], sizes, gaps, places[len(texts) :], frame)
+    words = (f"{('bottom', 'middle', 'top')[up + 1]} {('left', 'center', 'right')[right + 1]}" for right, up in sides)
+    return list(zip(texts, words, strict=True))
+
+
+def _labels(numbers: list[tuple[str, str]]) -> dict[str, Any]:
+    """A trace's settings for labels."""
+    if not numbers:
+        return {}
+    texts, places = zip(*numbers, strict=True)
+    return {"mode": "markers+text", "text": texts, "textposition": places, "textfont": {"size": 11}}
+
+
+def _add_unranked(figure: go.Figure, outcome: StudyOutcome, x: str, y: str) -> None:
+    """Crosses for trials that measured both values but don't count, and a rug where only one is known."""
+    unranked = [result for result in outcome.trials if result.state is not State.COMPLETE]
+    for state in dict.fromkeys(result.state for result in unranked):
+        mine = [result for result in unranked if result.state is state]
+        colour = STATE_COLOURS[state]
+        both = [r for r in mine if r.value(x) is not None and r.value(y) is not None]
+        _add_values(figure, outcome, both, x, y, str(state), {"symbol": "x", "size": 9, "color": colour})
+        name = f"{state}, one value known"
+        below = [r for r in mine if r.value(x) is not None and r.value(y) is None]
+        marker = {"symbol": "line-ns-open", "size": 16, "color": colour, "line": {"width": 2}}
+        if below:
+            figure.update_layout(yaxis2={"overlaying": "y", **_RUG_AXIS})
+            edge, values = [0.0] * len(below), [r.value(x) for r in below]
+            add_trials(figure, outcome, below, x=values, y=edge, name=name, marker=marker, yaxis="y2")
+        left = [r for r in mine if r.value(x) is None and r.value(y) is not None]
+        if left:
+            figure.update_layout(xaxis2={"overlaying": "x", **_RUG_AXIS})
+            edge, values = [0.0] * len(left), [r.value(y) for r in left]
+            marker = marker | {"symbol": "line-ew-open"}
+            add_trials(figure, outcome, left, x=edge, y=values, name=name, marker=marker, xaxis="x2")
+
+
+def _add_values(
+    figure: go.Figure,
+    outcome: StudyOutcome,
+    trials: list[TrialResult],
+    x: str,
+    y: str,
+    name: str,
+    marker: dict[str, Any],
+    **trace: Any,
+) -> None:
+    places = {"x": [result.value(x) for result in trials], "y": [result.value(y) for result in trials]}
+    add_trials(figure, outcome, trials, name=name, marker=marker, **places, **trace)
+
+
+def _single_objective(outcome: StudyOutcome) -> PageFigure:
+    """The only objective over the trials, with the best so far."""
+    objective = outcome.objectives[0]
+    title = axis_title(objective, outcome.accuracy_name)
+    figure = go.Figure(layout=base_layout({"title": {"text": "trial"}}, {"title": {"text": title}}))
+    best = max if objective.maximize else min
+    values = [result.value(objective.name) or 0.0 for result in outcome.ranked]
+    figure.update_layout(showlegend=False)
+    figure.add_scatter(
+        x=[result.number for result in outcome.ranked],
+        y=[best(values[: i + 1]) for i in range(len(values))],
+        mode="lines",
+        line={"color": COMPLETE_COLOUR, "width": 1.5, "dash": "dot", "shape": "hv"},
+        name="best so far",
+        hoverinfo="skip",
+    )
+    for trials, name, marker in ((outcome.dominated, "complete", _DOMINATED), (outcome.front, "best", _FRONT)):
+        numbers = [result.number for result in trials]
+        reached = [result.value(objective.name) for result in trials]
+        add_trials(figure, outcome, trials, x=numbers, y=reached, name=name, marker=marker)
+    return PageFigure("objective", f"{plain_label(objective.name)} over trials", "", figure.to_json())

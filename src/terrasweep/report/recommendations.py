@@ -1,0 +1,160 @@
+"""Which trial to run again: the most accurate, the smallest, the fastest, the knee, or the best under limits."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from terrasweep import pareto
+from terrasweep.records import Objective, State, StudyRecord, TrialResult, write_atomically
+from terrasweep.report.labels import label, rounded, trial_name
+from terrasweep.report.outcome import StudyOutcome, by_number
+from terrasweep.report.tables import searched_text
+
+MIB_PER_GIB = 1024
+NOT_RUN_AGAIN = ("trial", "hydra")
+"""Sections of a stored configuration that belong to the trial that was, not to the one that is to come."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """One question that a recommendation answers."""
+
+    name: str
+    """Name of the configuration in ``recommended/``."""
+    title: str
+    objective: Objective | None
+    """What decides; None for the knee."""
+
+
+ROLES = (
+    Role("most_accurate", "Most accurate", Objective(name="accuracy", direction="maximize")),
+    Role("smallest", "Smallest", Objective(name="peak_memory_mib", direction="minimize")),
+    Role("fastest", "Fastest", Objective(name="throughput_samples_per_s", direction="maximize")),
+    Role("knee", "Knee", None),
+)
+
+
+def choose(outcome: StudyOutcome) -> dict[str, TrialResult]:
+    """The trial for each role that some trial qualifies for, by the role's name, in the order of ROLES.
+
+    A role whose measurement is an objective looks at the front alone, another one at all complete trials. Ties are
+    broken by the study's objectives in their order, then by the trial's number.
+    """
+    chosen: dict[str, TrialResult] = {}
+    for role in ROLES:
+        if role.objective is None:
+            best = outcome.knee
+        else:
+            complete = [result for result in outcome.trials if result.state is State.COMPLETE]
+            candidates = outcome.front if role.objective in outcome.objectives else complete
+            best = _best(candidates, [role.objective, *outcome.objectives])
+        if best is not None:
+            chosen[role.name] = best
+    return chosen
+
+
+def recommend(
+    record: StudyRecord,
+    results: Sequence[TrialResult],
+    *,
+    memory_gib: float | None,
+    min_throughput: float | None,
+    min_accuracy: float | None,
+) -> TrialResult | None:
+    """The most accurate complete trial within limits.
+
+    A trial that lacks a measurement which a limit is about does not qualify; the peak over the build counts against
+    the memory where it was measured.
+
+    Args:
+        record: The study; its objectives break ties.
+        results: The study's trials.
+        memory_gib: Memory at hand, in GiB (2**30 bytes).
+        min_throughput: Samples per second needed.
+        min_accuracy: Accuracy needed.
+
+    Returns:
+        The trial, None if no trial qualifies.
+    """
+
+    def fits(result: TrialResult) -> bool:
+        measured = result.measurements
+        limits = [(measured.throughput_samples_per_s, min_throughput), (measured.accuracy, min_accuracy)]
+        if any(least is not None and (value is None or value < least) for value, least in limits):
+            return False
+        if memory_gib is None:
+            return True
+        peaks = [measured.peak_memory_mib, measured.peak_build_mib]
+        return peaks[0] is not None and max(peak for peak in peaks if peak is not None) <= memory_gib * MIB_PER_GIB
+
+    candidates = [result for result in results if result.state is State.COMPLETE and fits(result)]
+    # What was not made an objective still separates trials of the same accuracy.
+    decisive = [role.objective for role in ROLES if role.objective is not None]
+    return _best(sorted(candidates, key=by_number), [decisive[0], *record.objectives, *decisive[1:]])
+
+
+def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> str:
+    """A complete configuration that ``sweep.py`` runs, headed by where it comes from.
+
+    Args:
+        record: The study.
+        result: The trial whose configuration it is.
+        command: The exact command that runs the file.
+
+    Returns:
+        YAML text.
+    """
+    accuracy_name = result.measurements.accuracy_name
+    names = dict.fromkeys([*(o.name for o in record.objectives), *(r.objective.name for r in ROLES if r.objective)])
+    measured = [
+        f"{label(name, accuracy_name)}: {rounded(value)}" for name in names if (value := result.value(name)) is not None
+    ]
+    searched = [f"{key}={searched_text(result, key)}" for key in result.searched]
+    header = [
+        f"{trial_name(result).capitalize()} of the study {record.name}{result.device and f', on {result.device}'}.",
+        f"Measured: {'; '.join(measured) or 'nothing'}.",
+        *([f"Searched: {' '.join(searched)}"] if searched else []),
+        "Run it again, from the project's root:",
+        f"  {command}",
+    ]
+    # Through JSON, so that enumerations and tuples of a result still in memory become plain values.
+    config = json.loads(json.dumps({k: v for k, v in result.config.items() if k not in NOT_RUN_AGAIN}))
+    body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120) if config else ""
+    comment = "\n".join(f"# {' '.join(line.splitlines())}".rstrip() for line in header)
+    return f"{comment}\ndefaults:\n  - base\n  - _self_\n\n{body}"
+
+
+def command_for(record: StudyRecord, role: str) -> str:
+    """The command that runs a recommended configuration, from the project's root."""
+    folder = shlex.quote(f"results/{record.name}/recommended")
+    return f"python sweep.py --config-dir {folder} --config-name {role}"
+
+
+def write_recommendations(folder: Path, outcome: StudyOutcome) -> None:
+    """Write ``recommended/<role>.yaml`` for every role that a trial qualifies for, and remove any other's."""
+    chosen = choose(outcome)
+    for role in ROLES:
+        file = folder / "recommended" / f"{role.name}.yaml"
+        if role.name in chosen:
+            command = command_for(outcome.record, role.name)
+            write_atomically(file, recommended_yaml(outcome.record, chosen[role.name], command))
+        else:
+            file.unlink(missing_ok=True)
+
+
+def _best(candidates: Sequence[TrialResult], order: Sequence[Objective]) -> TrialResult | None:
+    """The candidate that is best in the first of the objectives, then in the next one, and so on."""
+    qualified = [result for result in candidates if pareto.ranked([result], order[:1])]
+
+    def loss(result: TrialResult) -> list[float]:
+        values = [(result.value(objective.name), -1 if objective.maximize else 1) for objective in order]
+        return [math.inf if value is None else sign * value for value, sign in values]
+
+    return min(qualified, key=loss, default=None)

@@ -1,0 +1,66 @@
+"""``trials.csv`` and ``pareto.csv``: the study as plain tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from terrasweep.records import MEASUREMENT_NAMES, State, StudyRecord, TrialResult, write_atomically
+from terrasweep.report.outcome import StudyOutcome, summarize
+
+
+def write_tables(folder: Path, record: StudyRecord, results: Sequence[TrialResult]) -> None:
+    """Write both tables; cheap enough to do after every trial.
+
+    Args:
+        folder: The study's folder.
+        record: What is fixed for the study.
+        results: Its trials so far, in any order.
+    """
+    outcome = summarize(record, results)
+    write_atomically(folder / "trials.csv", _table(outcome, outcome.trials))
+    write_atomically(folder / "pareto.csv", _table(outcome, outcome.front))
+
+
+def as_text(value: Any) -> str:
+    """A value as it stands in a table or an override: exact, and empty where it is absent.
+
+    Floats have as many digits as they need to come back unchanged; booleans, lists and the like are JSON.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return repr(float(value))
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def searched_text(result: TrialResult, key: str) -> str:
+    """A searched key's value, ``null`` where it was searched and chosen to be null, empty where the trial lacks it."""
+    return as_text(result.searched[key]) or "null" if key in result.searched else ""
+
+
+def _table(outcome: StudyOutcome, trials: Iterable[TrialResult]) -> str:
+    objectives = [objective.name for objective in outcome.objectives]
+    measured = [*MEASUREMENT_NAMES, *(name for name in objectives if name not in MEASUREMENT_NAMES)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["number", "state", "reason", *measured, *outcome.searched_keys])
+    for result in trials:
+        values = (_measured(result, name, hidden=name in objectives) for name in measured)
+        searched = (searched_text(result, key) for key in outcome.searched_keys)
+        writer.writerow([as_text(result.number), result.state, result.reason or "", *values, *searched])
+    return text.getvalue()
+
+
+def _measured(result: TrialResult, name: str, *, hidden: bool) -> str:
+    """A measurement; an objective's is shown of complete trials alone, so that no table ranks the others."""
+    if hidden and result.state is not State.COMPLETE:
+        return ""
+    value = getattr(result.measurements, name, None)
+    return as_text(result.metrics.get(name) if value is None else value)

@@ -1,0 +1,109 @@
+"""A study's folder: its record, its trials' results, and the tables that follow from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from terrasweep import pareto
+from terrasweep.errors import InvalidConfig
+from terrasweep.project import home, results_folder
+from terrasweep.records import Reason, State, StudyRecord, TrialResult, write_atomically
+from terrasweep.rules import nearest
+
+
+class StudyFolder:
+    """``results/<study>``. What is on disk is the truth; this holds a copy of it while a sweep runs."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._record: StudyRecord | None = None
+        self._results: dict[int, TrialResult] | None = None
+
+    @property
+    def known(self) -> StudyRecord:
+        """The record of an opened study."""
+        assert self._record is not None, "open() comes first"
+        return self._record
+
+    def open(self, record: StudyRecord) -> None:
+        """Write the record and take the study up; results that stand on disk are read."""
+        self._record = record
+        self._write_record()
+        self.results()
+
+    def record(self) -> StudyRecord | None:
+        """The stored record; None where no study was started."""
+        file = self.path / "study.json"
+        return StudyRecord.from_json(file.read_text()) if file.is_file() else None
+
+    def results(self) -> list[TrialResult]:
+        """The settled trials, by number."""
+        if self._results is None:
+            found = (self.result(int(f.parent.name)) for f in self.path.glob("trials/[0-9]*/result.json"))
+            self._results = {r.number: r for r in found if r is not None and r.number is not None}
+        return [self._results[number] for number in sorted(self._results)]
+
+    def result(self, number: int) -> TrialResult | None:
+        """One trial's result as it stands on disk."""
+        file = self.path / "trials" / str(number) / "result.json"
+        return TrialResult.from_json(file.read_text()) if file.is_file() else None
+
+    def add(self, result: TrialResult) -> None:
+        """Settle a trial: its result, then the tables. The first complete one fixes the hypervolume's reference."""
+        from terrasweep.report import write_tables
+
+        assert result.number is not None
+        write_atomically(self.path / "trials" / str(result.number) / "result.json", result.to_json())
+        self.results()
+        assert self._results is not None
+        self._results[result.number] = result
+        if result.state is State.COMPLETE and not self.known.reference:
+            reference = pareto.fix_reference(result, self.known.objectives)
+            self._record = dataclasses.replace(self.known, reference=reference)
+            self._write_record()
+        write_tables(self.path, self.known, self.results())
+
+    def front(self) -> list[TrialResult]:
+        """The trials that no other one dominates."""
+        return pareto.front_of(self.results(), self.known.objectives)
+
+    def summary(self) -> dict[str, float]:
+        """What the parent run in MLflow shows: counts by state, the size of the front."""
+        states = Counter(str(r.state) for r in self.results() if r.reason is not Reason.INTERRUPTED)
+        return {"front_size": float(len(self.front())), **{f"trials_{s}": float(n) for s, n in states.items()}}
+
+    @contextmanager
+    def removed_on_bad_input(self) -> Iterator[None]:
+        """Make the folder; if it was not there and the block finds bad input, leave no trace of it."""
+        made = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        except InvalidConfig:
+            if made:
+                shutil.rmtree(self.path)
+            raise
+
+    def _write_record(self) -> None:
+        write_atomically(self.path / "study.json", self.known.to_json())
+
+
+def open_existing(name: str) -> StudyFolder:
+    """Open a study that was run before.
+
+    Raises:
+        InvalidConfig: There is none of this name.
+    """
+    folder = StudyFolder(results_folder(name))
+    record = folder.record()
+    if record is None:
+        names = [f.parent.name for f in (home() / "results").glob("*/study.json")]
+        hint = nearest(name, names) if names else "run a sweep first"
+        raise InvalidConfig(f"study {name}: there is no {folder.path / 'study.json'}; {hint}")
+    folder.open(record)
+    return folder

@@ -1,0 +1,65 @@
+"""Tasks for a child process that end in every way there is."""
+
+import os
+import signal
+import sys
+import time
+
+
+def answer(report, value):
+    report(measurements={"accuracy": value})
+    report(measurements={"train_loss": 1.0}, metrics={"m": 2.0})
+
+
+def kill_itself(report):
+    report(measurements={"peak_build_mib": 5.0})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(report):
+    os._exit(3)
+
+
+def hang(report):
+    report(measurements={"peak_build_mib": 5.0})
+    while True:
+        time.sleep(60)
+
+
+def raise_wrapped(report, kind):
+    import torch
+
+    try:
+        if kind == "device":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        if kind == "host":
+            torch.empty(2**60)
+        if kind == "plain":
+            raise KeyError("no such layer")
+    except (RuntimeError, KeyError) as error:
+        # As TerraTorch does around a validation step.
+        raise Exception("Inference on testing failed") if kind != "plain" else error  # noqa: B904
+
+
+def grow(report):
+    import numpy as np
+
+    kept = []
+    while True:
+        kept.append(np.ones(2**22))  # 32 MiB, touched
+        time.sleep(0.01)
+
+
+def print_and_fork(report):
+    print("heard on stdout")
+    print("heard on stderr", file=sys.stderr)
+    if os.fork() == 0:
+        while True:
+            time.sleep(60)
+    report(grandchild=True)
+
+
+def say_cuda_state(report):
+    import torch
+
+    report(device=str(torch.cuda.is_available()), metrics={"pid": float(os.getpid())})

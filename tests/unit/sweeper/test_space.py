@@ -1,0 +1,80 @@
+"""The search space's grammar."""
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hydra_plugins.terrasweep_sweeper._space import as_override, parse_space
+from terrasweep.errors import InvalidConfig
+
+BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {"precision": "fp32", "tuning": "lora"}}}, "a": {"b": 3}})
+
+
+def suggestions(params, arguments=(), draws=60):
+    space = parse_space(params, list(arguments))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    return [space.suggest(study.ask(), BASE) for _ in range(draws)]
+
+
+def test_ranges_become_the_distributions_of_hydra_optuna_sweeper():
+    params = {"q": "choice(none,nf4)", "n": "range(1,5)", "lr": "tag(log,interval(1e-5,1e-3))"}
+    keys = {key.name: key.distribution for key in parse_space(params, []).keys}
+    assert keys["q"] == CategoricalDistribution(["none", "nf4"])
+    assert keys["n"] == IntDistribution(1, 4)
+    assert keys["lr"] == FloatDistribution(1e-5, 1e-3, log=True)
+
+
+def test_a_conditional_key_is_there_exactly_when_its_condition_holds():
+    params = {"tuning": "choice(lora,frozen,full)", "tuning.rank": "choice(2,4) if tuning=lora|full"}
+    drawn = suggestions(params)
+    assert {d["tuning"] for d in drawn} == {"lora", "frozen", "full"}
+    assert all(("tuning.rank" in d) == (d["tuning"] in ("lora", "full")) for d in drawn)
+
+
+def test_conditions_chain_and_an_inactive_key_satisfies_no_equality():
+    params = {
+        "tuning": "choice(lora,frozen)",
+        "rank": "choice(2,4) if tuning=lora",
+        "deep": "choice(x,y) if rank=4 and tuning=lora",
+        "other": "choice(x,y) if rank!=4",
+    }
+    for drawn in suggestions(params):
+        assert ("deep" in drawn) == (drawn.get("rank") == 4)
+        assert ("other" in drawn) == (drawn.get("rank") != 4)
+
+
+def test_conditions_see_fixed_groups_and_values_of_the_configuration():
+    assert all("x" in d for d in suggestions({"x": "choice(1,2) if precision=fp32 and a.b=3"}))
+    assert not any("x" in d for d in suggestions({"x": "choice(1,2) if precision!=fp32"}))
+
+
+def test_the_command_line_fixes_a_key_or_gives_it_another_range_with_the_same_conditions():
+    params = {"tuning": "choice(lora,frozen)", "tuning.rank": "choice(2,4) if tuning=lora"}
+    fixed = parse_space(params, ["tuning.rank=8"])
+    assert [key.name for key in fixed.keys] == ["tuning"]
+    assert fixed.fixed == ("tuning.rank=8",)
+    narrowed = parse_space(params, ["tuning.rank=choice(16,32)"])
+    assert narrowed.keys[1].distribution == CategoricalDistribution([16, 32])
+    assert narrowed.keys[1].conditions
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"x": "nf4"}, "not a range"),
+        ({"x": "choice(1,2) if y"}, "use KEY=VALUE"),
+        ({"x": "choice(1,2) if y=1", "y": "choice(1,2)"}, "stands after it"),
+        ({"x": "choice(1,2"}, "search-spaces.md"),
+    ],
+)
+def test_a_bad_space_is_refused_in_one_line(params, told):
+    with pytest.raises(InvalidConfig, match=told) as refused:
+        parse_space(params, [])
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith("search space: x")
+
+
+def test_values_become_overrides_that_hydra_reads_back():
+    assert as_override("a.b", None) == "a.b=null"
+    assert as_override("lr", 1e-3) == "lr=0.001"
