@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import os
-import re
 import signal
 import sys
 import traceback
@@ -64,13 +63,25 @@ def _single(config: DictConfig, folder: Path) -> int:
         typed = trial_config(config)
         rules.check(typed)
         tracking.check_reachable(typed.tracking.uri)
-    except InvalidConfig:
-        folder.rmdir()  # Hydra has made it; nothing is in it yet.
-        raise
+    except InvalidConfig as error:
+        _remove_empty(folder)
+        return _refuse(error)
     result = run_trial(typed, folder)
     _print(result, folder)
     tracking.log_single(result, typed.tracking.uri)
     return 0 if result.state is State.COMPLETE else EXIT_NOTHING_COMPLETED
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take back the folders that Hydra has made, as far up as they are empty."""
+    with contextlib.suppress(OSError):
+        for made in (folder, folder.parent, folder.parent.parent):
+            made.rmdir()
+
+
+def _refuse(error: BaseException) -> int:
+    print("\n".join(describe_bad_input(error)), file=sys.stderr)
+    return EXIT_BAD_INPUT
 
 
 def _print(result: TrialResult, folder: Path) -> None:
@@ -88,8 +99,7 @@ def _status(main: Callable[[], None], *, show_traceback: bool) -> int:
     except BAD_INPUT as error:
         if show_traceback:
             traceback.print_exc()
-        print("\n".join(describe_bad_input(error)), file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return _refuse(error)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -110,22 +120,8 @@ def describe_bad_input(error: BaseException) -> list[str]:
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(cause, OmegaConfBaseException):
         key = cause.full_key or ""
-        return [f"{key}: {_first(cause.msg or str(cause))}{_nearest_key(cause)}"]
+        return [f"{key}: {(cause.msg or str(cause)).strip().splitlines()[0]}"]
     return [" ".join(text[:3]) or type(error).__name__]
-
-
-def _first(text: str) -> str:
-    return text.strip().splitlines()[0]
-
-
-def _nearest_key(error: OmegaConfBaseException) -> str:
-    """For a key that does not exist, the nearest one beside it."""
-    missing = re.match(r"Key '([^']+)' (?:is )?not in", str(error.msg or error))
-    if missing is None or error.parent_node is None:
-        return ""
-    names = [str(key) for key in error.parent_node]
-    close = difflib.get_close_matches(missing[1], names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(names)}"
 
 
 def _interrupt(*_: object) -> None:

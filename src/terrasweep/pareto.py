@@ -41,7 +41,9 @@ def front(values: ArrayLike, maximize: Sequence[bool]) -> list[int]:
     rows = _matrix(values, maximize)
     if not len(rows):
         return []
-    kept = moocore.is_nondominated(rows, maximise=list(maximize), keep_weakly=True)
+    # Dominance depends on ranks alone, and moocore 0.3 errs on infinities with four objectives and more.
+    ranks = np.column_stack([np.unique(column, return_inverse=True)[1] for column in rows.T]).astype(np.float64)
+    kept = moocore.is_nondominated(ranks, maximise=list(maximize), keep_weakly=True)
     return [int(index) for index in np.flatnonzero(kept)]
 
 

@@ -80,13 +80,13 @@ class StudyFolder:
     @contextmanager
     def removed_on_bad_input(self) -> Iterator[None]:
         """Make the folder; if it was not there and the block finds bad input, leave no trace of it."""
-        made = not self.path.exists()
+        made = [path for path in (self.path.parent, self.path) if not path.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
         try:
             yield
         except InvalidConfig:
             if made:
-                shutil.rmtree(self.path)
+                shutil.rmtree(made[0])
             raise
 
     def _write_record(self) -> None:

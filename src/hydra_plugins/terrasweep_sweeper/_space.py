@@ -6,8 +6,8 @@
     KEY: RANGE if OTHER=VALUE[|VALUE...]         tuning.rank: choice(2, 4, 8) if tuning=lora
     KEY: RANGE if OTHER!=VALUE and ANOTHER=...   train.lr: interval(1e-5, 1e-3) if tuning!=frozen and precision=bf16
 
-A key whose conditions don't hold is not suggested, and keeps the value that its group gives it. ``OTHER`` is a key
-that stands before it in the space, or any key or group of the configuration.
+A key whose conditions don't hold is not suggested, and keeps the value that its group gives it. ``OTHER`` is another
+key of the space, or any key or group of the configuration.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -108,9 +109,16 @@ def parse_space(params: Mapping[str, str], arguments: list[str]) -> SearchSpace:
         else:
             keys.pop(override.get_key_element().lstrip("+~"), None)
             fixed.append(override.input_line or "")
-    space = SearchSpace(tuple(keys.values()), tuple(fixed))
-    _check_order(space)
-    return space
+    return SearchSpace(tuple(_ordered(keys)), tuple(fixed))
+
+
+def _ordered(keys: dict[str, SearchKey]) -> list[SearchKey]:
+    """The keys in such an order that what a condition asks for is decided before; else as they were given."""
+    sorter = TopologicalSorter({name: [c.key for c in key.conditions if c.key in keys] for name, key in keys.items()})
+    try:
+        return [keys[name] for name in sorter.static_order()]
+    except CycleError as error:
+        raise InvalidConfig(f"search space: {' -> '.join(error.args[1])} depend on each other; drop a condition") from error
 
 
 def _parse_key(name: str, text: str) -> SearchKey:
@@ -144,16 +152,6 @@ def _parse_condition(name: str, text: str) -> Condition:
         raise InvalidConfig(f"search space: {name}: condition {text.strip()!r}: use KEY=VALUE[|VALUE] or KEY!=VALUE")
     values = tuple(value.strip() for value in match["values"].split("|"))
     return Condition(match["key"], values, match["relation"] == "!=")
-
-
-def _check_order(space: SearchSpace) -> None:
-    names = [key.name for key in space.keys]
-    for position, key in enumerate(space.keys):
-        for condition in key.conditions:
-            if condition.key in names[position:]:
-                raise InvalidConfig(
-                    f"search space: {key.name} depends on {condition.key}, which stands after it; put it before"
-                )
 
 
 def _lookup(key: str, values: Mapping[str, Any], base: DictConfig) -> str | None:

@@ -59,6 +59,9 @@ class StoredStudy:
 
     def remaining(self, total: int) -> int:
         """How many trials are missing to the total; interrupted ones don't count, running ones do."""
+        sampler = self.study.sampler
+        if isinstance(sampler, optuna.samplers.GridSampler):
+            total = min(total, len(sampler._all_grids))
         counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
         return max(0, total - len(counted))
 
@@ -78,23 +81,31 @@ class StoredStudy:
         values = result.objective_values(names)
         if values is not None:
             trial.set_constraint("miss", 0.0)
-            self.study.tell(trial, values)
+            self._tell(trial, values)
         elif result.state is State.INFEASIBLE:
             trial.set_constraint("miss", UNKNOWN_MISS if result.violation is None else max(result.violation, 1e-9))
             self._tell_infeasible(trial)
         elif result.state is State.PRUNED:
-            self.study.tell(trial, state=TrialState.PRUNED)
+            self._tell(trial, state=TrialState.PRUNED)
         else:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self._tell(trial, state=TrialState.FAIL)
             if result.reason is Reason.INTERRUPTED:
                 self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
 
     def _tell_infeasible(self, trial: Trial) -> None:
         worst = self._worst_values()
         if isinstance(self.study.sampler, _IGNORES_PRUNED) and worst is not None:
-            self.study.tell(trial, worst)
+            self._tell(trial, worst)
         else:
-            self.study.tell(trial, state=TrialState.PRUNED)
+            self._tell(trial, state=TrialState.PRUNED)
+
+    def _tell(self, trial: Trial, values: list[float] | None = None, state: TrialState | None = None) -> None:
+        try:
+            self.study.tell(trial, values, state=state)
+        except RuntimeError as error:
+            # A grid sampler asks the study to stop at its end; our own loop ends there too.
+            if "Study.stop" not in str(error):
+                raise
 
     def _worst_values(self) -> list[float] | None:
         complete = [t.values for t in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]

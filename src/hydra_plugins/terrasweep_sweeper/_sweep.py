@@ -69,12 +69,12 @@ class StudySweep(OptunaSweeperImpl):
         tracking.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         record = self._record(config, folder)
-        if config.study.n_trials > len(folder.results()):
-            process.warm_up()  # It imports for some seconds, beside what comes next.
         with folder.removed_on_bad_input():
             stored = StoredStudy(record.name, record.storage, record.objectives, folder.path)
             self._check_distributions(stored)
-        stored.study.sampler = self._build_sampler(config, stored)
+            stored.study.sampler = self._build_sampler(config, base, stored)
+        if stored.remaining(config.study.n_trials):
+            process.warm_up()  # It imports for some seconds, beside what comes next.
         _Run(self, config, base, record, folder, stored).to_the_end()
 
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
@@ -134,7 +134,9 @@ class StudySweep(OptunaSweeperImpl):
                     "values; use another study.name, or the values it was started with"
                 ) from error
 
-    def _build_sampler(self, config: TrialConfig, stored: StoredStudy) -> optuna.samplers.BaseSampler:
+    def _build_sampler(
+        self, config: TrialConfig, base: DictConfig, stored: StoredStudy
+    ) -> optuna.samplers.BaseSampler:
         settings = OmegaConf.to_container(self._sampler_settings, resolve=True)
         assert isinstance(settings, dict)
         if "seed" in settings and settings["seed"] is None:
@@ -147,17 +149,23 @@ class StudySweep(OptunaSweeperImpl):
             warnings.simplefilter("ignore")
             sampler = instantiate(settings, _execution_whitelist_=_TRUSTED)
         if isinstance(sampler, functools.partial):
-            return self._grid(sampler)
+            return self._grid(sampler, base)
         assert isinstance(sampler, optuna.samplers.BaseSampler)
         return sampler
 
-    def _grid(self, sampler: functools.partial[Any]) -> optuna.samplers.BaseSampler:
-        if conditional := [key.name for key in self._space.keys if key.conditions]:
-            raise InvalidConfig(
-                f"hydra/sweeper/sampler=grid: {', '.join(conditional)} depends on another key, and a grid has no "
-                "conditions; fix it, or use another sampler"
-            )
-        grid = {key.name: self._to_grid_sampler_choices(key.distribution) for key in self._space.keys}
+    def _grid(self, sampler: functools.partial[Any], base: DictConfig) -> optuna.samplers.BaseSampler:
+        names = {key.name for key in self._space.keys}
+        for key in self._space.keys:
+            if on := [condition.key for condition in key.conditions if condition.key in names]:
+                raise InvalidConfig(
+                    f"hydra/sweeper/sampler=grid: {key.name} depends on {on[0]}, which is searched too, and a grid has "
+                    "no conditions; fix one of them, or use another sampler"
+                )
+        active = [key for key in self._space.keys if key.active({}, base)]
+        try:
+            grid = {key.name: self._to_grid_sampler_choices(key.distribution) for key in active}
+        except ValueError as error:
+            raise InvalidConfig(f"hydra/sweeper/sampler=grid: {error} Use choice(...) or range(...)") from error
         built: optuna.samplers.BaseSampler = sampler(grid)
         return built
 

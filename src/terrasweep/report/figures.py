@@ -37,19 +37,17 @@ def hypervolume_figure(outcome: StudyOutcome) -> PageFigure | None:
     if not steps:
         return None
     before = [0.0, *(volume for _, volume in steps)]
-    gains = [step for step, previous in zip(steps, before, strict=False) if step[1] > previous]
+    gained = [volume > previous for (_, volume), previous in zip(steps, before, strict=False)]
     figure = go.Figure(layout=base_layout({"title": {"text": "trial"}}, {"title": {"text": "hypervolume"}}))
     figure.add_scatter(
         x=[result.number for result, _ in steps],
         y=[volume for _, volume in steps],
-        mode="lines",
+        mode="lines+markers",
         line={"color": COMPLETE_COLOUR, "width": 2, "shape": "hv"},
-        name="hypervolume",
-        hovertemplate="after trial %{x}: %{y:.4g}<extra></extra>",
+        marker={"size": [9 if gain else 0 for gain in gained], "line": {"color": "white", "width": 1}},
+        customdata=[f"{hover_text(outcome, r)}<br>hypervolume: <b>{rounded(volume)}</b>" for r, volume in steps],
+        hovertemplate="%{customdata}<extra></extra>",
     )
-    numbers, volumes = [result.number for result, _ in gains], [volume for _, volume in gains]
-    marker = {"size": 9, "color": COMPLETE_COLOUR, "line": {"color": "white", "width": 1}}
-    add_trials(figure, outcome, [r for r, _ in gains], x=numbers, y=volumes, name="enlarged by", marker=marker)
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(showlegend=False)
     worst = ", ".join(f"{label(n, outcome.accuracy_name)} {rounded(w)}" for n, (w, _) in outcome.reference.items())

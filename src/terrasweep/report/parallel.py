@@ -97,8 +97,8 @@ def _line(outcome: StudyOutcome, axes: list[Axis], position: int) -> dict[str, A
         "y": [y for _, y in places],
         "mode": "lines+markers",
         "meta": result.number,
-        "text": hover_text(outcome, result),
-        "hovertemplate": "%{text}<extra></extra>",
+        "hovertext": hover_text(outcome, result),
+        "hoverinfo": "text",
     }
 
 

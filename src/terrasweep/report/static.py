@@ -104,7 +104,6 @@ def _draw_pair(ax: Axes, outcome: StudyOutcome, first: int, second: int) -> None
         knee = _values([outcome.knee], x.name), _values([outcome.knee], y.name)
         ax.plot(*knee, "o", ms=9.5, mfc="none", mec=KNEE_COLOUR, mew=1.6, zorder=4, label="knee")
     ax.margins(0.12)
-    ax.locator_params(axis="x", nbins=4)
     ax.set_xlabel(_axis_label(outcome, second))
     ax.set_ylabel(_axis_label(outcome, first))
 

@@ -64,7 +64,7 @@ def test_the_command_line_fixes_a_key_or_gives_it_another_range_with_the_same_co
     [
         ({"x": "nf4"}, "not a range"),
         ({"x": "choice(1,2) if y"}, "use KEY=VALUE"),
-        ({"x": "choice(1,2) if y=1", "y": "choice(1,2)"}, "stands after it"),
+        ({"x": "choice(1,2) if y=1", "y": "choice(1,2) if x=1"}, "depend on each other"),
         ({"x": "choice(1,2"}, "search-spaces.md"),
     ],
 )
@@ -72,7 +72,13 @@ def test_a_bad_space_is_refused_in_one_line(params, told):
     with pytest.raises(InvalidConfig, match=told) as refused:
         parse_space(params, [])
     assert "\n" not in str(refused.value)
-    assert str(refused.value).startswith("search space: x")
+    assert str(refused.value).startswith("search space: ")
+
+
+def test_a_condition_may_ask_for_a_key_that_the_command_line_adds_later():
+    drawn = suggestions({"tuning.rank": "choice(2,4) if tuning=lora"}, ["tuning=choice(lora,frozen)"])
+    assert {d["tuning"] for d in drawn} == {"lora", "frozen"}
+    assert all(("tuning.rank" in d) == (d["tuning"] == "lora") for d in drawn)
 
 
 def test_values_become_overrides_that_hydra_reads_back():

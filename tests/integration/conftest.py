@@ -1,0 +1,1 @@
+"""Small studies that several tests look at; each is run once."""

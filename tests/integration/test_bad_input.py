@@ -1,0 +1,71 @@
+"""Bad input: one clear line each, exit status 2, nothing trained, nothing written. By the real command line."""
+
+import pytest
+
+MULTIRUN = [
+    (["backbone=prithvi_eo_tinny"], ["backbone=prithvi_eo_tinny", "did you mean prithvi_eo_tiny?"]),
+    (["decoder=unett"], ["decoder=unett", "did you mean unet?"]),
+    (["data=synthetc"], ["data=synthetc", "did you mean synthetic?"]),
+    (["tuning.rank=0"], ["tuning.rank=0", "at least 1"]),
+    (["tuning.rank=choice(4,-1)"], ["tuning.rank=-1", "at least 1"]),
+    (["train.batch_size=-2", "study.n_trials=0"], ["train.batch_size=-2", "study.n_trials=0"]),
+    (["quantization=nf4", "tuning=full"], ["quantization=nf4 with tuning=full", "use tuning=lora"]),
+    (["quantization=choice(nf4,nf5)"], ["quantization=nf5", "did you mean nf4?"]),
+    (["data.bands=[RED,GREEN]"], ["data.bands=", "backbone.bands=", "correct data.bands"]),
+    (["study.objectives=[{name: acuracy, direction: maximize}]"], ["'acuracy'", "did you mean accuracy?"]),
+    (["study.name=a/b"], ["study.name='a/b'", "below results/"]),
+    (["tracking.uri=http://127.0.0.1:9"], ["tracking.uri=http://127.0.0.1:9", "no server answers"]),
+    (["tracking.uri=carrier://pigeon"], ["tracking.uri=carrier://pigeon", "use tracking.uri=sqlite"]),
+    (["study.storage=sqlite:////nowhere/x.db"], ["study.storage=sqlite:////nowhere/x.db", "unable to open"]),
+    (["train.lrr=3"], ["train.lrr", "lr"]),
+    (["train.lr=abc"], ["train.lr", "abc", "Float"]),
+    (["sweeps=nope"], ["sweeps=nope", "quickstart"]),
+    (["hydra/sweeper/sampler=gridd"], ["gridd", "did you mean grid?"]),
+    (["data.synthetic.train=3"], ["data.synthetic.train=3", "at least 6"]),
+    (
+        ["hydra/sweeper/sampler=grid", "tuning=choice(lora,frozen)"],
+        ["sampler=grid", "tuning.rank depends on tuning"],
+    ),
+    (
+        "backbone.checkpoint=null data=segmentation_folder data.root=/nowhere data.num_classes=2 data.tile_px=64 "
+        "data.bands=${backbone.bands}".split(),
+        ["data.root=/nowhere", "docs/data.md"],
+    ),
+]
+SINGLE = [
+    (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
+    (["quantization=nf4", "tuning=full"], ["low-bit weights take no gradient"]),
+    (["tuning.rank=choice(1,2)"], ["tuning.rank=choice(1,2)", "--multirun"]),
+    (["tuning=frozen", "tuning.rank=4"], ["tuning.rank=4 with tuning=frozen", "drop tuning.rank"]),
+    (["task=classification"], ["decoder=FCNDecoder with task=classification"]),
+]
+
+
+def refused(finished, told, home):
+    assert finished.returncode == 2, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert "Error executing job" not in finished.stderr
+    for part in told:
+        assert part in finished.stderr
+    assert len(finished.stderr.strip().splitlines()) <= len(told)
+    assert {path.name for path in home.iterdir()} == {"sweeps", "search_spaces"}
+
+
+@pytest.mark.parametrize(("arguments", "told"), MULTIRUN, ids=lambda value: " ".join(value)[:60])
+def test_a_study_is_refused(cli, home, arguments, told):
+    refused(cli("-m", *arguments, timeout_s=60), told, home)
+
+
+@pytest.mark.parametrize(("arguments", "told"), SINGLE, ids=lambda value: " ".join(value)[:60])
+def test_a_single_trial_is_refused(cli, home, arguments, told):
+    decoder = [] if "task=classification" not in arguments else ["decoder=fcn"]
+    refused(cli(*arguments, *decoder, timeout_s=60), told, home)
+
+
+@pytest.mark.parametrize("mode", [["-m"], []])
+def test_an_unwritable_results_folder_is_refused(cli, home, mode):
+    (home / "results").write_text("a file stands where the folder should be")
+    finished = cli(*mode, "study.n_trials=1", timeout_s=60)
+    assert finished.returncode == 2
+    assert str(home / "results") in finished.stderr
+    assert len(finished.stderr.strip().splitlines()) == 1
