@@ -15,14 +15,52 @@ ROOT = Path(__file__).resolve().parents[1]
 # Two busy processes with two threads each are several times slower than with one.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
+SMALL = (
+    "backbone.checkpoint=null",
+    "data.synthetic.train=24",
+    "data.synthetic.val=12",
+    "data.synthetic.test=0",
+    "train.batch_size=4",
+    "train.max_steps=4",
+    "train.warmup_steps=1",
+)
+"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps."""
+
+
+def make_home(folder: Path) -> Path:
+    """An empty project root with the shipped sweeps and search spaces."""
+    for name in ("sweeps", "search_spaces"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def start_sweep(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start ``sweep.py`` as a user does, from another working directory."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "sweep.py"), *arguments],
+        cwd="/",
+        env={**os.environ, "TERRASWEEP_HOME": str(home), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_sweep(home: Path, *arguments: str, timeout_s: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``sweep.py`` to its end."""
+    process = start_sweep(home, *arguments, **environment)
+    try:
+        out, err = process.communicate(timeout=timeout_s)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project root; results go there."""
     monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
-    for folder in ("sweeps", "search_spaces"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
-    return tmp_path
+    return make_home(tmp_path)
 
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -30,17 +68,9 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def cli(home: Path) -> Cli:
-    """Run ``sweep.py`` as a user does, from another working directory."""
+    """Run ``sweep.py`` on the test's own project root."""
 
-    def run(*arguments: str, timeout_s: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "sweep.py"), *arguments],
-            cwd="/",
-            env={**os.environ, "TERRASWEEP_HOME": str(home), **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        return run_sweep(home, *arguments, **options)  # type: ignore[arg-type]
 
     return run

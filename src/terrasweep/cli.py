@@ -41,7 +41,7 @@ def recommend(
     min_throughput: Annotated[float | None, typer.Option(help="At least this many samples per second.")] = None,
     min_accuracy: Annotated[float | None, typer.Option(help="At least this accuracy.")] = None,
 ) -> None:
-    """Print the most accurate configuration within limits, as YAML that sweep.py can run."""
+    """Print the most accurate configuration within limits, as YAML: save it as best.yaml, and sweep.py can run it."""
     from terrasweep.report import recommend as choose
     from terrasweep.report import recommended_yaml
 

@@ -25,7 +25,7 @@ from terrasweep.environment import describe
 from terrasweep.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
 from terrasweep.progress import SweepProgress, front_table
 from terrasweep.project import results_folder
-from terrasweep.records import Objective, State, StudyRecord, TrialResult
+from terrasweep.records import Objective, Reason, State, StudyRecord, TrialResult
 from terrasweep.results import StudyFolder
 from terrasweep.trial import unfinished
 
@@ -239,6 +239,7 @@ class _Run:
 
     def _settle(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
         """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
+        result = _with_all_objectives(result, self._folder.known.objectives)
         result = dataclasses.replace(result, number=trial.number, searched=searched)
         self._folder.add(result)
         self._stored.tell(trial, result)
@@ -265,6 +266,15 @@ class _Run:
         if front:
             progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
         progress.say(f"Report: {folder.path / 'report.html'}")
+
+
+def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> TrialResult:
+    """A trial is complete only with every objective; one that this device can't measure is a mistake in the study."""
+    absent = [objective.name for objective in objectives if result.value(objective.name) is None]
+    if result.state is not State.COMPLETE or not absent:
+        return result
+    message = f"study.objectives: {', '.join(absent)} is not measured on {result.device}; use another objective"
+    return dataclasses.replace(result, state=State.FAILED, reason=Reason.INVALID_CONFIG, message=message)
 
 
 def _known(error: BaseException) -> TerrasweepError:

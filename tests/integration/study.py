@@ -1,0 +1,59 @@
+"""How the tests read what a study left."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import optuna
+from mlflow import MlflowClient
+
+from terrasweep.records import StudyRecord, TrialResult
+
+OBJECTIVES = {"accuracy": 1, "throughput_samples_per_s": 1, "peak_memory_mib": -1}
+"""Name to sign: what is to be maximized, and what minimized."""
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def read_results(study: Path) -> dict[int, TrialResult]:
+    files = study.glob("trials/*/result.json")
+    return {int(f.parent.name): TrialResult.from_json(f.read_text()) for f in files}
+
+
+def read_record(study: Path) -> StudyRecord:
+    return StudyRecord.from_json((study / "study.json").read_text())
+
+
+def read_optuna(study: Path) -> list[optuna.trial.FrozenTrial]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.load_study(study_name=study.name, storage=f"sqlite:///{study / 'optuna.db'}").trials
+
+
+def read_mlflow(home: Path, experiment: str):
+    """The parent runs and the nested runs of a study's experiment."""
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    found = client.get_experiment_by_name(experiment)
+    runs = client.search_runs([found.experiment_id], max_results=1000)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    nested = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    return client, parents, nested
+
+
+def brute_force_front(rows: list[dict[str, str]]) -> list[str]:
+    """Numbers of the complete trials that no other one is at least as good as everywhere and better somewhere."""
+    points = {
+        row["number"]: [sign * float(row[name]) for name, sign in OBJECTIVES.items()]
+        for row in rows
+        if row["state"] == "complete"
+    }
+
+    def dominated(point: list[float]) -> bool:
+        return any(
+            all(o >= p for o, p in zip(other, point, strict=True)) and other != point for other in points.values()
+        )
+
+    return [number for number, point in points.items() if not dominated(point)]

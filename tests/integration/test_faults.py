@@ -1,0 +1,156 @@
+"""Faults in the middle of a sweep: it finishes, and each has its state and reason in CSV, Optuna and MLflow."""
+
+import contextlib
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.conftest import SMALL, run_sweep, start_sweep
+from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows
+
+pytestmark = pytest.mark.slow
+
+ENDLESS = "train: {max_steps: 1000000}"
+FAULTS = {
+    # name: (what the configuration does, state, reason, state in Optuna)
+    "a_none": ("train: {max_steps: 4}", "complete", "", "COMPLETE"),
+    "b_late": (f"{ENDLESS}\nbudget: {{timeout_s: 6}}", "infeasible", "timeout", "PRUNED"),
+    "c_large": (f"{ENDLESS}\nbudget: {{host_memory_gib: 0.02}}", "infeasible", "oom_host", "PRUNED"),
+    "d_over": ("budget: {memory_gib: 0.01}", "infeasible", "over_budget", "PRUNED"),
+    "e_nan": ("train: {lr: 1e30, max_steps: 1000}", "infeasible", "diverged", "PRUNED"),
+    "f_raises": ("task: {loss: nonsense}", "failed", "crashed", "FAIL"),
+    "g_killed": (ENDLESS, "failed", "crashed", "FAIL"),
+    "h_none": ("train: {max_steps: 5}", "complete", "", "COMPLETE"),
+}
+
+
+def trial_processes(sweep):
+    """The children that lead a process group of their own: the trials."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(sweep.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if os.getpgid(child.pid) == child.pid:
+                    found.append(child)
+    return found
+
+
+def wait_for(condition, timeout_s=240):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not come to that")
+
+
+def training(study, number):
+    """Whether a trial's log shows that Lightning has started."""
+    log = study / "trials" / str(number) / "log.txt"
+    return log.is_file() and "TPU available" in log.read_text()
+
+
+def test_each_way_to_die_has_its_state_and_reason_everywhere(home):
+    (home / "faults").mkdir()
+    for name, (settings, *_) in FAULTS.items():
+        (home / "faults" / f"{name}.yaml").write_text(f"# @package _global_\n{settings}\n")
+    study = home / "results" / "quickstart"
+    sweep = start_sweep(
+        home,
+        "-m",
+        f"+faults=choice({','.join(FAULTS)})",
+        "hydra/sweeper/sampler=grid",
+        "hydra.sweeper.sampler.seed=0",
+        "quantization=none",
+        "tuning.rank=2",
+        "tuning.targets=mlp",
+        "checkpointing=none",
+        *SMALL,
+    )
+    try:
+        wait_for(lambda: "g_killed" in {t.params.get("+faults") for t in _running(study)})
+        number = next(t.number for t in _running(study))
+        wait_for(lambda: training(study, number))
+        trial_processes(sweep)[0].send_signal(signal.SIGKILL)
+        out, err = sweep.communicate(timeout=400)
+    finally:
+        sweep.kill()
+    assert sweep.returncode == 0, (out, err)
+    rows = {row["+faults"]: row for row in read_rows(study / "trials.csv")}
+    in_optuna = {t.params["+faults"]: t for t in read_optuna(study)}
+    in_mlflow = {run.data.params["+faults"]: run for run in read_mlflow(home, "quickstart")[2]}
+    assert rows.keys() == in_optuna.keys() == in_mlflow.keys() == FAULTS.keys()
+    for name, (_, state, reason, optuna_state) in FAULTS.items():
+        row, tags = rows[name], in_mlflow[name].data.tags
+        assert (row["state"], row["reason"]) == (state, reason), name
+        assert (tags["state"], tags.get("reason", "")) == (state, reason), name
+        assert in_optuna[name].state.name == optuna_state, name
+        assert in_optuna[name].user_attrs["reason"] == reason
+        assert all((row[objective] == "") == (state != "complete") for objective in OBJECTIVES), name
+    misses = {name: trial.constraints.get("miss") for name, trial in in_optuna.items()}
+    assert misses["a_none"] == 0.0
+    assert misses["d_over"] > 1  # More than 20 MiB under a budget of 10.24.
+    assert misses["b_late"] == misses["e_nan"] == 1.0
+    # What a trial measured before it died stays.
+    assert float(rows["g_killed"]["total_parameters"]) > 3e6
+    assert float(rows["e_nan"]["peak_build_mib"]) > 0
+
+
+def _running(study):
+    if not (study / "optuna.db").is_file():
+        return []
+    with contextlib.suppress(Exception):
+        return [t for t in read_optuna(study) if t.state.name == "RUNNING"]
+    return []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
+    study = home / "results" / "quickstart"
+    arguments = ["-m", "study.n_trials=3", *SMALL, "train.max_steps=25"]
+    sweep = start_sweep(home, *arguments)
+    try:
+        wait_for(lambda: training(study, 1))
+        (trial,) = trial_processes(sweep)
+        sweep.send_signal(how)
+        sweep.communicate(timeout=60)
+    finally:
+        sweep.kill()
+    psutil.wait_procs([trial], timeout=10)
+    assert not trial.is_running() or trial.status() == psutil.STATUS_ZOMBIE
+    assert sweep.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    first = read_results(study)[0].to_json()
+
+    finished = run_sweep(home, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    results = read_results(study)
+    interrupted = [n for n, r in results.items() if r.reason == "interrupted"]
+    assert interrupted == [1]
+    assert sorted(results) == [0, 1, 2, 3]
+    assert results[0].to_json() == first
+    assert results[2].searched == results[1].searched, "what was running runs again first"
+    assert [t.state.name for t in read_optuna(study)] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    _, parents, nested = read_mlflow(home, "quickstart")
+    assert (len(parents), len(nested)) == (1, 4)
+    assert [row["reason"] for row in read_rows(study / "trials.csv")] == ["", "interrupted", "", ""]
+
+
+def test_a_sweep_in_which_nothing_completes_exits_with_1_and_still_reports(home):
+    finished = run_sweep(home, "-m", "study.n_trials=2", "train.lr=1e30", *SMALL, "train.max_steps=1000")
+    assert finished.returncode == 1
+    study = home / "results" / "quickstart"
+    assert {row["reason"] for row in read_rows(study / "trials.csv")} == {"diverged"}
+    assert read_rows(study / "pareto.csv") == []
+    assert (study / "report.html").is_file()
+
+
+def test_an_unreadable_tile_is_a_data_error(home):
+    run_sweep(home, *SMALL)
+    tile = next((home / "results" / ".cache" / "synthetic").glob("*/train/images/*.tif"))
+    tile.write_bytes(tile.read_bytes()[:100])
+    finished = run_sweep(home, *SMALL)
+    assert finished.returncode == 1
+    assert "data_error" in finished.stdout
