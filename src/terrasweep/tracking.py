@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -113,7 +114,7 @@ class StudyTracker:
         start = int(datetime.fromisoformat(self._record.started).timestamp() * 1000)
         run = self._client.create_run(self._experiment, tags=tags, run_name=name, start_time=start)
         for key, text in self._record.space.items():
-            self._client.log_param(run.info.run_id, key, text[:500])
+            self._client.log_param(run.info.run_id, _allowed(key), text[:500])
         return str(run.info.run_id)
 
     def _finished_trials(self) -> set[int]:
@@ -176,7 +177,7 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     metrics = [Metric(key, value, ended, 0) for key, value in _metrics(result).items()]
     for key, curve in result.curves.items():
         metrics += [Metric(key, value, ended, step) for step, value in curve]
-    params = [Param(key, str(value)) for key, value in result.searched.items()]
+    params = [Param(_allowed(key), str(value)) for key, value in result.searched.items()]
     client.log_batch(run_id, metrics[:_BATCH], params)
     for start in range(_BATCH, len(metrics), _BATCH):
         client.log_batch(run_id, metrics[start : start + _BATCH])
@@ -185,10 +186,15 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     client.set_terminated(run_id, status, ended)
 
 
+def _allowed(key: str) -> str:
+    """A key without what MLflow forbids in names, like the ``+`` of an added group."""
+    return re.sub(r"[^\w\-. :/]", "_", key.lstrip("+"))
+
+
 def _metrics(result: TrialResult) -> dict[str, float]:
     """Every number of a trial under its own name; what is absent is not logged."""
     measured = {name: result.value(name) for name in NUMERIC_MEASUREMENTS}
-    return {name: value for name, value in {**result.metrics, **measured}.items() if value is not None}
+    return {_allowed(name): value for name, value in {**result.metrics, **measured}.items() if value is not None}
 
 
 def _tags(result: TrialResult) -> dict[str, str]:

@@ -38,13 +38,14 @@ def trial_processes(sweep):
     return found
 
 
-def wait_for(condition, timeout_s=240):
+def wait_for(condition, sweep, timeout_s=240):
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and sweep.poll() is None:
         if found := condition():
             return found
         time.sleep(0.1)
-    raise AssertionError("it did not come to that")
+    sweep.kill()
+    raise AssertionError(f"it did not come to that: {sweep.communicate()}")
 
 
 def training(study, number):
@@ -68,12 +69,12 @@ def test_each_way_to_die_has_its_state_and_reason_everywhere(home):
         "tuning.rank=2",
         "tuning.targets=mlp",
         "checkpointing=none",
-        *SMALL,
+        # Values on the command line would win over those of a group.
+        *(override for override in SMALL if not override.startswith("train.max_steps")),
     )
     try:
-        wait_for(lambda: "g_killed" in {t.params.get("+faults") for t in _running(study)})
-        number = next(t.number for t in _running(study))
-        wait_for(lambda: training(study, number))
+        number = wait_for(lambda: _number_of_running(study, "g_killed"), sweep)
+        wait_for(lambda: training(study, number[0]), sweep)
         trial_processes(sweep)[0].send_signal(signal.SIGKILL)
         out, err = sweep.communicate(timeout=400)
     finally:
@@ -81,7 +82,7 @@ def test_each_way_to_die_has_its_state_and_reason_everywhere(home):
     assert sweep.returncode == 0, (out, err)
     rows = {row["+faults"]: row for row in read_rows(study / "trials.csv")}
     in_optuna = {t.params["+faults"]: t for t in read_optuna(study)}
-    in_mlflow = {run.data.params["+faults"]: run for run in read_mlflow(home, "quickstart")[2]}
+    in_mlflow = {run.data.params["faults"]: run for run in read_mlflow(home, "quickstart")[2]}
     assert rows.keys() == in_optuna.keys() == in_mlflow.keys() == FAULTS.keys()
     for name, (_, state, reason, optuna_state) in FAULTS.items():
         row, tags = rows[name], in_mlflow[name].data.tags
@@ -99,11 +100,11 @@ def test_each_way_to_die_has_its_state_and_reason_everywhere(home):
     assert float(rows["e_nan"]["peak_build_mib"]) > 0
 
 
-def _running(study):
-    if not (study / "optuna.db").is_file():
-        return []
-    with contextlib.suppress(Exception):
-        return [t for t in read_optuna(study) if t.state.name == "RUNNING"]
+def _number_of_running(study, fault):
+    with contextlib.suppress(Exception):  # The database may be in the making.
+        if (study / "optuna.db").is_file():
+            running = [t for t in read_optuna(study) if t.state.name == "RUNNING"]
+            return [t.number for t in running if t.params.get("+faults") == fault]
     return []
 
 
@@ -113,7 +114,7 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
     arguments = ["-m", "study.n_trials=3", *SMALL, "train.max_steps=25"]
     sweep = start_sweep(home, *arguments)
     try:
-        wait_for(lambda: training(study, 1))
+        wait_for(lambda: training(study, 1), sweep)
         (trial,) = trial_processes(sweep)
         sweep.send_signal(how)
         sweep.communicate(timeout=60)

@@ -59,11 +59,13 @@ class StoredStudy:
 
     def remaining(self, total: int) -> int:
         """How many trials are missing to the total; interrupted ones don't count, running ones do."""
-        sampler = self.study.sampler
-        if isinstance(sampler, optuna.samplers.GridSampler):
-            total = min(total, len(sampler._all_grids))
         counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
-        return max(0, total - len(counted))
+        return max(0, self.reachable(total) - len(counted))
+
+    def reachable(self, total: int) -> int:
+        """The total, or the size of the grid where that is less."""
+        sampler = self.study.sampler
+        return min(total, len(sampler._all_grids)) if isinstance(sampler, optuna.samplers.GridSampler) else total
 
     def ask(self, wanted: int, total: int) -> list[Trial]:
         """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""

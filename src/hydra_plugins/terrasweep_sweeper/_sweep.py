@@ -191,7 +191,7 @@ class _Run:
     def to_the_end(self) -> None:
         record, total = self._folder.known, self._config.study.n_trials
         interrupted = False
-        with SweepProgress(record.name, total, record.objectives) as progress:
+        with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
             self._adopt_orphans()
             progress.finished(self._folder.results(), len(self._folder.front()))
             try:

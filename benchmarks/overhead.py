@@ -1,0 +1,144 @@
+"""What terrasweep costs around a trial, against its peers, in one run on one machine.
+
+    python benchmarks/overhead.py [--trials 10] [--repeats 5]
+
+Per trial that trains one step, the wall seconds that are not data opening, build, training or evaluation:
+
+terrasweep   python sweep.py -m: a process per trial, Hydra, Optuna, MLflow and all files
+shipped      the same task under hydra-optuna-sweeper as shipped, which runs it in-process and tracks nothing
+fresh        a fresh python per trial, which imports everything again
+
+and the training time of a trial over that of the same Lightning loop with nothing around it. Sweeps are timed at two
+lengths, and the difference is divided by the trials between, so that what a sweep costs once doesn't count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INNER = ("open_data_seconds", "build_seconds", "fit_seconds", "evaluate_seconds")
+SMALL = [
+    "backbone.checkpoint=null",
+    "data.synthetic.train=16",
+    "data.synthetic.val=8",
+    "data.synthetic.test=0",
+    "train.batch_size=4",
+]
+ONE_STEP = [*SMALL, "train.max_steps=1", "train.warmup_steps=0"]
+LONG = [*SMALL, "data.synthetic.train=64", "train.batch_size=16", "train.max_steps=60", "train.warmup_steps=5"]
+FIXED = ["quantization=none", "tuning.rank=4", "tuning.targets=attention", "checkpointing=none"]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--trials", type=int, default=10, help="trials between the short and the long sweep")
+    options.add_argument("--repeats", type=int, default=5, help="pairs of training runs")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for name in ("sweeps", "search_spaces"):
+            (home / name).symlink_to(ROOT / name)
+        environment = {**os.environ, "TERRASWEEP_HOME": str(home)}
+        run([sys.executable, "sweep.py", *FIXED, *ONE_STEP], environment)  # Tiles, caches and mlflow.db are made here.
+        composed = cfg_job_seconds(environment)
+        own = terrasweep_seconds(home, environment, chosen.trials)
+        shipped = shipped_seconds(home, environment, chosen.trials)
+        fresh = fresh_seconds(environment, max(3, chosen.trials // 3))
+        ratio = training_ratio(home, environment, chosen.repeats)
+    print(f"\n| overhead per trial | seconds | terrasweep is |\n| --- | --- | --- |\n| terrasweep | {own:.2f} | |")
+    print(f"| (a) hydra-optuna-sweeper as shipped, in-process | {shipped:.2f} | {own - shipped:+.2f} s |")
+    print(f"| (b) a fresh python per trial | {fresh:.2f} | {fresh / own:.0f} times less |")
+    print(f"\n`sweep.py --cfg job` answers in {composed:.2f} s.")
+    print(f"Training takes {ratio:.3f} times as long as the same Lightning loop with nothing around it.")
+
+
+def run(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
+    """Wall seconds and standard output of a command that must succeed."""
+    started = time.perf_counter()
+    finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if finished.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{finished.stdout}\n{finished.stderr}")
+    return seconds, finished.stdout
+
+
+def cfg_job_seconds(environment: dict[str, str]) -> float:
+    command = [sys.executable, "sweep.py", "--cfg", "job"]
+    return statistics.median(run(command, environment)[0] for _ in range(5))
+
+
+def terrasweep_seconds(home: Path, environment: dict[str, str], trials: int) -> float:
+    seconds = {}
+    for name, total in (("short", 2), ("long", 2 + trials)):
+        command = [sys.executable, "sweep.py", "-m", f"study.name={name}", f"study.n_trials={total}", *FIXED, *ONE_STEP]
+        # Something must be searched; these two cost the same.
+        seconds[name] = run([*command, "train.seed=choice(0,1)"], environment)[0]
+    inner = [sum(measurements(f)[key] for key in INNER) for f in (home / "results/long/trials").glob("*/result.json")]
+    return (seconds["long"] - seconds["short"]) / trials - statistics.mean(inner)
+
+
+def measurements(result: Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads(result.read_text())["measurements"]
+    return found
+
+
+def shipped_seconds(home: Path, environment: dict[str, str], trials: int) -> float:
+    peer = str(ROOT / "benchmarks" / "peer.py")
+    arguments = [
+        "~search_spaces",
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_jobs=1",
+        "hydra.sweeper.direction=[maximize,maximize,minimize]",
+        f"hydra.sweeper.storage=sqlite:///{home}/peer.db",
+        "+peer=shipped",
+        *FIXED,
+        *ONE_STEP,
+        "train.seed=choice(0,1)",
+    ]
+    found = {}
+    for total in (2, 2 + trials):
+        command = [sys.executable, peer, "-m", f"hydra.sweeper.n_trials={total}", f"hydra.sweeper.study_name=s{total}"]
+        seconds, printed = run([*command, *arguments], environment)
+        found[total] = seconds - sum(inner_seconds(printed))
+    return (found[2 + trials] - found[2]) / trials
+
+
+def inner_seconds(printed: str) -> list[float]:
+    return [float(line.split()[1]) for line in printed.splitlines() if line.startswith("INNER ")]
+
+
+def fresh_seconds(environment: dict[str, str], trials: int) -> float:
+    peer = str(ROOT / "benchmarks" / "peer.py")
+    found = []
+    for _ in range(trials):
+        seconds, printed = run([sys.executable, peer, "+peer=fresh", *FIXED, *ONE_STEP], environment)
+        found.append(seconds - sum(inner_seconds(printed)))
+    return statistics.mean(found)
+
+
+def training_ratio(home: Path, environment: dict[str, str], repeats: int) -> float:
+    """Median over pairs, each run right after the other, of the timed steps' seconds."""
+    peer = str(ROOT / "benchmarks" / "peer.py")
+    ratios = []
+    for _ in range(repeats):
+        known = set((home / "results/single").iterdir())
+        run([sys.executable, "sweep.py", *FIXED, *LONG], environment)
+        (folder,) = set((home / "results/single").iterdir()) - known
+        _, printed = run([sys.executable, peer, "+peer=bare", *FIXED, *LONG], environment)
+        bare = next(float(line.split()[1]) for line in printed.splitlines() if line.startswith("TRAIN "))
+        ratios.append(measurements(folder / "result.json")["train_seconds"] / bare)
+        print(f"training ratio {ratios[-1]:.3f}", flush=True)
+    return statistics.median(ratios)
+
+
+if __name__ == "__main__":
+    main()

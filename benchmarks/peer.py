@@ -1,0 +1,61 @@
+"""The peers of overhead.py: the same task without terrasweep's process, tracking and files around it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TERRASWEEP_HOME", str(Path(__file__).resolve().parents[1]))
+
+import hydra
+from omegaconf import DictConfig
+
+from terrasweep.config import TrialConfig, register_schema, trial_config
+
+INNER = ("open_data_seconds", "build_seconds", "fit_seconds", "evaluate_seconds")
+OBJECTIVES = ("accuracy", "throughput_samples_per_s", "peak_memory_mib")
+
+register_schema()
+
+
+@hydra.main(config_path="pkg://terrasweep.conf", config_name="config")
+def peer(config: DictConfig) -> list[float] | None:
+    mode = config.peer
+    trial = trial_config({key: config._get_node(key) for key in config if key != "peer"})
+    if mode == "bare":
+        return bare(trial)
+    from terrasweep.stages import measure
+
+    found: dict[str, Any] = {}
+    measure(lambda **content: found.update(content.get("measurements", {})), trial)
+    print(f"INNER {sum(found[key] for key in INNER)}")
+    return [found[name] for name in OBJECTIVES]
+
+
+def bare(trial: TrialConfig) -> None:
+    """The same model, data, optimizer and Trainer; only the end of the warm-up and of the training are noted."""
+    import lightning.pytorch as pl
+    import torch
+    from lightning.pytorch.callbacks import Callback
+
+    from terrasweep.build.model import build_model
+    from terrasweep.data.folders import open_data
+    from terrasweep.train import build_task, build_trainer
+
+    class Stopwatch(Callback):
+        ends: list[float] = []  # noqa: RUF012
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            self.ends.append(time.perf_counter())
+
+    pl.seed_everything(trial.train.seed, workers=True, verbose=False)
+    data = open_data(trial)
+    model = build_model(trial, data.num_classes, torch.device("cpu"))
+    build_trainer(trial, torch.device("cpu"), [Stopwatch()]).fit(build_task(trial, model, data), datamodule=data.module)
+    print(f"TRAIN {Stopwatch.ends[-1] - Stopwatch.ends[trial.train.warmup_steps - 1]}")
+
+
+if __name__ == "__main__":
+    peer()
