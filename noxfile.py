@@ -35,7 +35,7 @@ def shared_environment(session: nox.Session) -> Path:
         session.run_install(*pip, "--constraint", "constraints.txt", "--editable", ".[dev,joblib]", external=True)
         stamp.write_text(key)
     elif not _installed_from_here(programs):
-        pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+        pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
         session.run_install(*pip, "--editable", ".", external=True)
     return programs
 

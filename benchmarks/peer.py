@@ -12,7 +12,8 @@ os.environ.setdefault("TERRASWEEP_HOME", str(Path(__file__).resolve().parents[1]
 import hydra
 from omegaconf import DictConfig
 
-from terrasweep.config import TrialConfig, register_schema, trial_config
+from terrasweep.composition import register_schema, trial_config
+from terrasweep.config import TrialConfig
 
 INNER = ("open_data_seconds", "build_seconds", "fit_seconds", "evaluate_seconds")
 OBJECTIVES = ("accuracy", "throughput_samples_per_s", "peak_memory_mib")

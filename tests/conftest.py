@@ -46,7 +46,9 @@ def start_sweep(home: Path, *arguments: str, **environment: str) -> subprocess.P
     )
 
 
-def run_sweep(home: Path, *arguments: str, timeout_s: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_sweep(
+    home: Path, *arguments: str, timeout_s: float = 600, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run ``sweep.py`` to its end."""
     process = start_sweep(home, *arguments, **environment)
     try:

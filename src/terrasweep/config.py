@@ -1,20 +1,25 @@
 """The TrialConfig tree: the only schema of the configuration, as frozen dataclasses.
 
-Hydra composes ``conf/`` against these types; :func:`trial_config` turns the result into a :class:`TrialConfig`.
-Past that door there is no DictConfig. Ranges and contradictions are checked in :mod:`terrasweep.rules`.
+Hydra composes ``conf/`` against these types, and :mod:`terrasweep.composition` turns the result into a
+:class:`TrialConfig`. Past that door there is no DictConfig. The knobs of the search are in :mod:`terrasweep.knobs`;
+ranges and contradictions are checked in :mod:`terrasweep.rules`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 
-from terrasweep.errors import InvalidConfig
+from terrasweep.knobs import (
+    CheckpointingConfig,
+    OffloadConfig,
+    OptimizerConfig,
+    PrecisionConfig,
+    QuantizationConfig,
+    TuningConfig,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +32,7 @@ class TrialIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig:
-    """One objective: any measurement or validation metric."""
+    """One objective: any measurement."""
 
     name: str = MISSING
     direction: str = MISSING
@@ -145,70 +150,9 @@ class DataConfig:
     """Data-loader processes."""
     in_memory: bool = True
     """Read every tile once, before the build, and keep it; turn off for data larger than the host's memory."""
+    no_data_replace: float | None = None
+    """Value for pixels that are no data or not finite; null: such pixels are an error."""
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuantizationConfig:
-    """Low-bit storage of the frozen backbone's linear layers, by bitsandbytes."""
-
-    name: str = MISSING
-    """``none``, ``int8`` (Dettmers et al. 2022), ``fp4``, ``nf4`` or ``nf4_double`` (Dettmers et al. 2023)."""
-    skip: list[str] = field(default_factory=list)
-    """Layers kept in full precision: parts of dotted module names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TuningConfig:
-    """Which of the backbone's parameters learn; decoder and head always do."""
-
-    name: str = MISSING
-    """``full``, ``lora`` (Hu et al. 2021) or ``frozen``."""
-    rank: int | None = None
-    """Width of the update, at least 1."""
-    targets: Any = None
-    """``attention``, ``mlp``, ``attention_mlp``, or a list of layer names."""
-    alpha_ratio: float = 2.0
-    """LoRA's alpha over its rank: the update is scaled by it."""
-    dropout: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckpointingConfig:
-    """Gradient checkpointing (Chen et al. 2016)."""
-
-    name: str = MISSING
-    """``none`` or ``blocks``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OffloadConfig:
-    """What leaves the device while it is not needed."""
-
-    name: str = MISSING
-    """``none`` or ``activations`` (saved tensors on the host between forward and backward)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrecisionConfig:
-    """Arithmetic of training and evaluation."""
-
-    name: str = MISSING
-    """``fp32`` or ``bf16`` (mixed: parameters and optimizer state stay fp32)."""
-    lightning: str = MISSING
-    """Lightning's name for it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerConfig:
-    """The optimizer of the trainable parameters."""
-
-    name: str = MISSING
-    """``adamw`` (Loshchilov and Hutter 2019)."""
-    weight_decay: float = 0.01
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    foreach: bool = True
-    """Update all tensors in one call: faster on CUDA, at one more copy of the trainable parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,42 +215,3 @@ class TrialConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-
-
-def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
-    """Turn a composed configuration, or a stored one, into a TrialConfig.
-
-    Raises:
-        InvalidConfig: A key is missing, unknown or of the wrong type.
-    """
-    try:
-        typed = OmegaConf.to_object(OmegaConf.merge(_schema(), config))
-    except OmegaConfBaseException as error:
-        raise InvalidConfig(f"{error.full_key or 'configuration'}: {error.msg or error}".splitlines()[0]) from error
-    assert isinstance(typed, TrialConfig)
-    return typed
-
-
-def as_dict(config: TrialConfig) -> dict[str, Any]:
-    """The configuration as plain dicts, lists and scalars."""
-    return dataclasses.asdict(config)
-
-
-def register_schema() -> None:
-    """Give Hydra the schema, as the config named ``schema``."""
-    ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep")
-
-
-def _schema() -> DictConfig:
-    """The schema as OmegaConf sees it, without the read-only flag of frozen classes, which would refuse overrides."""
-    schema: DictConfig = OmegaConf.structured(TrialConfig)
-    _clear_readonly(schema)
-    return schema
-
-
-def _clear_readonly(node: Any) -> None:
-    OmegaConf.set_readonly(node, None)
-    for key in node if isinstance(node, DictConfig) else ():
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none():
-            _clear_readonly(child)

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from terrasweep import rules
-from terrasweep.config import register_schema, trial_config
+from terrasweep.composition import register_schema, trial_config
 from terrasweep.errors import InvalidConfig
 from terrasweep.records import NUMERIC_MEASUREMENTS, State, TrialResult
 
@@ -103,10 +103,21 @@ def _status(main: Callable[[], None], *, show_traceback: bool) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except ValueError as error:
+        if not _raised_by_hydra(error):
+            raise
+        print(f"{error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
     except OSError as error:
         print(f"{error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     return 0
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra itself refused the command line; it has no exception of its own for some mistakes."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and str(frames[-1][0].f_globals.get("__name__", "")).startswith("hydra.")
 
 
 def describe_bad_input(error: BaseException) -> list[str]:
@@ -115,7 +126,7 @@ def describe_bad_input(error: BaseException) -> list[str]:
         return str(error).splitlines()
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return [f"{group}={option}: there is no such {group}; {rules.nearest(option, error.options)}"]
+        return [f"{group}={option}: not found; {rules.nearest(option, error.options)}"]
     cause: Any = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(cause, OmegaConfBaseException):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
@@ -10,6 +9,7 @@ import time
 from terrasweep import process
 from terrasweep.config import TrialConfig
 from terrasweep.errors import DataError
+from terrasweep.ownership import locked
 from terrasweep.project import cache_folder
 
 
@@ -27,9 +27,7 @@ def prepare(config: TrialConfig) -> float:
     started = time.perf_counter()
     missing = cache.missing(config)
     if missing:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with (cache_folder() / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # One process makes it, the others wait; the kernel frees a dead one's.
+        with locked(cache_folder() / ".lock"):  # One process makes it, the others wait.
             if cache.missing(config):
                 _make(config, missing)
     return time.perf_counter() - started

@@ -101,7 +101,7 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits) -
     finally:
         _end(child)
         receiver.close()
-    if outcome.error is None and not outcome.reported.get("done"):
+    if outcome.error is None and not (outcome.reported.get("done") or outcome.reported.get("measured")):
         outcome.error = Crashed(f"the trial's process {_how_it_ended(child.exitcode)}; see {log}")
     return outcome
 
@@ -123,8 +123,10 @@ class _Watch:
                     return
             elif ready:
                 return
-            outcome.error = outcome.error or self._violation()
-            if outcome.error is not None:
+            violation = self._violation()
+            if violation is not None:
+                # A task that has said everything that counts is ended all the same, but not blamed.
+                outcome.error = None if outcome.reported.get("measured") else violation
                 return
 
     def _violation(self) -> TerrasweepError | None:

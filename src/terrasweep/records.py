@@ -193,7 +193,11 @@ class StudyRecord:
     sampler: str
     seed: int
     storage: str
+    """Optuna storage URL without its password; ``optuna.db`` for the file beside this one."""
     tracking_uri: str
+    """Without its password."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What was fixed when the study started: dotted key to value, the searched keys included with their defaults."""
     environment: dict[str, str]
     """Machine, device and versions of the process that started the study."""
     started: str

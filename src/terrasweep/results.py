@@ -8,9 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from terrasweep import pareto
 from terrasweep.errors import InvalidConfig
+from terrasweep.ownership import locked
 from terrasweep.project import home, results_folder
 from terrasweep.records import Reason, State, StudyRecord, TrialResult, write_atomically
 from terrasweep.rules import nearest
@@ -22,7 +26,7 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._record: StudyRecord | None = None
-        self._results: dict[int, TrialResult] | None = None
+        self._read: dict[Path, tuple[int, TrialResult]] = {}
 
     @property
     def known(self) -> StudyRecord:
@@ -31,10 +35,10 @@ class StudyFolder:
         return self._record
 
     def open(self, record: StudyRecord) -> None:
-        """Write the record and take the study up; results that stand on disk are read."""
+        """Take a study up, and write its record where it is new or changed."""
         self._record = record
-        self._write_record()
-        self.results()
+        if self.record() != record:
+            self._write_record()
 
     def record(self) -> StudyRecord | None:
         """The stored record; None where no study was started."""
@@ -42,31 +46,38 @@ class StudyFolder:
         return StudyRecord.from_json(file.read_text()) if file.is_file() else None
 
     def results(self) -> list[TrialResult]:
-        """The settled trials, by number."""
-        if self._results is None:
-            found = (self.result(int(f.parent.name)) for f in self.path.glob("trials/[0-9]*/result.json"))
-            self._results = {r.number: r for r in found if r is not None and r.number is not None}
-        return [self._results[number] for number in sorted(self._results)]
+        """The settled trials, by number; also those that other processes have settled meanwhile."""
+        for file in self.path.glob("trials/[0-9]*/result.json"):
+            changed = file.stat().st_mtime_ns
+            if file not in self._read or self._read[file][0] != changed:
+                self._read[file] = (changed, TrialResult.from_json(file.read_text()))
+        found = (result for _, result in self._read.values())
+        return sorted((r for r in found if r.number is not None), key=lambda r: r.number or 0)
 
     def result(self, number: int) -> TrialResult | None:
         """One trial's result as it stands on disk."""
         file = self.path / "trials" / str(number) / "result.json"
         return TrialResult.from_json(file.read_text()) if file.is_file() else None
 
+    def config(self, number: int) -> dict[str, Any] | None:
+        """The resolved configuration of a trial that came as far as to write it."""
+        file = self.path / "trials" / str(number) / "config.yaml"
+        config: dict[str, Any] | None = yaml.safe_load(file.read_text()) if file.is_file() else None
+        return config
+
     def add(self, result: TrialResult) -> None:
         """Settle a trial: its result, then the tables. The first complete one fixes the hypervolume's reference."""
         from terrasweep.report import write_tables
 
-        assert result.number is not None
         write_atomically(self.path / "trials" / str(result.number) / "result.json", result.to_json())
-        self.results()
-        assert self._results is not None
-        self._results[result.number] = result
-        if result.state is State.COMPLETE and not self.known.reference:
-            reference = pareto.fix_reference(result, self.known.objectives)
-            self._record = dataclasses.replace(self.known, reference=reference)
-            self._write_record()
-        write_tables(self.path, self.known, self.results())
+        with locked(self.path / ".tables.lock"):
+            # Another process may have fixed the reference meanwhile.
+            self._record = self.record() or self.known
+            if result.state is State.COMPLETE and not self.known.reference:
+                reference = pareto.fix_reference(result, self.known.objectives)
+                self._record = dataclasses.replace(self.known, reference=reference)
+                self._write_record()
+            write_tables(self.path, self.known, self.results())
 
     def front(self) -> list[TrialResult]:
         """The trials that no other one dominates."""

@@ -134,7 +134,7 @@ def _targets(targets: object) -> Iterator[str]:
                 "(a list, like [attn.qkv], names layers)"
             )
     elif not isinstance(targets, list) or not targets or not all(isinstance(name, str) for name in targets):
-        yield f"tuning.targets={targets}: use one of {', '.join(TARGET_PRESETS)}, or a list of layer names"
+        yield f"tuning.targets={targets}: it names no layer; use {', '.join(TARGET_PRESETS)}, or a list of layer names"
 
 
 def _data(config: TrialConfig) -> Iterator[str]:

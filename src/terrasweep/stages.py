@@ -66,6 +66,7 @@ def measure(report: Report, config: TrialConfig) -> None:
     report(measurements={"accuracy": accuracy, "accuracy_name": config.task.accuracy_name}, metrics=metrics)
     peaks = readings(meters)
     check_budget({n: peaks.get(n) for n in ("peak_memory_mib", "peak_process_vram_mib")}, config.budget)
+    report(measured=True)  # What follows is an extra, and can't undo a measured trial.
     if config.train.count_flops:
         _report_flops(report, task, data, device)
 
@@ -112,7 +113,9 @@ def _build(
         "weight_bytes": model.weight_bytes,
     }
     report(measurements={"peak_build_mib": peak, **sizes}, touched=model.touched)
-    check_budget({"peak_build_mib": peak}, config.budget)
+    check_budget(
+        {"peak_build_mib": peak, "peak_process_vram_mib": readings(meters).get("peak_process_vram_mib")}, config.budget
+    )
     return model
 
 

@@ -17,6 +17,7 @@ import yaml
 
 from terrasweep import project
 from terrasweep.errors import InvalidConfig
+from terrasweep.ownership import is_alive, this_process
 from terrasweep.records import NUMERIC_MEASUREMENTS, Reason, State, StudyRecord, TrialResult
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 STUDY_TAG = "study"
 NUMBER_TAG = "trial_number"
+OWNER_TAG = "owner"
+"""The process that writes a run, so that nobody deletes a run that is still being written."""
 _BATCH = 1000
 _STATUS = {State.COMPLETE: "FINISHED", State.INFEASIBLE: "FINISHED", State.PRUNED: "FINISHED", State.FAILED: "FAILED"}
 _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -65,10 +68,10 @@ def check_reachable(uri: str, *, timeout_s: float = 5.0) -> None:
 class StudyTracker:
     """Writes a study and its trials to MLflow. Writing twice is harmless: a run that is there is not repeated."""
 
-    def __init__(self, record: StudyRecord) -> None:
+    def __init__(self, record: StudyRecord, uri: str) -> None:
         self._record = record
-        self._client = _client(record.tracking_uri)
-        self._experiment = _open_experiment(self._client, record.name, record.tracking_uri)
+        self._client = _client(uri)
+        self._experiment = _open_experiment(self._client, record.name, uri)
         self._parent = self._open_parent()
         self._logged = self._finished_trials()
 
@@ -133,7 +136,7 @@ class StudyTracker:
 
     def _keep_or_delete(self, run: Run, closed: set[int]) -> None:
         number = int(run.data.tags.get(NUMBER_TAG, "-1"))
-        if run.info.status == "RUNNING" or number in closed:
+        if number in closed or (run.info.status == "RUNNING" and not is_alive(run.data.tags.get(OWNER_TAG, ""))):
             self._client.delete_run(run.info.run_id)
         else:
             closed.add(number)
@@ -174,7 +177,8 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     started = ended - int(1000 * (result.measurements.wall_seconds or 0))
     run = client.create_run(experiment, start_time=started, tags={**tags, **_tags(result)}, run_name=name)
     run_id = run.info.run_id
-    metrics = [Metric(key, value, ended, 0) for key, value in _metrics(result).items()]
+    single = {key: value for key, value in _metrics(result).items() if key not in result.curves}
+    metrics = [Metric(key, value, ended, 0) for key, value in single.items()]
     for key, curve in result.curves.items():
         metrics += [Metric(key, value, ended, step) for step, value in curve]
     params = [Param(_allowed(key), str(value)) for key, value in result.searched.items()]
@@ -199,7 +203,8 @@ def _metrics(result: TrialResult) -> dict[str, float]:
 
 def _tags(result: TrialResult) -> dict[str, str]:
     tags = {
-        NUMBER_TAG: str(result.number),
+        NUMBER_TAG: "" if result.number is None else str(result.number),
+        OWNER_TAG: this_process(),
         "state": str(result.state),
         "reason": str(result.reason or ""),
         "message": result.message[:5000],

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from terrasweep import prepare, process, rules
-from terrasweep.config import TrialConfig, as_dict
+from terrasweep.composition import public_dict
+from terrasweep.config import TrialConfig
 from terrasweep.environment import versions
 from terrasweep.errors import TerrasweepError
 from terrasweep.process import Limits, Outcome
@@ -29,7 +30,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     outcome = Outcome()
     log = folder / "log.txt"
     log.unlink(missing_ok=True)
-    write_atomically(folder / "config.yaml", yaml.safe_dump(as_dict(config), sort_keys=False))
+    write_atomically(folder / "config.yaml", yaml.safe_dump(public_dict(config), sort_keys=False))
     try:
         rules.check(config)
         clock += prepare.prepare(config)
@@ -73,7 +74,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         metrics=reported.get("metrics", {}),
         curves=reported.get("curves", {}),
         touched=reported.get("touched", {}),
-        config=as_dict(config),
+        config=public_dict(config),
         device=reported.get("device", ""),
         versions=versions(),
         commit=git_commit(),

@@ -27,8 +27,14 @@ MULTIRUN = [
         ["sampler=grid", "tuning.rank depends on tuning"],
     ),
     (
-        "backbone.checkpoint=null data=segmentation_folder data.root=/nowhere data.num_classes=2 data.tile_px=64 "
-        "data.bands=${backbone.bands}".split(),
+        [
+            "backbone.checkpoint=null",
+            "data=segmentation_folder",
+            "data.root=/nowhere",
+            "data.num_classes=2",
+            "data.tile_px=64",
+            "data.bands=${backbone.bands}",
+        ],
         ["data.root=/nowhere", "docs/data.md"],
     ),
 ]

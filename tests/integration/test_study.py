@@ -34,7 +34,7 @@ def study(home):
 
 
 def test_every_file_of_the_contract_is_there(study):
-    files = "trials.csv pareto.csv report.html report.md pareto.png pareto.svg optuna.db".split()
+    files = ["trials.csv", "pareto.csv", "report.html", "report.md", "pareto.png", "pareto.svg", "optuna.db"]
     files += [f"recommended/{name}.yaml" for name in ("most_accurate", "smallest", "fastest", "knee")]
     for number in range(N_TRIALS):
         files += [f"trials/{number}/{name}" for name in ("config.yaml", "result.json", "log.txt")]

@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from terrasweep import rules
-from terrasweep.config import TrialConfig, trial_config
+from terrasweep.composition import trial_config
+from terrasweep.config import TrialConfig
 from terrasweep.errors import InvalidConfig
 
-from ._space import SearchSpace, as_override
+from ._space import SearchSpace, as_override, unknown_conditions
 
 Compose = Callable[[list[str]], DictConfig]
 """Composes the configuration of a trial from its searched overrides; the fixed ones are added."""
@@ -31,7 +32,7 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
     Raises:
         InvalidConfig: A choice can't be composed or has a bad value, or every combination drawn is contradictory.
     """
-    violations: list[str] = []
+    violations = unknown_conditions(space, compose([]))
     for override in (text for key in space.keys for text in _extremes(key.name, key.distribution)):
         config = typed(compose([override]))
         violations += [line for line in rules.find_bad_values(config) if line not in violations]

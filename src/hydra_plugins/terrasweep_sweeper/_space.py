@@ -25,7 +25,9 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from terrasweep.errors import InvalidConfig
+from terrasweep.rules import nearest
 
+_ABSENT = object()
 _CONDITION = re.compile(r"^(?P<key>[\w./@]+)(?P<relation>!?=)(?P<values>[^=!]+)$")
 
 
@@ -37,9 +39,9 @@ class Condition:
     values: tuple[str, ...]
     negated: bool
 
-    def holds(self, value: str | None) -> bool:
-        """Whether it holds for a value; None means that the other key is not active itself."""
-        return (value in self.values) != self.negated
+    def holds(self, value: Any) -> bool:
+        """Whether it holds for a value; None also stands for a key that is not active itself."""
+        return any(_same(text, value) for text in self.values) != self.negated
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ def parse_space(params: Mapping[str, str], arguments: list[str]) -> SearchSpace:
             name = override.get_key_element()
             text = (override.input_line or "").split("=", 1)[1]
             inherited = keys[name].conditions if name in keys else ()
-            keys[name] = SearchKey(name, text, _distribution(override, name, text), inherited)
+            conditions = keys[name].text.partition(" if ")[1:] if name in keys else ()
+            keys[name] = SearchKey(name, "".join((text, *conditions)), _distribution(override, name, text), inherited)
         else:
             keys.pop(override.get_key_element().lstrip("+~"), None)
             fixed.append(override.input_line or "")
@@ -118,7 +121,9 @@ def _ordered(keys: dict[str, SearchKey]) -> list[SearchKey]:
     try:
         return [keys[name] for name in sorter.static_order()]
     except CycleError as error:
-        raise InvalidConfig(f"search space: {' -> '.join(error.args[1])} depend on each other; drop a condition") from error
+        raise InvalidConfig(
+            f"search space: {' -> '.join(error.args[1])} depend on each other; drop a condition"
+        ) from error
 
 
 def _parse_key(name: str, text: str) -> SearchKey:
@@ -141,7 +146,8 @@ def _distribution(override: Any, name: str, text: str) -> BaseDistribution:
     try:
         distribution = create_optuna_distribution_from_override(override)
     except (AssertionError, NotImplementedError, ValueError) as error:
-        raise InvalidConfig(f"search space: {name}: {text}: {error}") from error
+        reason = str(error) or "it can't be searched; use choice(...), range(...) or interval(...)"
+        raise InvalidConfig(f"search space: {name}: {text}: {reason}") from error
     assert isinstance(distribution, BaseDistribution)
     return distribution
 
@@ -154,9 +160,30 @@ def _parse_condition(name: str, text: str) -> Condition:
     return Condition(match["key"], values, match["relation"] == "!=")
 
 
-def _lookup(key: str, values: Mapping[str, Any], base: DictConfig) -> str | None:
+def unknown_conditions(space: SearchSpace, base: DictConfig) -> list[str]:
+    """One line per condition that asks for a key which exists nowhere; it would never, or always, hold."""
+    names = {key.name for key in space.keys}
+    known = {*names, *base.hydra.runtime.choices}
+    return [
+        f"search space: {key.name}: {key.text}: there is no key {condition.key}; {nearest(condition.key, known)}"
+        for key in space.keys
+        for condition in key.conditions
+        if condition.key not in known and OmegaConf.select(base, condition.key, default=_ABSENT) is _ABSENT
+    ]
+
+
+def _lookup(key: str, values: Mapping[str, Any], base: DictConfig) -> Any:
     if key in values:
-        return None if values[key] is None else str(values[key])
+        return values[key]
     choices = base.hydra.runtime.choices
-    value = choices[key] if key in choices else OmegaConf.select(base, key, default=None)
-    return None if value is None else str(value)
+    return choices[key] if key in choices else OmegaConf.select(base, key, default=None)
+
+
+def _same(text: str, value: Any) -> bool:
+    """Whether a condition's text means a value: 1e-3 is 0.001, and true is True."""
+    if value is None or isinstance(value, bool):
+        return text.lower() == {None: "null", True: "true", False: "false"}[value]
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return text == str(value)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import socket
 import sqlite3
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-import psutil
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from terrasweep.errors import InvalidConfig
+from terrasweep.ownership import is_alive, locked, this_process
 from terrasweep.records import Objective, Reason, State, TrialResult
 
 UNKNOWN_MISS = 1.0
@@ -38,7 +33,7 @@ class StoredStudy:
             InvalidConfig: The storage can't be opened, or holds the study with other objectives.
         """
         self._objectives = objectives
-        self._folder = folder
+        self._lock = folder / ".ask.lock"
         warnings.filterwarnings("ignore", category=ExperimentalWarning)
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
@@ -69,10 +64,10 @@ class StoredStudy:
 
     def ask(self, wanted: int, total: int) -> list[Trial]:
         """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""
-        with _locked(self._folder / ".ask.lock"):
+        with locked(self._lock):
             trials = [self.study.ask() for _ in range(min(wanted, self.remaining(total)))]
             for trial in trials:
-                trial.set_user_attr("owner", _this_process())
+                trial.set_user_attr("owner", this_process())
         return trials
 
     def tell(self, trial: Trial, result: TrialResult) -> None:
@@ -118,8 +113,12 @@ class StoredStudy:
 
     def orphans(self) -> list[Trial]:
         """Trials that count as running although the process that ran them is gone."""
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [Trial(self.study, t._trial_id) for t in running if not _alive(t.user_attrs.get("owner", ""))]
+        with locked(self._lock):  # Under it, a trial that has no owner yet is one whose process died in between.
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            lost = [t for t in running if not is_alive(t.user_attrs.get("owner", ""))]
+            for trial in lost:
+                self.study._storage.set_trial_user_attr(trial._trial_id, "owner", this_process())
+        return [Trial(self.study, t._trial_id) for t in lost]
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -157,33 +156,3 @@ def _describe(study: optuna.Study) -> str:
 
 def _counts(trial: FrozenTrial) -> bool:
     return trial.state is not TrialState.WAITING and trial.user_attrs.get("reason") != Reason.INTERRUPTED
-
-
-def _this_process() -> str:
-    process = psutil.Process()
-    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
-
-
-def _alive(owner: str) -> bool:
-    """Whether a trial's owner may still run; on another host nobody here can tell, so it counts as alive."""
-    if not owner:
-        return False
-    host, pid, created = owner.rsplit(":", 2)
-    if host != socket.gethostname():
-        return True
-    try:
-        process = psutil.Process(int(pid))
-        return f"{process.create_time():.2f}" == created and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a file lock that the kernel releases when the process dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The sweep: check, resume, then ask, launch, tell and track until the study's total is reached."""
+"""The sweep: check the input, open the study, and hand it to a run."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 import optuna
-from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException
+from hydra.core.utils import JobReturn
 from hydra.utils import instantiate
 from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import Trial
 
 from terrasweep import process, tracking
-from terrasweep.config import TrialConfig, as_dict
-from terrasweep.entry import EXIT_NOTHING_COMPLETED
+from terrasweep.composition import fixed_settings, without_password
+from terrasweep.config import TrialConfig
 from terrasweep.environment import describe
-from terrasweep.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
-from terrasweep.progress import SweepProgress, front_table
+from terrasweep.errors import InvalidConfig
 from terrasweep.project import results_folder
-from terrasweep.records import Objective, Reason, State, StudyRecord, TrialResult
+from terrasweep.records import Objective, StudyRecord
 from terrasweep.results import StudyFolder
-from terrasweep.trial import unfinished
 
 from ._checks import check_space, check_writable, typed
+from ._run import StudyRun
 from ._space import SearchSpace, as_override, parse_space
 from ._study import StoredStudy
 
@@ -70,12 +68,13 @@ class StudySweep(OptunaSweeperImpl):
         check_writable(folder.path)
         record = self._record(config, folder)
         with folder.removed_on_bad_input():
-            stored = StoredStudy(record.name, record.storage, record.objectives, folder.path)
+            url = config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}"
+            stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._check_distributions(stored)
             stored.study.sampler = self._build_sampler(config, base, stored)
         if stored.remaining(config.study.n_trials):
             process.warm_up()  # It imports for some seconds, beside what comes next.
-        _Run(self, config, base, record, folder, stored).to_the_end()
+        StudyRun(self, config, base, record, folder, stored).to_the_end()
 
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
         """Run a batch through Hydra's launcher; a trial's number is Optuna's and travels as an override."""
@@ -105,6 +104,7 @@ class StudySweep(OptunaSweeperImpl):
                     f"study.name={config.study.name}: the study exists with other objectives ({had}); "
                     "use another study.name, or the objectives it was started with"
                 )
+            _warn_of_changes(existing, config)
             return dataclasses.replace(existing, n_trials=config.study.n_trials)
         return StudyRecord(
             name=config.study.name,
@@ -114,8 +114,9 @@ class StudySweep(OptunaSweeperImpl):
             overrides=list(self._space.fixed),
             sampler=str(self._sampler_settings.get("_target_", "")).rsplit(".", 1)[-1],
             seed=config.study.seed,
-            storage=config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}",
-            tracking_uri=config.tracking.uri,
+            storage=without_password(config.study.storage or "optuna.db"),
+            tracking_uri=without_password(config.tracking.uri),
+            settings=fixed_settings(config),
             environment=describe(),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -134,9 +135,7 @@ class StudySweep(OptunaSweeperImpl):
                     "values; use another study.name, or the values it was started with"
                 ) from error
 
-    def _build_sampler(
-        self, config: TrialConfig, base: DictConfig, stored: StoredStudy
-    ) -> optuna.samplers.BaseSampler:
+    def _build_sampler(self, config: TrialConfig, base: DictConfig, stored: StoredStudy) -> optuna.samplers.BaseSampler:
         settings = OmegaConf.to_container(self._sampler_settings, resolve=True)
         assert isinstance(settings, dict)
         if "seed" in settings and settings["seed"] is None:
@@ -170,119 +169,13 @@ class StudySweep(OptunaSweeperImpl):
         return built
 
 
-class _Run:
-    """One start of a study, from what is there to its total."""
-
-    def __init__(
-        self,
-        sweep: StudySweep,
-        config: TrialConfig,
-        base: DictConfig,
-        record: StudyRecord,
-        folder: StudyFolder,
-        stored: StoredStudy,
-    ) -> None:
-        self._sweep, self._config, self._base = sweep, config, base
-        self._folder, self._stored = folder, stored
-        folder.open(record)
-        self._tracker = tracking.StudyTracker(record)
-        self._untracked = ""
-
-    def to_the_end(self) -> None:
-        record, total = self._folder.known, self._config.study.n_trials
-        interrupted = False
-        with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
-            self._adopt_orphans()
-            progress.finished(self._folder.results(), len(self._folder.front()))
-            try:
-                while trials := self._stored.ask(self._sweep.n_jobs, total):
-                    self._run_batch(trials, progress)
-            except KeyboardInterrupt:
-                interrupted = True
-        self._close(progress)
-        if interrupted:
-            raise KeyboardInterrupt
-        if not any(r.state is State.COMPLETE for r in self._folder.results()):
-            print("nothing completed; see failures in the report", file=sys.stderr)
-            raise SystemExit(EXIT_NOTHING_COMPLETED)
-
-    def _adopt_orphans(self) -> None:
-        """What ran when the sweep was killed: its answer where it came to one, else it runs again."""
-        for trial in self._stored.orphans():
-            result = self._folder.result(trial.number)
-            lost = Interrupted("the sweep was killed while this trial ran; it runs again under another number")
-            self._settle(trial, result or unfinished(trial.number, lost, as_dict(self._config)), dict(trial.params))
-
-    def _run_batch(self, trials: list[Trial], progress: SweepProgress) -> None:
-        values: list[dict[str, Any]] = []
-        results: list[TrialResult] = []
-        try:
-            values.extend(self._sweep.space.suggest(trial, self._base) for trial in trials)
-            progress.started(values[0])
-            results = [self._result(t, r) for t, r in zip(trials, self._sweep.launch(trials, values), strict=True)]
-        except (KeyboardInterrupt, Exception) as error:
-            known = _known(error)
-            results = [
-                self._folder.result(t.number) or unfinished(t.number, known, as_dict(self._config)) for t in trials
-            ]
-            if isinstance(error, KeyboardInterrupt):
-                raise
-        finally:
-            for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
-                last = self._settle(trial, result, chosen)
-                progress.finished(self._folder.results(), len(self._folder.front()), last)
-
-    def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
-        if job.status is JobStatus.COMPLETED and isinstance(job.return_value, TrialResult):
-            return job.return_value
-        return unfinished(trial.number, _known(job._return_value), as_dict(self._config))
-
-    def _settle(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
-        """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
-        result = _with_all_objectives(result, self._folder.known.objectives)
-        result = dataclasses.replace(result, number=trial.number, searched=searched)
-        self._folder.add(result)
-        self._stored.tell(trial, result)
-        try:
-            self._tracker.log(result)
-        except Exception as error:
-            self._untracked = f"MLflow could not log every trial ({type(error).__name__}: {error})".splitlines()[0]
-        return result
-
-    def _close(self, progress: SweepProgress) -> None:
-        from terrasweep.report import write_report
-
-        folder = self._folder
-        write_report(folder.path, folder.known, folder.results())
-        try:
-            self._tracker.log_missing(folder.results())
-            self._tracker.finish(folder.path, folder.summary())
-            self._untracked = ""
-        except Exception as error:
-            self._untracked = f"MLflow: {type(error).__name__}: {error}".splitlines()[0]
-        if self._untracked:
-            progress.say(f"{self._untracked}; start the same command again to log what is missing")
-        front = folder.front()
-        if front:
-            progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
-        progress.say(f"Report: {folder.path / 'report.html'}")
-
-
-def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> TrialResult:
-    """A trial is complete only with every objective; one that this device can't measure is a mistake in the study."""
-    absent = [objective.name for objective in objectives if result.value(objective.name) is None]
-    if result.state is not State.COMPLETE or not absent:
-        return result
-    message = f"study.objectives: {', '.join(absent)} is not measured on {result.device}; use another objective"
-    return dataclasses.replace(result, state=State.FAILED, reason=Reason.INVALID_CONFIG, message=message)
-
-
-def _known(error: BaseException) -> TerrasweepError:
-    if isinstance(error, TerrasweepError):
-        return error
-    if isinstance(error, KeyboardInterrupt):
-        return Interrupted("the sweep was interrupted while this trial ran; it runs again under another number")
-    text = (str(error).strip().splitlines() or [""])[0]
-    if isinstance(error, HydraException):
-        return InvalidConfig(text)
-    return Crashed(f"{type(error).__name__}: {text}")
+def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:
+    """Trials of one study are compared with each other; say so where they no longer can be."""
+    now = fixed_settings(config)
+    for key in sorted(existing.settings.keys() & now.keys() - existing.space.keys()):
+        if existing.settings[key] != now[key] and key.split(".")[0] not in existing.space:
+            print(
+                f"warning: {key}={now[key]}, but the study {existing.name} was started with {existing.settings[key]}: "
+                "its trials are not comparable; use another study.name",
+                file=sys.stderr,
+            )

@@ -8,8 +8,8 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
-from terrasweep.config import TuningConfig
 from terrasweep.errors import InvalidConfig
+from terrasweep.knobs import TuningConfig
 
 PRESETS = {
     # Prithvi and timm; TerraMind; Clay; transformers' vision models. A bare `proj` would hit patch embeddings.
@@ -46,7 +46,7 @@ def apply_tuning(encoder: nn.Module, tuning: TuningConfig) -> dict[str, list[str
     adapted = [name for name, module in encoder.named_modules() if isinstance(module, LoraLayer)]
     if sorted(adapted) != sorted(names):
         raise InvalidConfig(
-            f"tuning.targets={tuning.targets}: PEFT adapted {len(adapted)} of {len(names)} layers; name layers it can adapt"
+            f"tuning.targets={tuning.targets}: PEFT adapted {len(adapted)} of {len(names)} layers; name others"
         )
     return {"adapted": adapted}
 
@@ -67,6 +67,8 @@ def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
         matching = [name for name in linears if re.search(pattern, name)]
         if not matching:
             examples = ", ".join(linears[:4]) or "it has none"
-            raise InvalidConfig(f"tuning.targets={label}: no linear layer of the backbone matches (it has {examples} ...)")
+            raise InvalidConfig(
+                f"tuning.targets={label}: no linear layer of the backbone matches (it has {examples} ...)"
+            )
         found += [name for name in matching if name not in found]
     return found

@@ -21,6 +21,9 @@ from terrasweep.data.cache import pretrained_file
 from terrasweep.errors import InvalidConfig
 from terrasweep.project import absolute
 
+COMPUTE = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""What low-bit weights are unpacked to, by precision."""
+
 
 @dataclass(frozen=True)
 class BuiltModel:
@@ -47,7 +50,7 @@ def build_model(config: TrialConfig, num_classes: int, device: torch.device) -> 
     encoder: nn.Module = model.encoder
     touched = {}
     if config.quantization.name != "none":
-        touched["quantized"] = quantize_linears(encoder, config.quantization, device)
+        touched["quantized"] = quantize_linears(encoder, config.quantization, COMPUTE[config.precision.name], device)
     touched.update(apply_tuning(encoder, config.tuning))
     if config.checkpointing.name != "none":
         touched["checkpointed"] = apply_checkpointing(encoder)
@@ -128,4 +131,3 @@ def load_weights(encoder: nn.Module, file: Path) -> None:
         told = "; ".join(f"{len(names)} {kind} (first {names[0]})" for kind, names in problems.items() if names)
         raise InvalidConfig(f"backbone.checkpoint={file}: it does not fit the backbone: {told}")
     encoder.load_state_dict(state)
-

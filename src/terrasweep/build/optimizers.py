@@ -7,12 +7,10 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from terrasweep.config import OptimizerConfig
+from terrasweep.knobs import OptimizerConfig
 
 
-def build_optimizer(
-    parameters: Iterable[nn.Parameter], optimizer: OptimizerConfig, lr: float
-) -> torch.optim.Optimizer:
+def build_optimizer(parameters: Iterable[nn.Parameter], optimizer: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
     """AdamW over the parameters that learn."""
     first, second = optimizer.betas
     return torch.optim.AdamW(

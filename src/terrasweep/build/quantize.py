@@ -9,16 +9,19 @@ import torch
 from bitsandbytes.nn import Int8Params, Linear4bit, Linear8bitLt, Params4bit
 from torch import nn
 
-from terrasweep.config import QuantizationConfig
 from terrasweep.errors import InvalidConfig
+from terrasweep.knobs import QuantizationConfig
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
-def quantize_linears(encoder: nn.Module, quantization: QuantizationConfig, device: torch.device) -> list[str]:
+def quantize_linears(
+    encoder: nn.Module, quantization: QuantizationConfig, compute_dtype: torch.dtype, device: torch.device
+) -> list[str]:
     """Swap every linear layer of the backbone for a low-bit one, one at a time, and move it to the device.
 
-    Layers below ``quantization.skip`` stay. int8 is LLM.int8() without outlier decomposition (Dettmers et al. 2022),
+    Layers below ``quantization.skip`` stay. A 4-bit weight is unpacked to ``compute_dtype`` for each product.
+    int8 is LLM.int8() without outlier decomposition (Dettmers et al. 2022),
     fp4 and nf4 are block-wise 4-bit types (Dettmers et al. 2023).
 
     Returns:
@@ -30,14 +33,14 @@ def quantize_linears(encoder: nn.Module, quantization: QuantizationConfig, devic
     names = [
         name
         for name, module in encoder.named_modules()
-        if type(module) is nn.Linear and not any(part in name for part in quantization.skip)
+        if type(module) is nn.Linear and not any(f".{part}." in f".{name}." for part in quantization.skip)
     ]
     if not names:
         raise InvalidConfig(f"quantization={quantization.name}: the backbone has no linear layer to quantize")
     for name in names:
         linear = encoder.get_submodule(name)
         assert isinstance(linear, nn.Linear)
-        swapped = _int8(linear) if quantization.name == "int8" else _four_bit(linear, quantization.name)
+        swapped = _int8(linear) if quantization.name == "int8" else _four_bit(linear, quantization.name, compute_dtype)
         encoder.set_submodule(name, swapped.to(device))
     # PEFT looks for these to choose its low-bit LoRA layers.
     encoder.is_loaded_in_8bit = quantization.name == "int8"  # type: ignore[assignment]
@@ -45,12 +48,12 @@ def quantize_linears(encoder: nn.Module, quantization: QuantizationConfig, devic
     return names
 
 
-def _four_bit(linear: nn.Linear, name: str) -> Linear4bit:
+def _four_bit(linear: nn.Linear, name: str, compute_dtype: torch.dtype) -> Linear4bit:
     swapped = Linear4bit(
         linear.in_features,
         linear.out_features,
         bias=linear.bias is not None,
-        compute_dtype=linear.weight.dtype,
+        compute_dtype=compute_dtype,
         compress_statistics=name == "nf4_double",
         quant_type=name.removesuffix("_double"),
     )
@@ -101,7 +104,7 @@ def _logical_size(parameter: nn.Parameter) -> int:
 
 
 def _constant_bytes(parameter: nn.Parameter) -> int:
-    """absmax (and its own constants where it is quantized again), the code table, or int8's row scales."""
+    """Absmax (and its own constants where it is quantized again), the code table, or int8's row scales."""
     tensors = [getattr(parameter, "SCB", None)]
     state: bnb.functional.QuantState | None = getattr(parameter, "quant_state", None)
     while state is not None:

@@ -8,18 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from terrasweep.config import (
-    CheckpointingConfig,
-    OffloadConfig,
-    PrecisionConfig,
-    QuantizationConfig,
-    SyntheticConfig,
-    TrainConfig,
-    TrialConfig,
-    TuningConfig,
-    as_dict,
-)
+from terrasweep.composition import as_dict
+from terrasweep.config import SyntheticConfig, TrainConfig, TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes, synthetic_folder
+from terrasweep.knobs import CheckpointingConfig, OffloadConfig, PrecisionConfig, QuantizationConfig, TuningConfig
 from terrasweep.project import absolute, cache_folder
 
 

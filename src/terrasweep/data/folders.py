@@ -96,6 +96,8 @@ def open_data(config: TrialConfig) -> OpenData:
         source = _datamodule(config, root, classes)
         source.setup("fit")
         source.setup("validate")
+        if config.task.name == "segmentation":
+            _check_pairs(config, root)
         data = SplitData(source, config)
     except DataError:
         raise
@@ -127,11 +129,13 @@ def _datamodule(config: TrialConfig, root: Path, num_classes: int) -> Any:
             img_grep=config.data.image_glob,
             label_grep=config.data.mask_glob,
             no_label_replace=config.task.ignore_index,
+            no_data_replace=config.data.no_data_replace,
             check_stackability=False,
         )
     base = root / "scenes" if config.data.name == "synthetic" else root
     folders = {f"{split}_data_root": base / split for split in ("train", "val", "test")}
-    return GenericNonGeoClassificationDataModule(**common, **folders, check_stackability=False)
+    fill = {} if config.data.no_data_replace is None else {"no_data_replace": config.data.no_data_replace}
+    return GenericNonGeoClassificationDataModule(**common, **folders, **fill, check_stackability=False)
 
 
 def _statistics(config: TrialConfig) -> tuple[list[float], list[float]]:
@@ -143,12 +147,30 @@ def _statistics(config: TrialConfig) -> tuple[list[float], list[float]]:
     return read_statistics(cache.statistics_file(config))
 
 
+def _check_pairs(config: TrialConfig, root: Path) -> None:
+    """Every image has its mask; TerraTorch pairs them by their order, and takes images for missing masks."""
+    for split in ("train", "val"):
+        images = len(list((root / split / "images").glob(config.data.image_glob)))
+        masks = len(list((root / split / "masks").glob(config.data.mask_glob)))
+        if images != masks:
+            raise DataError(
+                f"data.root={root}: {split} has {images} images and {masks} masks; give each image its mask"
+            )
+
+
 def _check_first_sample(data: SplitData, config: TrialConfig, num_classes: int) -> None:
     batch = next(iter(data.train_dataloader()))
     bands = batch["image"].shape[1]
     if bands != len(config.data.bands):
         names = len(config.data.bands)
         raise DataError(f"data.bands names {names} bands, the files have {bands}; correct data.bands")
+    if batch["image"].shape[-1] != config.data.tile_px or batch["image"].shape[-2] != config.data.tile_px:
+        height, width = batch["image"].shape[-2:]
+        raise DataError(f"data.tile_px={config.data.tile_px}: the tiles are {height} x {width} pixels; correct it")
+    if not torch.isfinite(batch["image"]).all():
+        raise DataError(
+            f"data.root={config.data.root}: an image has no-data or NaN pixels; fill them, or set data.no_data_replace"
+        )
     labels = batch["mask" if config.task.name == "segmentation" else "label"]
     counted = labels[labels != config.task.ignore_index]
     if counted.numel() and (int(counted.max()) >= num_classes or int(counted.min()) < 0):

@@ -65,7 +65,7 @@ class SyntheticScenes:
         if self.domain not in self.MEANS:
             raise ValueError(f"domain={self.domain!r}: must be one of {', '.join(self.MEANS)}")
         if self.tile_px < 32:
-            raise ValueError(f"tile_px={self.tile_px}: a tile has room for its parcels from 32 px on")
+            raise ValueError(f"tile_px={self.tile_px}: a tile has room for its parcels from 32 px on; use 32 or more")
         for split in SPLITS:
             if 0 != (count := self.count(split)) < len(self.CLASSES):
                 raise ValueError(f"{split}={count}: must be 0, or at least {len(self.CLASSES)}, one tile per crop")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from terrasweep.composition import without_password
 from terrasweep.records import NUMERIC_MEASUREMENTS, Objective, State, TrialResult
 from terrasweep.report.labels import (
     DEFINITIONS,
@@ -15,7 +16,6 @@ from terrasweep.report.labels import (
     unit,
     violation_text,
     with_unit,
-    without_password,
 )
 from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.recommendations import ROLES, choose, command_for

@@ -125,8 +125,3 @@ def touched_text(result: TrialResult) -> str:
     """How many modules each transformation reached: ``16 modules quantized, 8 modules adapted``."""
     counts = ((len(names), what) for what, names in result.touched.items())
     return ", ".join(f"{count} module{'' if count == 1 else 's'} {what}" for count, what in counts)
-
-
-def without_password(url: str) -> str:
-    """A storage or tracking URL that may be shown to others."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)

@@ -126,6 +126,8 @@ def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> 
     ]
     # Through JSON, so that enumerations and tuples of a result still in memory become plain values.
     config = json.loads(json.dumps({k: v for k, v in result.config.items() if k not in NOT_RUN_AGAIN}))
+    if "***" in config.get("tracking", {}).get("uri", ""):
+        config["tracking"]["uri"] = "sqlite:///mlflow.db"  # A stored URL has no password; the local store needs none.
     body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120) if config else ""
     comment = "\n".join(f"# {' '.join(line.splitlines())}".rstrip() for line in header)
     return f"{comment}\ndefaults:\n  - base\n  - _self_\n\n{body}"

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.report import sample_study as sample
 
 from terrasweep import pareto
 from terrasweep.records import Objective, Reason, State, StudyRecord, TrialResult
@@ -27,6 +26,7 @@ from terrasweep.report.labels import label, rounded, touched_text, violation_tex
 from terrasweep.report.outcome import summarize
 from terrasweep.report.parallel import parallel_figure
 from terrasweep.report.placement import choose_sides, label_box
+from tests.unit.report import sample_study as sample
 
 FILES = {"trials.csv", "pareto.csv", "report.html", "report.md", "pareto.png", "pareto.svg"}
 ODD = "val/IoU <i>é|`_x`"

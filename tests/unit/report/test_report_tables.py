@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.report import sample_study as sample
 
 from terrasweep.records import MEASUREMENT_NAMES, Measurements, Objective, Reason, State, StudyRecord, TrialResult
 from terrasweep.report import recommend, recommended_yaml, write_tables
 from terrasweep.report.outcome import summarize
 from terrasweep.report.recommendations import choose, write_recommendations
+from tests.unit.report import sample_study as sample
 
 ACCURACY = Objective(name="accuracy", direction="maximize")
 THROUGHPUT = Objective(name="throughput_samples_per_s", direction="maximize")

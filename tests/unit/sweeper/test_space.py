@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from hydra_plugins.terrasweep_sweeper._space import as_override, parse_space
+from hydra_plugins.terrasweep_sweeper._space import as_override, parse_space, unknown_conditions
 from terrasweep.errors import InvalidConfig
 
 BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {"precision": "fp32", "tuning": "lora"}}}, "a": {"b": 3}})
@@ -57,6 +57,7 @@ def test_the_command_line_fixes_a_key_or_gives_it_another_range_with_the_same_co
     narrowed = parse_space(params, ["tuning.rank=choice(16,32)"])
     assert narrowed.keys[1].distribution == CategoricalDistribution([16, 32])
     assert narrowed.keys[1].conditions
+    assert narrowed.keys[1].text == "choice(16,32) if tuning=lora"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,21 @@ def test_a_condition_may_ask_for_a_key_that_the_command_line_adds_later():
     drawn = suggestions({"tuning.rank": "choice(2,4) if tuning=lora"}, ["tuning=choice(lora,frozen)"])
     assert {d["tuning"] for d in drawn} == {"lora", "frozen"}
     assert all(("tuning.rank" in d) == (d["tuning"] == "lora") for d in drawn)
+
+
+def test_conditions_compare_values_not_their_spelling():
+    base = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}, "lr": 0.001, "flag": True, "nothing": None})
+    study = optuna.create_study()
+    for condition, holds in {"lr=1e-3": 1, "flag=true": 1, "flag=false": 0, "nothing=null": 1, "lr!=0.001": 0}.items():
+        space = parse_space({"x": f"choice(1,2) if {condition}"}, [])
+        assert ("x" in space.suggest(study.ask(), base)) == holds, condition
+
+
+def test_a_condition_on_a_key_that_exists_nowhere_is_found():
+    space = parse_space({"x": "choice(1,2) if tunning=lora"}, [])
+    (told,) = unknown_conditions(space, BASE)
+    assert "did you mean tuning?" in told
+    assert unknown_conditions(parse_space({"x": "choice(1,2) if tuning=lora and a.b=3"}, []), BASE) == []
 
 
 def test_values_become_overrides_that_hydra_reads_back():

@@ -1,0 +1,33 @@
+"""Compose configurations in a test as sweep.py does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from terrasweep.composition import register_schema, trial_config
+from terrasweep.config import TrialConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def compose_all(overrides: list[str]) -> DictConfig:
+    """The composed configuration, Hydra's own part included."""
+    os.environ.setdefault("TERRASWEEP_HOME", str(ROOT))
+    register_schema()
+    GlobalHydra.instance().clear()
+    with initialize_config_module("terrasweep.conf", version_base="1.3"):
+        config = compose("config", [f"hydra.searchpath=[file://{ROOT}]", *overrides], return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    return config
+
+
+def compose_trial(*overrides: str) -> TrialConfig:
+    """A TrialConfig; the quickstart's synthetic checkpoint is left out unless it is asked for."""
+    config = compose_all(["backbone.checkpoint=null", *overrides])
+    return trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})

@@ -1,0 +1,65 @@
+"""What only a CUDA device can prove. Skipped where there is none."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from terrasweep import process
+from terrasweep.process import Limits
+from tests.conftest import SMALL, run_sweep
+from tests.integration.study import read_results
+
+
+def cuda_is_there():
+    code = "import torch; print(torch.cuda.is_available())"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "True"
+
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not cuda_is_there(), reason="there is no CUDA device")]
+
+
+def test_the_preload_leaves_cuda_alone_and_a_forked_child_can_use_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    monkeypatch.delenv(process.START_METHOD, raising=False)
+    for _ in range(2):
+        outcome = process.run("tests.gpu.tasks:use_cuda", {}, tmp_path / "log.txt", Limits(timeout_s=300))
+        assert outcome.error is None, (tmp_path / "log.txt").read_text()
+        assert outcome.reported["metrics"]["sum"] == 4.0
+        assert outcome.reported["metrics"]["forked"] == 1.0
+
+
+def test_the_capability_from_nvml_is_torch_s():
+    code = (
+        "import terrasweep.preload as p, torch; assert p.CUDA_UNTOUCHED; "
+        "print(p.device_capability() == torch.cuda.get_device_capability())"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
+
+
+@pytest.mark.parametrize("knobs", [[], ["quantization=nf4"], ["quantization=int8"], ["precision=bf16"]])
+def test_a_trial_measures_device_memory_and_energy(home, knobs):
+    finished = run_sweep(home, *SMALL, *knobs)
+    assert finished.returncode == 0, finished.stderr
+    printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
+    assert float(printed["peak_allocated_mib"]) <= float(printed["peak_memory_mib"])
+    assert float(printed["peak_memory_mib"]) < 4096
+
+
+def test_a_budget_below_the_need_ends_in_a_known_way(home):
+    finished = run_sweep(home, "-m", "study.n_trials=2", "budget.memory_gib=0.01", *SMALL)
+    assert finished.returncode == 1
+    reasons = {str(r.reason) for r in read_results(home / "results" / "quickstart").values()}
+    assert reasons <= {"oom_device", "over_budget"}
+
+
+def test_offloaded_activations_leave_the_device(home):
+    peaks = {}
+    for offload in ("none", "activations"):
+        larger = ["decoder=unet", "train.batch_size=16", "tuning.rank=4"]
+        finished = run_sweep(home, *SMALL, *larger, f"offload={offload}")
+        assert finished.returncode == 0, finished.stderr
+        printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
+        peaks[offload] = float(printed["peak_allocated_mib"])
+    assert peaks["activations"] < peaks["none"]

@@ -1,0 +1,51 @@
+"""Every shipped configuration composes, and the help names every option."""
+
+import subprocess
+import sys
+from itertools import product
+
+import pytest
+
+from hydra_plugins.terrasweep_sweeper._checks import check_space
+from hydra_plugins.terrasweep_sweeper._space import parse_space
+from terrasweep import rules
+from terrasweep.composition import trial_config
+from tests.composing import ROOT, compose_all
+
+CONF = ROOT / "src" / "terrasweep" / "conf"
+SWEEPS = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
+SPACES = sorted(path.stem for path in (ROOT / "search_spaces").glob("*.yaml"))
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("hydra", "__pycache__"))
+OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize(("sweep", "space"), list(product(SWEEPS, SPACES)))
+def test_every_sweep_composes_with_every_search_space(sweep, space):
+    chosen = [f"sweeps={sweep}", f"search_spaces={space}"]
+    config = compose_all(chosen)
+    assert config.study.name == sweep
+    check_space(parse_space(config.hydra.sweeper.params, []), lambda searched: compose_all([*chosen, *searched]))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_of_every_group_composes_against_the_schema(group, option):
+    config = compose_all([f"{group}={option}"])
+    required = ["data.root=x", "data.bands=[A]", "data.num_classes=2", "data.tile_px=64"] if "folder" in option else []
+    config = compose_all([f"{group}={option}", *required])
+    typed = trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
+    assert getattr(typed, group) is not None
+
+
+def test_the_help_names_every_group_and_option_and_is_readable():
+    command = [sys.executable, str(ROOT / "sweep.py"), "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert max(len(line) for line in text.splitlines()) <= 80
+    words = text.replace(",", " ").split()
+    shown = [(group, option) for group, option in OPTIONS if option not in ("default", "auto")]
+    assert [pair for pair in shown if pair[0] not in words or pair[1] not in words] == []
+
+
+def test_the_shipped_quickstart_breaks_no_rule():
+    config = compose_all([])
+    typed = trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
+    assert list(rules.find_violations(typed)) == []

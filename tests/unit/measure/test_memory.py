@@ -1,0 +1,61 @@
+"""Memory meters against amounts that are known."""
+
+import mmap
+
+import pytest
+
+from terrasweep.config import BudgetConfig
+from terrasweep.errors import OverBudget
+from terrasweep.measure.memory import MIB, HostMemoryMeter, check_budget, settle
+from terrasweep.measure.meter import metered, readings
+
+
+def touch(mib):
+    """Occupy so much memory for a moment, in pages that go back to the system at once."""
+    with mmap.mmap(-1, mib * MIB) as block:
+        for page in range(0, mib * MIB, mmap.PAGESIZE):
+            block[page] = 1
+
+
+def test_the_peak_is_what_was_occupied_above_the_baseline_even_if_it_is_gone():
+    meter = HostMemoryMeter("peak_memory_mib", settle())
+    with meter:
+        touch(200)
+        touch(50)
+    assert meter.reading()["peak_memory_mib"] == pytest.approx(200, abs=12)
+
+
+def test_entering_forgets_what_came_before():
+    touch(200)
+    meter = HostMemoryMeter("peak_memory_mib", settle())
+    with meter:
+        touch(20)
+    assert meter.reading()["peak_memory_mib"] == pytest.approx(20, abs=12)
+
+
+def test_the_baseline_may_lie_before_another_phase():
+    baseline = settle()
+    with mmap.mmap(-1, 100 * MIB) as kept:
+        for page in range(0, len(kept), mmap.PAGESIZE):
+            kept[page] = 1
+        meter = HostMemoryMeter("peak_memory_mib", baseline)
+        with meter:
+            touch(10)
+    assert meter.reading()["peak_memory_mib"] == pytest.approx(110, abs=12)
+
+
+def test_meters_are_read_also_where_the_phase_ended_with_an_error():
+    meters = [HostMemoryMeter("peak_memory_mib", settle())]
+    with pytest.raises(ZeroDivisionError), metered(meters):
+        touch(60)
+        raise ZeroDivisionError
+    assert readings(meters)["peak_memory_mib"] > 45
+
+
+def test_over_budget_tells_the_relative_miss_of_the_largest_peak():
+    budget = BudgetConfig(memory_gib=1.0)
+    check_budget({"a": 1024.0, "b": None}, budget)
+    check_budget({"a": 10.0**9}, BudgetConfig())
+    with pytest.raises(OverBudget, match=r"b is 1\.5 GiB") as over:
+        check_budget({"a": 1100.0, "b": 1536.0, "c": None}, budget)
+    assert over.value.violation == pytest.approx(0.5)
