@@ -23,6 +23,7 @@ from terrasweep.measure.memory import (
     DeviceMemoryMeter,
     HostMemoryMeter,
     check_budget,
+    exact_steps,
     limit_device_memory,
     settle,
 )
@@ -48,14 +49,18 @@ def measure(report: Report, config: TrialConfig) -> None:
     baseline = settle()
     model = _build(report, config, data, device, baseline)
     task = build_task(config, model, data)
-    meters = [*_memory_meters("peak_memory_mib", device, baseline), ThroughputMeter(config.train.warmup_steps)]
-    clock = StepClock(meters, device)
+    warmup = config.train.warmup_steps
+    training = [*_memory_meters("peak_memory_mib", device, baseline, exact_steps(warmup)), ThroughputMeter(warmup)]
+    evaluation = _memory_meters("peak_memory_mib", device, baseline)
+    board = _board_meters(device)
+    meters = [*training, *evaluation, *board]
+    clock = StepClock(training, device)
     trainer = build_trainer(config, device, [clock])
     try:
-        with metered(meters):
-            with _timed(report, "fit_seconds"):
+        with metered(board):
+            with metered(training), _timed(report, "fit_seconds"):
                 fit(trainer, task, data, clock)
-            with _timed(report, "evaluate_seconds"):
+            with metered(evaluation), _timed(report, "evaluate_seconds"):
                 logged = evaluate(trainer, task, data)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
@@ -103,7 +108,7 @@ def device_name(device: torch.device) -> str:
 def _build(
     report: Report, config: TrialConfig, data: OpenData, device: torch.device, baseline_mib: float
 ) -> BuiltModel:
-    meters = _memory_meters("peak_build_mib", device, baseline_mib)
+    meters = [*_memory_meters("peak_build_mib", device, baseline_mib), *_board_meters(device)]
     with metered(meters), _timed(report, "build_seconds"):
         model = build_model(config, data.num_classes, device)
     peak = readings(meters).get("peak_build_mib")
@@ -119,12 +124,18 @@ def _build(
     return model
 
 
-def _memory_meters(name: str, device: torch.device, baseline_mib: float) -> list[Meter]:
+def _memory_meters(name: str, device: torch.device, baseline_mib: float, exact: int | None = None) -> list[Meter]:
     if device.type == "cpu":
-        return [HostMemoryMeter(name, baseline_mib)]
+        return [HostMemoryMeter(name, baseline_mib, exact)]
+    return [DeviceMemoryMeter(name, device), HostMemoryMeter(None, baseline_mib, 0)]
+
+
+def _board_meters(device: torch.device) -> list[Meter]:
+    if device.type == "cpu":
+        return []
     from terrasweep.measure.board import BoardMeter
 
-    return [DeviceMemoryMeter(name, device), HostMemoryMeter(None, baseline_mib), BoardMeter(device)]
+    return [BoardMeter(device)]
 
 
 def _limit_memory(device: torch.device, config: TrialConfig) -> None:

@@ -57,8 +57,10 @@ def metered(meters: Iterable[Meter]) -> Iterator[None]:
 
 
 def readings(meters: Iterable[Meter]) -> Reading:
-    """All readings, in one dictionary."""
+    """All readings, in one dictionary; of what two phases measured, the larger one."""
     merged: Reading = {}
     for meter in meters:
-        merged.update(meter.reading())
+        for name, value in meter.reading().items():
+            known = merged.get(name)
+            merged[name] = value if known is None else known if value is None else max(known, value)
     return merged

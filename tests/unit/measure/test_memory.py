@@ -6,7 +6,15 @@ import pytest
 
 from terrasweep.config import BudgetConfig
 from terrasweep.errors import OverBudget
-from terrasweep.measure.memory import MIB, HostMemoryMeter, check_budget, settle
+from terrasweep.measure.memory import (
+    MIB,
+    HostMemoryMeter,
+    check_budget,
+    exact_steps,
+    resident_mib,
+    return_freed_memory,
+    settle,
+)
 from terrasweep.measure.meter import metered, readings
 
 
@@ -59,3 +67,40 @@ def test_over_budget_tells_the_relative_miss_of_the_largest_peak():
     with pytest.raises(OverBudget, match=r"b is 1\.5 GiB") as over:
         check_budget({"a": 1100.0, "b": 1536.0, "c": None}, budget)
     assert over.value.violation == pytest.approx(0.5)
+
+
+def test_exact_steps_take_the_peak_of_the_untimed_steps_alone():
+    meter = HostMemoryMeter("peak_memory_mib", settle(), exact_steps(3))
+    with meter:
+        for step, mib in enumerate((30, 80, 10, 150)):
+            touch(mib)
+            meter.on_step_end(step, 4)
+    assert meter.reading()["peak_memory_mib"] == pytest.approx(80, abs=12)
+    assert meter.reading()["peak_host_memory_mib"] > 150
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 2])
+def test_without_enough_warm_up_the_whole_training_is_measured(warmup):
+    assert exact_steps(warmup) == 0
+    meter = HostMemoryMeter("peak_memory_mib", settle(), exact_steps(warmup))
+    with meter:
+        for step, mib in enumerate((10, 100)):
+            touch(mib)
+            meter.on_step_end(step, 4)
+    assert meter.reading()["peak_memory_mib"] == pytest.approx(100, abs=12)
+
+
+def test_freed_blocks_leave_the_resident_set_at_once():
+    """With glibc's own adaptation, blocks of a growing series stay on the heap in part."""
+    return_freed_memory(at_once=True)
+    try:
+        before = settle()
+        with HostMemoryMeter("x", before) as meter:
+            kept = [bytearray(1 * MIB) for _ in range(64)]
+            del kept[::2]
+            holes = resident_mib() - before
+            del kept
+    finally:
+        return_freed_memory(at_once=False)
+    assert meter.reading()["x"] == pytest.approx(64, abs=6)
+    assert holes == pytest.approx(32, abs=6), "holes between live blocks are given back"
