@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 STUDY_TAG = "study"
+STARTED_TAG = "study_started"
 NUMBER_TAG = "trial_number"
 OWNER_TAG = "owner"
 """The process that writes a run, so that nobody deletes a run that is still being written."""
@@ -103,13 +104,16 @@ class StudyTracker:
 
     def _open_parent(self) -> str:
         name = self._record.name
-        found = self._client.search_runs([self._experiment], f"tags.`{STUDY_TAG}` = '{name}'", max_results=1)
+        # A study that was deleted and started over is another one, although it has the same name.
+        same = f"tags.`{STUDY_TAG}` = '{name}' and tags.`{STARTED_TAG}` = '{self._record.started}'"
+        found = self._client.search_runs([self._experiment], same, max_results=1)
         if found:
             self._client.update_run(found[0].info.run_id, status="RUNNING")
             return str(found[0].info.run_id)
         objectives = ", ".join(f"{o.direction} {o.name}" for o in self._record.objectives)
         tags = {
             STUDY_TAG: name,
+            STARTED_TAG: self._record.started,
             "objectives": objectives,
             "sampler": self._record.sampler,
             "git_commit": self._record.environment.get("commit", ""),

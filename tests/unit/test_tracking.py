@@ -1,5 +1,7 @@
 """MLflow: whatever a killed sweep left, every trial has one closed run with its numbers."""
 
+import dataclasses
+
 import pytest
 from mlflow import MlflowClient
 
@@ -65,6 +67,13 @@ def test_a_restart_continues_the_parent_and_logs_what_is_missing(uri):
     runs = nested(uri)[1]
     assert sorted(run.data.tags["trial_number"] for run in runs) == ["0", "1"]
     assert len({run.data.tags["mlflow.parentRunId"] for run in runs}) == 1
+
+
+def test_a_study_that_is_started_over_has_a_parent_of_its_own(uri):
+    tracking.StudyTracker(RECORD, uri).log(result(0))
+    later = dataclasses.replace(RECORD, started="2026-01-02T00:00:00+00:00")
+    tracking.StudyTracker(later, uri).log_missing([result(0)])
+    assert len({run.data.tags["mlflow.parentRunId"] for run in nested(uri)[1]}) == 2
 
 
 def test_a_run_that_a_dead_process_left_half_written_is_replaced(uri, monkeypatch):

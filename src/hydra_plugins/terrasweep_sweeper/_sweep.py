@@ -118,7 +118,7 @@ class StudySweep(OptunaSweeperImpl):
             tracking_uri=without_password(config.tracking.uri),
             settings=fixed_settings(config),
             environment=describe(),
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
 
     def _check_distributions(self, stored: StoredStudy) -> None:
