@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 def count_flops(step: Callable[[], torch.Tensor]) -> float:
     """Forward and backward of one step, counted operator by operator (torch's FlopCounterMode).
 
-    Matrix products, convolutions and attention count; element-wise work does not. bitsandbytes' int8 product is an
-    operator of its own and is counted as the product it is.
+    Matrix products, convolutions and attention count; element-wise work does not. The products of bitsandbytes are
+    operators of its own, and are counted as the products they are.
     """
     counter = FlopCounterMode(display=False, custom_mapping=_bitsandbytes_formulas())
     with counter:
@@ -22,13 +23,29 @@ def count_flops(step: Callable[[], torch.Tensor]) -> float:
 
 
 def _bitsandbytes_formulas() -> dict[Any, Any]:
-    product = getattr(torch.ops.bitsandbytes, "int8_linear_matmul", None)
-    return {} if product is None else {product: _int8_product}
+    formulas = {
+        "int8_linear_matmul": _int8_product,
+        "int8_scaled_mm": _int8_product,
+        "gemm_4bit": _four_bit_product,
+        "gemv_4bit": _four_bit_product,
+    }
+    return {
+        getattr(torch.ops.bitsandbytes, name): formula
+        for name, formula in formulas.items()
+        if hasattr(torch.ops.bitsandbytes, name)
+    }
 
 
 def _int8_product(a_shape: tuple[int, ...], b_shape: tuple[int, ...], *_: Any, **__: Any) -> int:
-    """A (..., K) times B transposed, (N, K): two operations for each of the products."""
-    rows = 1
-    for size in a_shape[:-1]:
-        rows *= size
-    return 2 * rows * a_shape[-1] * b_shape[0]
+    """A (..., K) times B transposed, (N, K)."""
+    return _product(a_shape, b_shape[0])
+
+
+def _four_bit_product(a_shape: tuple[int, ...], _packed: Any, b_shape: tuple[int, ...], *_: Any, **__: Any) -> int:
+    """A (..., K) times packed B transposed, of which (N, K) is given apart."""
+    return _product(a_shape, b_shape[0])
+
+
+def _product(a_shape: tuple[int, ...], columns: int) -> int:
+    """A multiplication and an addition for each pair."""
+    return 2 * math.prod(a_shape) * columns

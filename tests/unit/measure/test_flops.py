@@ -1,8 +1,11 @@
 """FLOPs of a step against a count by hand."""
 
+import pytest
 import torch
 
-from terrasweep.measure.flops import _int8_product, count_flops
+from terrasweep.build.model import build_model
+from terrasweep.measure.flops import count_flops
+from tests.composing import compose_trial
 
 
 def test_forward_and_backward_of_a_linear_layer():
@@ -14,5 +17,13 @@ def test_forward_and_backward_of_a_linear_layer():
     assert count_flops(lambda: second(first(batch)).sum()) == forward + backward
 
 
-def test_int8_products_count_as_the_products_they_are():
-    assert _int8_product((2, 3, 8), (5, 8)) == 2 * 6 * 8 * 5
+@pytest.mark.parametrize("quantization", ["int8", "fp4", "nf4", "nf4_double"])
+def test_quantized_products_count_as_those_of_full_precision(quantization):
+    counts = {}
+    for name in ("none", quantization):
+        model = build_model(
+            compose_trial(f"quantization={name}", "tuning.rank=2", "decoder=linear"), 3, torch.device("cpu")
+        ).module.train()
+        batch = torch.randn(2, 6, 64, 64)
+        counts[name] = count_flops(lambda model=model, batch=batch: model(batch).output.sum())
+    assert counts[quantization] == counts["none"] > 0
