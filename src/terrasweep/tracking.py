@@ -62,6 +62,8 @@ def check_reachable(uri: str, *, timeout_s: float = 5.0) -> None:
             socket.create_connection(address, timeout=timeout_s).close()
         except (OSError, ValueError) as error:
             raise InvalidConfig(f"tracking.uri={uri}: no server answers ({error}); {way_out}") from error
+        if scheme in ("http", "https"):
+            _check_server(uri, way_out)
     elif scheme not in ("databricks", "uc"):
         raise InvalidConfig(f"tracking.uri={uri}: MLflow has no store of this kind; {way_out}")
 
@@ -144,6 +146,21 @@ class StudyTracker:
             self._client.delete_run(run.info.run_id)
         else:
             closed.add(number)
+
+
+def _check_server(uri: str, way_out: str) -> None:
+    """See that what listens there is an MLflow server."""
+    impatient = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+    usual = {name: os.environ.get(name) for name in impatient}
+    os.environ.update(impatient)
+    try:
+        _client(uri).search_experiments(max_results=1)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InvalidConfig(f"tracking.uri={uri}: it is no MLflow server ({reason}); {way_out}") from error
+    finally:
+        for name, value in usual.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def log_single(result: TrialResult, uri: str) -> None:

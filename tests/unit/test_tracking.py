@@ -1,6 +1,8 @@
 """MLflow: whatever a killed sweep left, every trial has one closed run with its numbers."""
 
 import dataclasses
+import http.server
+import threading
 
 import pytest
 from mlflow import MlflowClient
@@ -110,6 +112,14 @@ def test_a_relative_store_lies_in_the_project(uri, tmp_path):
     assert tracking.absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
     assert tracking.absolute_uri("sqlite:////a/b.db") == "sqlite:////a/b.db"
     assert tracking.absolute_uri("http://host:5000") == "http://host:5000"
+
+
+def test_a_server_of_another_kind_is_refused(uri):
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(InvalidConfig, match="no MLflow server"):
+            tracking.check_reachable(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
 
 
 @pytest.mark.parametrize(

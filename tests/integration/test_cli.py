@@ -1,0 +1,100 @@
+"""The ``terrasweep`` command on a study that is there."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+import yaml
+
+from terrasweep.records import write_atomically
+from tests.unit.report.sample_study import study
+
+
+@pytest.fixture
+def command(home):
+    record, results = study()
+    folder = home / "results" / record.name
+    write_atomically(folder / "study.json", record.to_json())
+    for result in results:
+        write_atomically(folder / "trials" / str(result.number) / "result.json", result.to_json())
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-c", "from terrasweep.cli import main; main()", *arguments],
+            cwd="/",
+            env={**os.environ, "TERRASWEEP_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    run.folder, run.results = folder, results
+    return run
+
+
+def test_report_writes_everything_again_from_what_is_stored(command):
+    finished = command("report", command.folder.name)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.strip() == str(command.folder / "report.html")
+    rows = (command.folder / "trials.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(command.results)
+
+
+def test_recommend_gives_the_most_accurate_within_the_limits(command):
+    def peak(result):
+        return max(result.measurements.peak_memory_mib, result.measurements.peak_build_mib or 0)
+
+    complete = [r for r in command.results if r.state == "complete"]
+    limit_mib = sorted(map(peak, complete))[len(complete) // 2]
+    best = max((r for r in complete if peak(r) <= limit_mib), key=lambda r: r.measurements.accuracy)
+    assert best.measurements.accuracy < max(r.measurements.accuracy for r in complete), "the limit excludes something"
+    finished = command("recommend", command.folder.name, "--memory-gib", repr(limit_mib / 1024))
+    assert finished.returncode == 0, finished.stderr
+    chosen = yaml.safe_load(finished.stdout)
+    assert chosen.pop("defaults") == ["base", "_self_"]
+    assert chosen == {key: value for key, value in best.config.items() if key != "trial"}
+
+
+def test_what_can_not_be_answered_is_one_line_and_status_2(command):
+    for arguments, told in (
+        (["report", "prithvi-flods"], f"did you mean {command.folder.name}?"),
+        (["recommend", command.folder.name, "--memory-gib", "0.0001"], "loosen one of them"),
+        (["ui", "--uri", "sqlite:////nowhere/x.db"], "can't be written"),
+    ):
+        finished = command(*arguments)
+        assert finished.returncode == 2, finished.stdout
+        assert told in finished.stderr
+        assert len(finished.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_ui_serves_the_project_s_store(home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ui = subprocess.Popen(
+        [sys.executable, "-c", "from terrasweep.cli import main; main()", "ui", "--port", str(port)],
+        env={**os.environ, "TERRASWEEP_HOME": str(home)},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                    assert answer.read() == b"OK"
+                    break
+            except OSError:
+                assert ui.poll() is None, "it ended"
+                time.sleep(0.5)
+        else:
+            raise AssertionError("it does not answer")
+    finally:
+        os.killpg(ui.pid, 15)
+        ui.wait(30)
