@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -36,7 +37,10 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
         main: The function that ``@hydra.main`` decorated.
         script: The path of ``sweep.py``; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
     """
-    os.environ.setdefault("TERRASWEEP_HOME", str(Path(script).resolve().parent))
+    os.environ["TERRASWEEP_SHIPPED"] = str(Path(script).resolve().parent)
+    os.environ.setdefault("TERRASWEEP_HOME", os.environ["TERRASWEEP_SHIPPED"])
+    # A root that is made by the first study has no sweeps of its own yet.
+    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
     # Hydra would print the error itself and exit with 1.
     shown = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"

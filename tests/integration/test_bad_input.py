@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.conftest import run_sweep
+
 MULTIRUN = [
     (["backbone=prithvi_eo_tinny"], ["backbone=prithvi_eo_tinny", "did you mean prithvi_eo_tiny?"]),
     (["decoder=unett"], ["decoder=unett", "did you mean unet?"]),
@@ -66,6 +68,14 @@ def test_a_study_is_refused(cli, home, arguments, told):
 def test_a_single_trial_is_refused(cli, home, arguments, told):
     decoder = [] if "task=classification" not in arguments else ["decoder=fcn"]
     refused(cli(*arguments, *decoder, timeout_s=60), told, home)
+
+
+def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path):
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "mine.yaml").write_text("# @package _global_\nstudy: {n_trials: 7}\n")
+    for name, total in (("mine", 7), ("quickstart", 16)):
+        finished = run_sweep(tmp_path, f"sweeps={name}", "--cfg", "job", "--package", "study.n_trials")
+        assert finished.stdout.strip().splitlines()[-1] == str(total), finished.stderr
 
 
 @pytest.mark.parametrize("mode", [["-m"], []])
