@@ -8,6 +8,7 @@ the imports run. ``CUDA_UNTOUCHED`` says whether that sufficed; if not, trials g
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import warnings
@@ -76,6 +77,9 @@ with _capability_from_nvml(), warnings.catch_warnings():
 
     import terrasweep.stages
 
+# Else every child's garbage collection would look through a million objects of libraries, and copy their pages.
+gc.collect()
+gc.freeze()
 release_freed_memory()
 
 CUDA_UNTOUCHED = not torch.cuda.is_initialized()
