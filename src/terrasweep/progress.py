@@ -66,6 +66,8 @@ class SweepProgress:
             self._durations.append(last.measurements.wall_seconds or 0.0)
         done = sum(r.reason != "interrupted" for r in results)
         self._bar.update(self._task, completed=done, left=self._time_left(done))
+        if self._live.is_started:
+            self._live.refresh()
         if last is not None:
             self.say(self._line(last, done))
 

@@ -68,7 +68,7 @@ class StudySweep(OptunaSweeperImpl):
         check_writable(folder.path)
         record = self._record(config, folder)
         with folder.removed_on_bad_input():
-            url = config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}"
+            url = tracking.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._check_distributions(stored)
             stored.study.sampler = self._build_sampler(config, base, stored)
