@@ -102,8 +102,10 @@ def test_each_way_to_die_has_its_state_and_reason_everywhere(home):
 
 
 def _number_of_running(study, fault):
-    with contextlib.suppress(Exception):  # The database may be in the making.
-        if (study / "optuna.db").is_file():
+    with contextlib.suppress(Exception):  # The database may be busy.
+        if (
+            study / "study.json"
+        ).is_file():  # Before, its tables may be in the making, and Optuna would make them here.
             running = [t for t in read_optuna(study) if t.state.name == "RUNNING"]
             return [t.number for t in running if t.params.get("+faults") == fault]
     return []

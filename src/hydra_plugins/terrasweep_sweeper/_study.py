@@ -38,9 +38,10 @@ class StoredStudy:
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
         ]
-        self.study = optuna.create_study(
-            study_name=name, storage=open_storage(url), directions=directions, load_if_exists=True
-        )
+        with locked(self._lock):  # Two processes that start at once would both make the tables.
+            self.study = optuna.create_study(
+                study_name=name, storage=open_storage(url), directions=directions, load_if_exists=True
+            )
         named = [objective.name for objective in objectives]
         if self.study.directions != [_direction(d) for d in directions] or (
             self.study.metric_names not in (None, named)

@@ -1,5 +1,8 @@
 """What Optuna is told, what counts towards the total, and what a killed process leaves."""
 
+import subprocess
+import sys
+
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
@@ -106,3 +109,15 @@ def test_two_processes_never_ask_for_more_than_the_total(stored, tmp_path, url):
     other = StoredStudy("s", url, OBJECTIVES, tmp_path)
     taken = [trial.number for study in (stored, other) * 3 for trial in study.ask(2, 7)]
     assert sorted(taken) == list(range(7))
+
+
+def test_processes_that_start_at_once_open_one_study(tmp_path, url):
+    code = (
+        "import sys; from pathlib import Path; from hydra_plugins.terrasweep_sweeper._study import StoredStudy; "
+        "from terrasweep.records import Objective; objectives = [Objective(name='accuracy', direction='maximize')]; "
+        "input(); StoredStudy('s', sys.argv[1], objectives, Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, url, str(tmp_path)]
+    starting = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [process.communicate("go\n", timeout=60)[1] for process in starting]
+    assert [process.returncode for process in starting] == [0, 0, 0], told
