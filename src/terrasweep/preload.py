@@ -7,7 +7,6 @@ the imports run. ``CUDA_UNTOUCHED`` says whether that sufficed; if not, trials g
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -58,11 +57,6 @@ def _handle_by_uuid(uuid: str) -> Any:
     return pynvml.nvmlDeviceGetHandleByUUID(uuid.encode())
 
 
-def release_freed_memory() -> None:
-    """Give memory that was freed but kept back to the system, lest it hide the growth of a child."""
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
 with _capability_from_nvml(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
@@ -75,12 +69,13 @@ with _capability_from_nvml(), warnings.catch_warnings():
     import terratorch.datamodules
     import terratorch.tasks
 
+    import terrasweep.measure.memory
     import terrasweep.stages
 
-# Else every child's garbage collection would look through a million objects of libraries, and copy their pages.
-gc.collect()
+# Else every child's garbage collection would look through all the libraries' objects, and copy their pages.
+# And memory that was freed but kept would hide the growth of a child.
+terrasweep.measure.memory.settle()
 gc.freeze()
-release_freed_memory()
 
 CUDA_UNTOUCHED = not torch.cuda.is_initialized()
 """Whether a forked child can use CUDA."""
