@@ -54,6 +54,8 @@ def check_reachable(uri: str, *, timeout_s: float = 5.0) -> None:
     if scheme == "sqlite":
         path = Path(absolute_uri(uri).partition(":///")[2].split("?")[0])
         folder = path.parent
+        if folder == project.home() and not folder.exists():
+            folder = folder.parent  # The study makes its root.
         if not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK) or path.is_dir():
             raise InvalidConfig(f"tracking.uri={uri}: {path} can't be written; use a file in an existing folder")
     elif scheme in _DEFAULT_PORTS:
