@@ -52,6 +52,8 @@ class StudyConfig:
     """Optuna storage URL; null: ``optuna.db`` in the study's folder."""
     seed: int = 0
     """Seed of the sampler."""
+    keep_weights: str = "front"
+    """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +173,8 @@ class TrainConfig:
     """Seed of initialisation, data order and dropout."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``."""
+    save_weights: bool = True
+    """Whether what was trained is written to the trial's folder, after everything is measured."""
     count_flops: bool = True
     """Whether one more step after the evaluation counts its floating-point operations."""
 

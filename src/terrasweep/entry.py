@@ -22,6 +22,7 @@ from terrasweep import rules
 from terrasweep.composition import register_schema, trial_config
 from terrasweep.errors import InvalidConfig
 from terrasweep.records import NUMERIC_MEASUREMENTS, State, TrialResult
+from terrasweep.values import nearest
 
 EXIT_NOTHING_COMPLETED = 1
 EXIT_BAD_INPUT = 2
@@ -130,7 +131,7 @@ def describe_bad_input(error: BaseException) -> list[str]:
         return str(error).splitlines()
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return [f"{group}={option}: not found; {rules.nearest(option, error.options)}"]
+        return [f"{group}={option}: not found; {nearest(option, error.options)}"]
     cause: Any = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(cause, OmegaConfBaseException):

@@ -7,6 +7,16 @@ from typing import Any
 
 from omegaconf import MISSING
 
+FOUR_BIT = ("fp4", "nf4", "nf4_double")
+LOW_BIT = ("int8", *FOUR_BIT)
+ZERO = ("optimizer", "parameters", "nvme")
+"""Offloads that DeepSpeed's ZeRO does; the others are torch's own."""
+EIGHT_BIT_OPTIMIZERS = ("adamw8bit", "paged_adamw8bit")
+TARGET_PRESETS = ("qv", "attention", "mlp", "attention_mlp")
+COMPUTE_DTYPES = ("auto", "fp32", "bf16", "fp16")
+IMPLEMENTATIONS = ("fused", "foreach", "loop")
+KEPT_WEIGHTS = ("front", "all", "none")
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizationConfig:
@@ -14,8 +24,13 @@ class QuantizationConfig:
 
     name: str = MISSING
     """``none``, ``int8`` (Dettmers et al. 2022), ``fp4``, ``nf4`` or ``nf4_double`` (Dettmers et al. 2023)."""
-    skip: list[str] = field(default_factory=list)
-    """Layers kept in full precision: dotted names of modules, or runs of their parts, like ``blocks.1`` or ``attn``."""
+    compute_dtype: str = "auto"
+    """What a 4-bit weight is unpacked to for a product: ``auto`` (as ``precision``), ``fp32``, ``bf16`` or ``fp16``."""
+    skip: Any = field(default_factory=list)
+    """Layers kept in full precision: dotted names of modules, or runs of their parts, like ``blocks.1`` or ``attn``;
+    or ``auto``: those whose quantization changes the model's output most."""
+    skip_count: int | None = None
+    """How many layers ``skip=auto`` keeps, at least 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +42,14 @@ class TuningConfig:
     rank: int | None = None
     """Width of the update, at least 1."""
     targets: Any = None
-    """``attention``, ``mlp``, ``attention_mlp``, or a list of layer names."""
+    """``qv``, ``attention``, ``mlp``, ``attention_mlp``, or a list of layer names."""
     alpha_ratio: float = 2.0
     """LoRA's alpha over its rank: the update is scaled by it."""
     dropout: float = 0.0
+    use_dora: bool = False
+    """Learn magnitude and direction apart (DoRA, Liu et al. 2024)."""
+    use_rslora: bool = False
+    """Scale by alpha over the root of the rank (rsLoRA, Kalajdzievski 2023)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +57,9 @@ class CheckpointingConfig:
     """Gradient checkpointing (Chen et al. 2016)."""
 
     name: str = MISSING
-    """``none`` or ``blocks``."""
+    """``none``, ``blocks`` or ``every_n``."""
+    every: int | None = None
+    """``every_n``: one block of so many is checkpointed, the first of each group; at least 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +67,12 @@ class OffloadConfig:
     """What leaves the device while it is not needed."""
 
     name: str = MISSING
-    """``none`` or ``activations`` (saved tensors on the host between forward and backward)."""
+    """``none``; ``activations`` (saved tensors on the host between forward and backward); ``optimizer`` (ZeRO-2, its
+    state on the host); ``parameters`` (ZeRO-3, parameters too); ``nvme`` (ZeRO-3, both on a disk)."""
+    nvme_path: str | None = None
+    """``nvme``: a folder on the disk."""
+    deepspeed_config: str | None = None
+    """A DeepSpeed JSON file whose settings win over terrasweep's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +80,7 @@ class PrecisionConfig:
     """Arithmetic of training and evaluation."""
 
     name: str = MISSING
-    """``fp32`` or ``bf16`` (mixed: parameters and optimizer state stay fp32)."""
+    """``fp32``, ``bf16`` or ``fp16`` (both mixed: parameters and optimizer state stay fp32)."""
     lightning: str = MISSING
     """Lightning's name for it."""
 
@@ -64,8 +90,11 @@ class OptimizerConfig:
     """The optimizer of the trainable parameters."""
 
     name: str = MISSING
-    """``adamw`` (Loshchilov and Hutter 2019)."""
+    """``adamw`` (Loshchilov and Hutter 2019), ``adamw8bit`` or ``paged_adamw8bit`` (Dettmers et al. 2022)."""
     weight_decay: float = 0.01
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    foreach: bool = True
-    """Update all tensors in one call: faster on CUDA, at one more copy of the trainable parameters."""
+    implementation: str | None = None
+    """Of ``adamw``: ``fused`` (one kernel, no temporary memory), ``foreach`` (all tensors in one call, at one more copy
+    of the trainable parameters) or ``loop`` (one tensor after the other)."""
+    min_8bit_size: int | None = None
+    """Of the 8-bit ones: tensors with fewer elements keep a 32-bit state."""

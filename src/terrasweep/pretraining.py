@@ -27,7 +27,8 @@ def pretrain(config: TrialConfig) -> None:
     data = open_data(source)
     model = build_model(source, data.num_classes, device)
     clock = StepClock([], device)
-    fit(build_trainer(source, device, [clock]), build_task(source, model, data), data, clock)
+    trainer = build_trainer(source, device, [clock], model, cache.synthetic_root())
+    fit(trainer, build_task(source, model, data), data, clock)
     state = model.module.get_submodule("encoder").state_dict()
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     target = cache.pretrained_file(config)

@@ -117,7 +117,10 @@ class TrialResult:
     curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     """Learning curves: name to (step, value) pairs."""
     touched: dict[str, list[str]] = field(default_factory=dict)
-    """Names of the modules that were quantized, adapted and checkpointed."""
+    """Names of the modules that were split, quantized, adapted and checkpointed, and what was offloaded."""
+    sensitivity: dict[str, float] = field(default_factory=dict)
+    """For ``quantization.skip=auto``: per linear layer the relative error of the model's output when this layer alone
+    is quantized, the largest first. The first ``quantization.skip_count`` stayed in full precision."""
     searched: dict[str, Any] = field(default_factory=dict)
     """The searched keys and the values this trial had."""
     config: dict[str, Any] = field(default_factory=dict)

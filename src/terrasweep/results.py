@@ -17,7 +17,7 @@ from terrasweep.errors import InvalidConfig
 from terrasweep.ownership import locked
 from terrasweep.project import home, results_folder
 from terrasweep.records import Reason, State, StudyRecord, TrialResult, write_atomically
-from terrasweep.rules import nearest
+from terrasweep.values import nearest
 
 
 class StudyFolder:

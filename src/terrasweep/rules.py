@@ -1,22 +1,19 @@
-"""Which values are allowed and which knobs exclude each other; all violations are reported at once.
+"""Refuses configurations that can't be run; all violations are reported at once.
 
 A violation is one line: the field and its value, the reason, the way out. Nothing here imports torch, so that the
-parent process can refuse a configuration within a second.
+parent process can refuse a configuration within a second. Values that are wrong on their own are in
+:mod:`terrasweep.values`, knobs that exclude each other in :mod:`terrasweep.exclusions`.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from terrasweep.build.deepspeed_config import find_conflicts
 from terrasweep.config import TrialConfig
 from terrasweep.errors import InvalidConfig
-from terrasweep.project import SINGLE_TRIALS, absolute
-from terrasweep.records import NUMERIC_MEASUREMENTS
-
-TARGET_PRESETS = ("attention", "mlp", "attention_mlp")
-LOW_BIT = ("int8", "fp4", "nf4", "nf4_double")
+from terrasweep.exclusions import EXCLUSIONS
+from terrasweep.values import find_bad_values
 
 
 def check(config: TrialConfig) -> None:
@@ -32,109 +29,9 @@ def check(config: TrialConfig) -> None:
 def find_violations(config: TrialConfig) -> Iterator[str]:
     """All violations of a configuration, bad values first."""
     yield from find_bad_values(config)
-    yield from _tuning(config)
+    yield from (exclusion.line(config) for exclusion in EXCLUSIONS if exclusion.violated(config))
+    yield from find_conflicts(config)
     yield from _data(config)
-
-
-def find_bad_values(config: TrialConfig) -> Iterator[str]:
-    """Values that are wrong whatever the other knobs are."""
-    yield from _study(config)
-    yield from _ranges(config)
-    yield from _targets(config.tuning.targets)
-    yield from _files(config)
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint for a misspelt name: ``did you mean X?`` or the list of what there is."""
-    names = sorted(names)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
-
-
-def _study(config: TrialConfig) -> Iterator[str]:
-    study = config.study
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", study.name) or study.name == SINGLE_TRIALS:
-        yield (
-            f"study.name={study.name!r}: it names a folder below results/; use letters, digits, '.', '_' and '-', "
-            f"starting with a letter or digit (and not {SINGLE_TRIALS!r})"
-        )
-    if study.n_trials < 1:
-        yield f"study.n_trials={study.n_trials}: a study has at least one trial; use 1 or more"
-    if not study.objectives:
-        yield "study.objectives=[]: a study needs something to optimize; name at least one {name, direction}"
-    names = [objective.name for objective in study.objectives]
-    for objective in study.objectives:
-        if objective.name not in NUMERIC_MEASUREMENTS:
-            hint = nearest(objective.name, NUMERIC_MEASUREMENTS)
-            yield f"study.objectives: unknown objective {objective.name!r}; {hint}"
-        if objective.direction not in ("maximize", "minimize"):
-            yield (f"study.objectives: direction {objective.direction!r} of {objective.name}; use maximize or minimize")
-    if len(set(names)) < len(names):
-        yield f"study.objectives={names}: an objective is named twice; name each once"
-
-
-def _ranges(config: TrialConfig) -> Iterator[str]:
-    train, budget, tuning, data = config.train, config.budget, config.tuning, config.data
-    at_least_one = {
-        "train.batch_size": train.batch_size,
-        "train.max_steps": train.max_steps,
-        "tuning.rank": tuning.rank,
-        "data.num_classes": data.num_classes,
-        "data.tile_px": data.tile_px,
-        "data.synthetic.train": data.synthetic.train,
-        "data.synthetic.val": data.synthetic.val,
-    }
-    for key, value in at_least_one.items():
-        if value is not None and value < 1:
-            yield f"{key}={value}: it must be at least 1"
-    above_zero = {
-        "train.lr": train.lr,
-        "tuning.alpha_ratio": tuning.alpha_ratio,
-        "budget.memory_gib": budget.memory_gib,
-        "budget.timeout_s": budget.timeout_s,
-        "budget.host_memory_gib": budget.host_memory_gib,
-    }
-    for key, limit in above_zero.items():
-        if limit is not None and not limit > 0:
-            yield f"{key}={limit}: it must be above 0" + ("; null means no limit" if key.startswith("budget") else "")
-    for key, count in {"train.warmup_steps": train.warmup_steps, "data.workers": data.workers}.items():
-        if count < 0:
-            yield f"{key}={count}: it can't be negative; use 0 or more"
-    if not 0.0 <= tuning.dropout < 1.0:
-        yield f"tuning.dropout={tuning.dropout}: it is a probability; use a value in [0, 1)"
-    if train.device not in ("auto", "cpu", "cuda"):
-        yield f"train.device={train.device!r}: unknown device; use auto, cpu or cuda"
-
-
-def _tuning(config: TrialConfig) -> Iterator[str]:
-    tuning, quantization = config.tuning, config.quantization
-    if quantization.name in LOW_BIT and tuning.name == "full":
-        yield (
-            f"quantization={quantization.name} with tuning=full: low-bit weights take no gradient; "
-            "use tuning=lora or quantization=none"
-        )
-    if tuning.name == "lora":
-        if tuning.rank is None:
-            yield "tuning.rank=null with tuning=lora: an adapter needs a rank; use for example tuning.rank=8"
-        if tuning.targets is None:
-            yield "tuning.targets=null with tuning=lora: an adapter needs a place; use for example tuning.targets=mlp"
-    else:
-        for key, value in {"tuning.rank": tuning.rank, "tuning.targets": tuning.targets}.items():
-            if value is not None:
-                yield f"{key}={value} with tuning={tuning.name}: nothing is adapted; drop {key} or use tuning=lora"
-
-
-def _targets(targets: object) -> Iterator[str]:
-    if targets is None:
-        return
-    if isinstance(targets, str):
-        if targets not in TARGET_PRESETS:
-            yield (
-                f"tuning.targets={targets}: unknown preset; {nearest(targets, TARGET_PRESETS)} "
-                "(a list, like [attn.qkv], names layers)"
-            )
-    elif not isinstance(targets, list) or not targets or not all(isinstance(name, str) for name in targets):
-        yield f"tuning.targets={targets}: it names no layer; use {', '.join(TARGET_PRESETS)}, or a list of layer names"
 
 
 def _data(config: TrialConfig) -> Iterator[str]:
@@ -155,35 +52,3 @@ def _data(config: TrialConfig) -> Iterator[str]:
         yield "data.means and data.stds: one is given, the other null; give both or neither"
     if data.stds is not None and any(not std > 0 for std in data.stds):
         yield f"data.stds={data.stds}: a standard deviation must be above 0"
-
-
-def _files(config: TrialConfig) -> Iterator[str]:
-    data, backbone = config.data, config.backbone
-    if data.name == "synthetic":
-        yield from _synthetic(config)
-    else:
-        root = absolute(data.root or "")
-        missing = [str(path) for path in (root, root / "train", root / "val") if not path.is_dir()]
-        if data.root is None or missing:
-            reason = f"there is no folder {missing[0]}" if data.root else "no folder is given"
-            yield f"data.root={data.root}: {reason}; give a folder with train/ and val/ (docs/data.md shows the layout)"
-    if backbone.checkpoint == "synthetic":
-        if data.name != "synthetic":
-            yield (
-                f"backbone.checkpoint=synthetic with data={data.name}: it is pretrained on synthetic tiles; "
-                "give a file, or set backbone.pretrained=true"
-            )
-    elif backbone.checkpoint is not None and not absolute(backbone.checkpoint).is_file():
-        yield f"backbone.checkpoint={backbone.checkpoint}: there is no such file; give an existing one or null"
-    if backbone.checkpoint is not None and backbone.pretrained:
-        yield "backbone.pretrained=true with backbone.checkpoint: weights come from one place; set one of them"
-
-
-def _synthetic(config: TrialConfig) -> Iterator[str]:
-    from terrasweep.data.cache import scenes
-
-    try:
-        scenes(config)
-    except ValueError as error:
-        key = str(error).partition("=")[0]
-        yield f"data.{'' if key == 'tile_px' else 'synthetic.'}{error}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 
+from terrasweep.build.extensions import are_compiled
 from terrasweep.build.model import BuiltModel, build_model
+from terrasweep.build.zero import compile_extensions, import_deepspeed
 from terrasweep.config import TrialConfig
 from terrasweep.data import cache
 from terrasweep.data.folders import OpenData, open_data
@@ -18,6 +21,7 @@ from terrasweep.data.statistics import write_statistics
 from terrasweep.data.synthetic import write_synthetic
 from terrasweep.environment import cpu_name
 from terrasweep.errors import InvalidConfig
+from terrasweep.knobs import ZERO
 from terrasweep.measure.flops import count_flops
 from terrasweep.measure.memory import (
     DeviceMemoryMeter,
@@ -34,8 +38,13 @@ from terrasweep.train import StepClock, build_task, build_trainer, evaluate, fit
 from terrasweep.worker import Report
 
 
-def measure(report: Report, config: TrialConfig) -> None:
+def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     """Open the data, build, train, evaluate and count, and report each measurement as soon as there is one.
+
+    Args:
+        report: Takes what is known.
+        config: The trial.
+        folder: Takes the files that a trial leaves: DeepSpeed's settings, the trained weights.
 
     Raises:
         TerrasweepError: The trial ended early, for the reason it carries.
@@ -46,6 +55,8 @@ def measure(report: Report, config: TrialConfig) -> None:
     _limit_memory(device, config)
     with _timed(report, "open_data_seconds"):
         data = open_data(config)
+    if config.offload.name in ZERO:
+        import_deepspeed(device)
     baseline = settle()
     model = _build(report, config, data, device, baseline)
     task = build_task(config, model, data)
@@ -55,7 +66,7 @@ def measure(report: Report, config: TrialConfig) -> None:
     board = _board_meters(device)
     meters = [*training, *evaluation, *board]
     clock = StepClock(training, device)
-    trainer = build_trainer(config, device, [clock])
+    trainer = build_trainer(config, device, [clock], model, folder)
     try:
         with metered(board):
             with metered(training), _timed(report, "fit_seconds"):
@@ -82,6 +93,8 @@ def prepare(report: Report, config: TrialConfig) -> None:
         write_synthetic(cache.synthetic_root(), cache.scenes(config))
     elif config.data.means is None:
         write_statistics(cache.statistics_file(config), cache.training_images(config), len(config.data.bands))
+    if config.offload.name == "nvme" and not are_compiled():
+        compile_extensions(select_device(config.train.device))
     if config.backbone.checkpoint == "synthetic" and not cache.pretrained_file(config).is_file():
         from terrasweep.pretraining import pretrain
 
@@ -110,14 +123,14 @@ def _build(
 ) -> BuiltModel:
     meters = [*_memory_meters("peak_build_mib", device, baseline_mib), *_board_meters(device)]
     with metered(meters), _timed(report, "build_seconds"):
-        model = build_model(config, data.num_classes, device)
+        model = build_model(config, data.num_classes, device, _calibration_images(config, data, device))
     peak = readings(meters).get("peak_build_mib")
     sizes = {
         "trainable_parameters": model.trainable_parameters,
         "total_parameters": model.total_parameters,
         "weight_bytes": model.weight_bytes,
     }
-    report(measurements={"peak_build_mib": peak, **sizes}, touched=model.touched)
+    report(measurements={"peak_build_mib": peak, **sizes}, touched=model.touched, sensitivity=model.sensitivity)
     check_budget(
         {"peak_build_mib": peak, "peak_process_vram_mib": readings(meters).get("peak_process_vram_mib")}, config.budget
     )
@@ -154,9 +167,7 @@ def _report_flops(report: Report, task: Any, data: OpenData, device: torch.devic
 
 
 def _flops(task: Any, data: OpenData, device: torch.device) -> float:
-    batch = next(iter(data.module.train_dataloader()))
-    batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
-    batch = data.module.on_after_batch_transfer(batch, 0)
+    batch = _batch(data, device)
     task.train()
     task.log = lambda *_, **__: None  # There is no trainer behind this step.
 
@@ -165,6 +176,21 @@ def _flops(task: Any, data: OpenData, device: torch.device) -> float:
         return loss
 
     return count_flops(step)
+
+
+def _calibration_images(config: TrialConfig, data: OpenData, device: torch.device) -> torch.Tensor | None:
+    if config.quantization.skip != "auto":
+        return None
+    images: torch.Tensor = _batch(data, device)["image"]
+    return images
+
+
+def _batch(data: OpenData, device: torch.device) -> dict[str, Any]:
+    """A batch of the training split as a step gets it."""
+    batch = next(iter(data.module.train_dataloader()))
+    batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+    normalized: dict[str, Any] = data.module.on_after_batch_transfer(batch, 0)
+    return normalized
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,9 +16,11 @@ from torchmetrics import MetricCollection
 
 from terrasweep.build.model import BuiltModel
 from terrasweep.build.optimizers import build_optimizer
+from terrasweep.build.zero import zero_strategy
 from terrasweep.config import TrialConfig
 from terrasweep.data.folders import OpenData
 from terrasweep.errors import DataError, Diverged
+from terrasweep.knobs import ZERO
 from terrasweep.measure.meter import Meter
 
 TASKS: dict[str, type[pl.LightningModule]] = {
@@ -40,6 +44,22 @@ class MeasuredTask:
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The trial's optimizer over everything that learns."""
         return build_optimizer(self.parameters(), self.trial.optimizer, self.trial.train.lr)  # type: ignore[attr-defined]
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """TerraTorch's step, in the trial's precision."""
+        with self._precision():
+            return super().training_step(*args, **kwargs)  # type: ignore[misc]
+
+    def validation_step(self, *args: Any, **kwargs: Any) -> Any:
+        """TerraTorch's step, in the trial's precision."""
+        with self._precision():
+            return super().validation_step(*args, **kwargs)  # type: ignore[misc]
+
+    def _precision(self) -> torch.autocast:
+        """Mixed precision under ZeRO, as Lightning does it elsewhere; DeepSpeed's own would cast the parameters."""
+        device = self.device.type  # type: ignore[attr-defined]
+        mixed = self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO
+        return torch.autocast(device, torch.bfloat16, enabled=mixed or torch.is_autocast_enabled(device))
 
 
 class StepClock(Callback):
@@ -86,12 +106,18 @@ def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
     )
 
 
-def build_trainer(config: TrialConfig, device: torch.device, callbacks: list[Callback]) -> pl.Trainer:
-    """A Trainer that trains and evaluates, and leaves nothing on the disk."""
+def build_trainer(
+    config: TrialConfig, device: torch.device, callbacks: list[Callback], model: BuiltModel, folder: Path
+) -> pl.Trainer:
+    """A Trainer that trains and evaluates, and leaves nothing on the disk but DeepSpeed's settings in the folder."""
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # There is one process.
+    zero = config.offload.name in ZERO
+    strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
     return pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
-        precision=config.precision.lightning,
+        strategy=strategy,
+        precision="32-true" if zero else config.precision.lightning,
         max_steps=config.train.warmup_steps + config.train.max_steps,
         max_epochs=-1,
         num_sanity_val_steps=0,

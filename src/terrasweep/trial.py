@@ -34,7 +34,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     try:
         rules.check(config)
         clock += prepare.prepare(config)
-        outcome = process.run("terrasweep.stages:measure", {"config": config}, log, _limits(config))
+        outcome = process.run("terrasweep.stages:measure", {"config": config, "folder": folder}, log, _limits(config))
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
@@ -74,6 +74,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         metrics=reported.get("metrics", {}),
         curves=reported.get("curves", {}),
         touched=reported.get("touched", {}),
+        sensitivity=reported.get("sensitivity", {}),
         config=public_dict(config),
         device=reported.get("device", ""),
         versions=versions(),

@@ -9,10 +9,11 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 ROOMS = {
-    "bitsandbytes": ["build/quantize.py", "preload.py"],
+    "bitsandbytes": ["build/quantize.py", "build/optimizers.py", "preload.py"],
+    "deepspeed": ["build/zero.py"],
     "hydra": ["composition.py", "entry.py", "preload.py", "hydra_plugins"],
     "jinja2": ["report"],
-    "lightning": ["train.py", "stages.py", "pretraining.py", "data/folders.py", "preload.py"],
+    "lightning": ["build/zero.py", "train.py", "stages.py", "pretraining.py", "data/folders.py", "preload.py"],
     "matplotlib": ["report"],
     "mlflow": ["tracking.py"],
     "moocore": ["pareto.py"],
@@ -22,7 +23,7 @@ ROOMS = {
     "pynvml": ["measure/board.py", "environment.py", "preload.py"],
     "rasterio": ["data", "preload.py"],
     "rich": ["progress.py"],
-    "terratorch": ["build/model.py", "data", "train.py", "preload.py"],
+    "terratorch": ["build/model.py", "build/adapters.py", "data", "train.py", "preload.py"],
     "torch": ["build", "data/folders.py", "measure", "train.py", "stages.py", "pretraining.py", "preload.py"],
     "typer": ["cli.py"],
 }

@@ -6,6 +6,8 @@ import pytest
 
 from terrasweep import rules
 from terrasweep.errors import InvalidConfig
+from terrasweep.knobs import LOW_BIT
+from terrasweep.values import nearest
 from tests.composing import compose_trial
 
 
@@ -62,11 +64,11 @@ def test_each_rule_is_found(valid, section, changes, told):
 
 
 def test_lora_on_low_bit_weights_is_allowed(valid):
-    for name in rules.LOW_BIT:
+    for name in LOW_BIT:
         config = replace(valid, quantization=replace(valid.quantization, name=name))
         assert list(rules.find_violations(config)) == []
 
 
 def test_the_nearest_name_or_all_names_are_offered():
-    assert rules.nearest("unett", ["unet", "fcn"]) == "did you mean unet?"
-    assert rules.nearest("zzz", ["unet", "fcn"]) == "there are: fcn, unet"
+    assert nearest("unett", ["unet", "fcn"]) == "did you mean unet?"
+    assert nearest("zzz", ["unet", "fcn"]) == "there are: fcn, unet"

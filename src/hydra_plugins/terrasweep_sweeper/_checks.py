@@ -14,6 +14,7 @@ from terrasweep import rules
 from terrasweep.composition import trial_config
 from terrasweep.config import TrialConfig
 from terrasweep.errors import InvalidConfig
+from terrasweep.values import find_bad_values
 
 from ._space import SearchSpace, as_override, unknown_conditions
 
@@ -35,7 +36,7 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
     violations = unknown_conditions(space, compose([]))
     for override in (text for key in space.keys for text in _extremes(key.name, key.distribution)):
         config = typed(compose([override]))
-        violations += [line for line in rules.find_bad_values(config) if line not in violations]
+        violations += [line for line in find_bad_values(config) if line not in violations]
     if violations:
         raise InvalidConfig("\n".join(violations))
     _check_some_combination(space, compose)

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from terrasweep.errors import InvalidConfig
-from terrasweep.rules import nearest
+from terrasweep.values import nearest
 
 _ABSENT = object()
 _CONDITION = re.compile(r"^(?P<key>[\w./@]+)(?P<relation>!?=)(?P<values>[^=!]+)$")

@@ -14,10 +14,14 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
 from terrasweep.errors import InvalidConfig
 
 
-def apply_checkpointing(encoder: nn.Module) -> list[str]:
-    """Recompute each transformer block's activations in the backward pass. The mathematics stays the same.
+def apply_checkpointing(encoder: nn.Module, every: int = 1) -> list[str]:
+    """Recompute transformer blocks' activations in the backward pass. The mathematics stays the same.
 
     Non-reentrant, since the reentrant implementation drops gradients behind a frozen input.
+
+    Args:
+        encoder: The backbone.
+        every: The first of so many blocks is wrapped, the others keep their activations.
 
     Returns:
         Dotted names of the wrapped blocks.
@@ -25,7 +29,7 @@ def apply_checkpointing(encoder: nn.Module) -> list[str]:
     Raises:
         InvalidConfig: The backbone has no stack of blocks.
     """
-    blocks = transformer_blocks(encoder)
+    blocks = dict(list(transformer_blocks(encoder).items())[::every])
     chosen = set(blocks.values())
     apply_activation_checkpointing(
         encoder,

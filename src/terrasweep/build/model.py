@@ -12,17 +12,17 @@ from terratorch.models import EncoderDecoderFactory
 from terratorch.registry import BACKBONE_REGISTRY
 from torch import nn
 
-from terrasweep.build.adapters import apply_tuning
+from terrasweep.build.adapters import apply_tuning, split_fused
+from terrasweep.build.calibrate import rank_layers
 from terrasweep.build.checkpointing import apply_checkpointing
 from terrasweep.build.offload import apply_offload
-from terrasweep.build.quantize import logical_parameters, quantize_linears, stored_bytes
+from terrasweep.build.quantize import logical_parameters, quantizable, quantize_linears, stored_bytes
 from terrasweep.config import TrialConfig
 from terrasweep.data.cache import pretrained_file
 from terrasweep.errors import InvalidConfig
 from terrasweep.project import absolute
 
-COMPUTE = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""What low-bit weights are unpacked to, by precision."""
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,23 @@ class BuiltModel:
     total_parameters: int
     weight_bytes: int
     touched: dict[str, list[str]] = field(default_factory=dict)
-    """Module names per transformation: ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``."""
+    """Module names per transformation: ``split``, ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``."""
+    sensitivity: dict[str, float] = field(default_factory=dict)
+    """For ``quantization.skip=auto``: per linear layer how much its quantization changes the output, falling."""
 
 
-def build_model(config: TrialConfig, num_classes: int, device: torch.device) -> BuiltModel:
-    """Build, quantize, adapt, checkpoint-wrap and offload.
+def build_model(
+    config: TrialConfig, num_classes: int, device: torch.device, images: torch.Tensor | None = None
+) -> BuiltModel:
+    """Build, split, quantize, adapt, checkpoint-wrap and offload.
 
     Decoder and head stay trainable and in full precision.
+
+    Args:
+        config: What to build.
+        num_classes: Of the task.
+        device: Where it will train. What ZeRO offloads stays on the host until then.
+        images: Normalized float32 (B, C, H, W), which ``quantization.skip=auto`` measures with.
 
     Raises:
         InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
@@ -49,21 +59,49 @@ def build_model(config: TrialConfig, num_classes: int, device: torch.device) -> 
     model = build_plain(config, num_classes)
     encoder: nn.Module = model.encoder
     touched = {}
+    if split := split_fused(encoder, config.tuning.targets):
+        touched["split"] = split
+    sensitivity: dict[str, float] = {}
     if config.quantization.name != "none":
-        touched["quantized"] = quantize_linears(encoder, config.quantization, COMPUTE[config.precision.name], device)
+        touched["quantized"], sensitivity = _quantize(model, config, device, images)
     touched.update(apply_tuning(encoder, config.tuning))
     if config.checkpointing.name != "none":
-        touched["checkpointed"] = apply_checkpointing(encoder)
+        touched["checkpointed"] = apply_checkpointing(encoder, config.checkpointing.every or 1)
     if config.offload.name != "none":
-        touched["offloaded"] = apply_offload(model)
-    model.to(device)
+        touched["offloaded"] = apply_offload(model, config.offload)
+    if config.offload.name not in ("parameters", "nvme"):
+        model.to(device)
     return BuiltModel(
         module=model,
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         total_parameters=logical_parameters(model),
         weight_bytes=stored_bytes(model),
         touched=touched,
+        sensitivity=sensitivity,
     )
+
+
+def _quantize(
+    model: Any, config: TrialConfig, device: torch.device, images: torch.Tensor | None
+) -> tuple[list[str], dict[str, float]]:
+    """Names of the layers that were quantized, and their ranking where it decided."""
+    quantization = config.quantization
+    chosen = quantization.compute_dtype
+    dtype = DTYPES[config.precision.name if chosen == "auto" else chosen]
+    names = quantizable(model.encoder, quantization)
+    sensitivity: dict[str, float] = {}
+    if quantization.skip == "auto":
+        assert images is not None and quantization.skip_count is not None
+        if quantization.skip_count >= len(names):
+            raise InvalidConfig(
+                f"quantization.skip_count={quantization.skip_count}: the backbone has {len(names)} linear layers, "
+                "and none would be quantized; use fewer"
+            )
+        sensitivity = rank_layers(model, names, quantization.name, dtype, device, images)
+        kept = list(sensitivity)[: quantization.skip_count]
+        names = [name for name in names if name not in kept]
+    quantize_linears(model.encoder, names, quantization, dtype, device)
+    return names, sensitivity
 
 
 def build_plain(config: TrialConfig, num_classes: int) -> Any:

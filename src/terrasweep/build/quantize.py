@@ -16,36 +16,79 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def quantize_linears(
-    encoder: nn.Module, quantization: QuantizationConfig, compute_dtype: torch.dtype, device: torch.device
-) -> list[str]:
-    """Swap every linear layer of the backbone for a low-bit one, one at a time, and move it to the device.
+    encoder: nn.Module,
+    names: list[str],
+    quantization: QuantizationConfig,
+    compute_dtype: torch.dtype,
+    device: torch.device,
+) -> None:
+    """Swap linear layers of the backbone for low-bit ones, one at a time, and move them to the device.
 
-    Layers below ``quantization.skip`` stay. A 4-bit weight is unpacked to ``compute_dtype`` for each product.
-    int8 is LLM.int8() without outlier decomposition (Dettmers et al. 2022),
-    fp4 and nf4 are block-wise 4-bit types (Dettmers et al. 2023).
-
-    Returns:
-        Dotted names of the layers that were swapped.
-
-    Raises:
-        InvalidConfig: There was nothing to swap.
+    A 4-bit weight is unpacked to ``compute_dtype`` for each product. int8 is LLM.int8() without outlier decomposition
+    (Dettmers et al. 2022), fp4 and nf4 are block-wise 4-bit types (Dettmers et al. 2023).
     """
-    names = [
-        name
-        for name, module in encoder.named_modules()
-        if type(module) is nn.Linear and not any(f".{part}." in f".{name}." for part in quantization.skip)
-    ]
-    if not names:
-        raise InvalidConfig(f"quantization={quantization.name}: the backbone has no linear layer to quantize")
     for name in names:
         linear = encoder.get_submodule(name)
         assert isinstance(linear, nn.Linear)
-        swapped = _int8(linear) if quantization.name == "int8" else _four_bit(linear, quantization.name, compute_dtype)
-        encoder.set_submodule(name, swapped.to(device))
+        encoder.set_submodule(name, quantized(linear, quantization.name, compute_dtype, device))
     # PEFT looks for these to choose its low-bit LoRA layers.
     encoder.is_loaded_in_8bit = quantization.name == "int8"  # type: ignore[assignment]
     encoder.is_loaded_in_4bit = quantization.name != "int8"  # type: ignore[assignment]
+
+
+def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[str]:
+    """Dotted names of the linear layers to quantize: all but those below the named ``quantization.skip``.
+
+    Raises:
+        InvalidConfig: There is none, or a name to skip matches none.
+    """
+    linears = [name for name, module in encoder.named_modules() if type(module) is nn.Linear]
+    skip = [] if quantization.skip == "auto" else list(quantization.skip)
+    for part in skip:
+        if not any(_below(name, part) for name in linears):
+            examples = ", ".join(linears[:4]) or "it has none"
+            raise InvalidConfig(
+                f"quantization.skip={part}: no linear layer of the backbone matches (it has {examples} ...); "
+                "name others"
+            )
+    names = [name for name in linears if not any(_below(name, part) for part in skip)]
+    if not names:
+        raise InvalidConfig(
+            f"quantization={quantization.name}: the backbone has no linear layer to quantize; use quantization=none"
+        )
     return names
+
+
+def quantized(linear: nn.Linear, name: str, compute_dtype: torch.dtype, device: torch.device) -> nn.Module:
+    """A low-bit copy of a linear layer, on the device; the original stays as it is."""
+    swapped: nn.Module = _int8(linear) if name == "int8" else _four_bit(linear, name, compute_dtype)
+    return swapped.to(device)
+
+
+def dequantized(layer: Linear4bit | Linear8bitLt) -> nn.Linear:
+    """A linear layer in 32 bits with the weights that a low-bit one stands for."""
+    weight: torch.Tensor = unpacked_weight(layer)
+    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=layer.bias is not None, device=weight.device)
+    linear.weight.data = weight
+    if layer.bias is not None:
+        linear.bias.data = layer.bias.data.float()
+    return linear
+
+
+def unpacked_weight(layer: Linear4bit | Linear8bitLt) -> torch.Tensor:
+    """The weight that a low-bit layer stands for, float32 (out, in)."""
+    weight = layer.weight
+    if isinstance(weight, Params4bit):
+        unpacked: torch.Tensor = bnb.functional.dequantize_4bit(weight.data, weight.quant_state).float()
+        return unpacked
+    # A forward pass moves the scales from the parameter to the layer's state.
+    scales: torch.Tensor = layer.state.SCB if weight.SCB is None else weight.SCB
+    int8: torch.Tensor = weight.data
+    return int8.float() * scales.view(-1, 1) / 127
+
+
+def _below(name: str, part: str) -> bool:
+    return f".{part}." in f".{name}."
 
 
 def _four_bit(linear: nn.Linear, name: str, compute_dtype: torch.dtype) -> Linear4bit:

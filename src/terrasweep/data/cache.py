@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from terrasweep.build.extensions import are_compiled
 from terrasweep.composition import as_dict
 from terrasweep.config import SyntheticConfig, TrainConfig, TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes, synthetic_folder
@@ -40,6 +41,8 @@ def missing(config: TrialConfig) -> list[str]:
         wanted.append(f"{config.backbone.name} pretrained on a second synthetic domain")
     if config.data.name != "synthetic" and config.data.means is None and not statistics_file(config).is_file():
         wanted.append("band statistics")
+    if config.offload.name == "nvme" and not are_compiled():
+        wanted.append("DeepSpeed's asynchronous I/O (compiling takes minutes)")
     return wanted
 
 

@@ -1,5 +1,6 @@
 """What was requested is what was built: names, gradients, outputs, bytes."""
 
+import bitsandbytes as bnb
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -126,7 +127,7 @@ def test_skipped_layers_stay_in_full_precision():
 
 def test_bf16_unpacks_four_bit_weights_to_bf16():
     model = built("quantization=nf4", "precision=bf16")
-    layers = [m for m in model.module.modules() if type(m).__name__ == "Linear4bit"]
+    layers = [m for m in model.module.modules() if type(m) is bnb.nn.Linear4bit]
     assert {m.compute_dtype for m in layers} == {torch.bfloat16}
 
 
