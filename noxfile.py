@@ -103,3 +103,10 @@ def bench(session: nox.Session) -> None:
 def gpu(session: nox.Session) -> None:
     """Run the tests that need a CUDA device."""
     run(session, "pytest", "tests/gpu", *session.posargs)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Train every allowed combination of all knobs for two steps each; takes hours."""
+    session.env["TERRASWEEP_MATRIX"] = "all"
+    run(session, "pytest", "tests/integration/test_matrix.py", "-s", *session.posargs)

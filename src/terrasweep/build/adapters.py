@@ -9,6 +9,7 @@ from peft.tuners.lora import LoraLayer
 from terratorch.models.peft_utils import QKVSep, replace_qkv
 from torch import nn
 
+from terrasweep.build.checkpointing import transformer_blocks
 from terrasweep.errors import InvalidConfig
 from terrasweep.knobs import TuningConfig
 
@@ -104,12 +105,16 @@ def lora_config(tuning: TuningConfig, names: list[str]) -> LoraConfig:
 def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
     """Dotted names of the linear layers that a preset, or a list of name endings, stands for.
 
+    A preset means the transformer blocks alone: not a pooling head, not what generates patch embeddings.
+
     Raises:
         InvalidConfig: A preset or a name matches no linear layer.
     """
     linears = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
     if isinstance(targets, str):
         patterns = {part: PRESETS[part] for part in targets.split("_")}
+        blocks = tuple(f"{name}." for name in transformer_blocks(encoder))
+        linears = [name for name in linears if name.startswith(blocks)] if blocks else linears
     else:
         patterns = {name: rf"(^|\.){re.escape(name)}$" for name in targets}
     found: list[str] = []

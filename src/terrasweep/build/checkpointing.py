@@ -29,33 +29,48 @@ def apply_checkpointing(encoder: nn.Module, every: int = 1) -> list[str]:
     Raises:
         InvalidConfig: The backbone has no stack of blocks.
     """
-    blocks = dict(list(transformer_blocks(encoder).items())[::every])
-    chosen = set(blocks.values())
+    blocks = transformer_blocks(encoder)
+    if not blocks:
+        raise InvalidConfig("checkpointing=blocks: the backbone has no stack of transformer blocks; use none")
+    wrapped = dict(part for name in list(blocks)[::every] for part in _callables(name, blocks[name]))
+    chosen = set(wrapped.values())
     apply_activation_checkpointing(
         encoder,
         checkpoint_wrapper_fn=partial(checkpoint_wrapper, checkpoint_impl=CheckpointImpl.NO_REENTRANT),
         check_fn=lambda module: module in chosen,
     )
-    return list(blocks)
+    return list(wrapped)
 
 
 def transformer_blocks(encoder: nn.Module) -> dict[str, nn.Module]:
-    """The longest stack of modules of one class that hold linear layers, by name.
+    """The backbone's transformer blocks by name: modules of one class, in stacks, with linear layers inside.
 
-    Raises:
-        InvalidConfig: There is none of two or more.
+    The class is that of the longest stack; a hierarchical backbone has several stacks of it. Empty where there is none.
     """
-    best: dict[str, nn.Module] = {}
-    for name, stack in encoder.named_modules():
-        if not isinstance(stack, nn.ModuleList | nn.Sequential) or len(stack) < 2:
-            continue
-        one_class = len({type(block) for block in stack}) == 1
-        if one_class and len(stack) > len(best) and all(_has_linear(block) for block in stack):
-            best = {f"{name}.{index}": block for index, block in enumerate(stack)}
-    if not best:
-        raise InvalidConfig("checkpointing=blocks: the backbone has no stack of transformer blocks; use none")
-    return best
+    stacks = [
+        (name, list(stack))
+        for name, stack in encoder.named_modules()
+        if isinstance(stack, nn.ModuleList | nn.Sequential) and _is_homogeneous(stack)
+    ]
+    if not stacks:
+        return {}
+    longest = max(stacks, key=lambda item: len(item[1]))
+    kind = type(longest[1][0])
+    # Clay's blocks are lists of an attention and an MLP; lists elsewhere may hold anything.
+    alike = [longest] if issubclass(kind, nn.ModuleList) else [item for item in stacks if type(item[1][0]) is kind]
+    return {f"{name}.{index}": block for name, stack in alike for index, block in enumerate(stack)}
 
 
-def _has_linear(block: nn.Module) -> bool:
-    return any(isinstance(module, nn.Linear) for module in block.modules())
+def _is_homogeneous(stack: nn.ModuleList | nn.Sequential) -> bool:
+    if len(stack) < 2 or len({type(block) for block in stack}) > 1:
+        return False
+    return all(any(isinstance(module, nn.Linear) for module in block.modules()) for block in stack) and not isinstance(
+        stack[0], nn.Linear
+    )
+
+
+def _callables(name: str, block: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The block, or its parts where it is a mere list that is never called itself."""
+    if isinstance(block, nn.ModuleList):
+        return [(f"{name}.{index}", part) for index, part in enumerate(block)]
+    return [(name, block)]

@@ -12,7 +12,21 @@ from torch import nn
 from terrasweep.errors import InvalidConfig
 from terrasweep.knobs import QuantizationConfig
 
+_READ_WEIGHTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
+"""torch's own modules, which read the weights of their linear layers instead of calling them."""
+
 Layer = TypeVar("Layer", bound=nn.Module)
+
+
+class Int8Linear(Linear8bitLt):
+    """bitsandbytes' layer, which keeps its scales when PEFT's DoRA puts a copy of the parameter without them in it."""
+
+    def init_8bit_state(self) -> None:
+        """Move weights and scales from the parameter to the layer."""
+        scales = self.state.SCB
+        super().init_8bit_state()
+        if self.state.SCB is None:
+            self.state.SCB = scales
 
 
 def quantize_linears(
@@ -42,7 +56,12 @@ def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[st
     Raises:
         InvalidConfig: There is none, or a name to skip matches none.
     """
-    linears = [name for name, module in encoder.named_modules() if type(module) is nn.Linear]
+    fixed = tuple(f"{name}." for name, module in encoder.named_modules() if isinstance(module, _READ_WEIGHTS))
+    linears = [
+        name
+        for name, module in encoder.named_modules()
+        if type(module) is nn.Linear and not (fixed and name.startswith(fixed))
+    ]
     skip = [] if quantization.skip == "auto" else list(quantization.skip)
     for part in skip:
         if not any(_below(name, part) for name in linears):
@@ -112,8 +131,8 @@ def _four_bit(linear: nn.Linear, name: str, compute_dtype: torch.dtype) -> Linea
     return _with_bias(swapped, linear)
 
 
-def _int8(linear: nn.Linear) -> Linear8bitLt:
-    swapped = Linear8bitLt(
+def _int8(linear: nn.Linear) -> Int8Linear:
+    swapped = Int8Linear(
         linear.in_features,
         linear.out_features,
         bias=linear.bias is not None,

@@ -1,0 +1,94 @@
+"""What only saves memory leaves the training as it was: the loss curves of 20 steps, each trial in its own process."""
+
+import json
+import math
+
+import pytest
+
+from terrasweep.build.extensions import missing_for_nvme
+from tests.trials import run_measured, tiny
+
+BASES = ("none", "int8", "nf4")
+TORCH_S = ("checkpointing=blocks", "checkpointing=every_n", "offload=activations")
+DEEPSPEED_S = ("offload=optimizer", "offload=parameters")
+TOLERANCE = {"fp32": {"torch": 1e-6, "deepspeed": 1e-5}, "bf16": {"torch": 1e-2, "deepspeed": 1e-2}}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    known = {}
+
+    def train(*overrides):
+        if overrides not in known:
+            config = tiny("train.max_steps=20", "tuning.rank=4", "train.device=cpu", *overrides)
+            folder = home / "trials" / str(len(known))
+            outcome = run_measured(home, config, folder)
+            assert outcome.error is None, (folder / "log.txt").read_text()
+            known[overrides] = outcome.reported, folder
+        return known[overrides]
+
+    return train
+
+
+def losses(reported):
+    curve = [loss for _, loss in reported["curves"]["train_loss"]]
+    assert len(curve) == 20
+    assert all(math.isfinite(loss) for loss in curve)
+    return curve
+
+
+def largest_difference(one, other):
+    return max(abs(a - b) / abs(a) for a, b in zip(losses(one), losses(other), strict=True))
+
+
+@pytest.mark.parametrize("quantization", BASES)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("knob", [*TORCH_S, *DEEPSPEED_S])
+def test_the_loss_curve_stays(trained, quantization, precision, knob):
+    base = (f"quantization={quantization}", f"precision={precision}")
+    plain, _ = trained(*base)
+    changed, folder = trained(*base, knob)
+    assert largest_difference(plain, changed) <= TOLERANCE[precision]["torch" if knob in TORCH_S else "deepspeed"]
+    assert abs(plain["measurements"]["accuracy"] - changed["measurements"]["accuracy"]) < 0.01
+    if knob in DEEPSPEED_S:  # What ran is what was asked for.
+        settings = json.loads((folder / "deepspeed_config.json").read_text())
+        zero = settings["zero_optimization"]
+        assert zero["stage"] == {"offload=optimizer": 2, "offload=parameters": 3}[knob]
+        assert zero["offload_optimizer"]["device"] == "cpu"
+
+
+def test_the_curve_of_another_configuration_differs(trained):
+    """Otherwise the comparison would prove nothing."""
+    plain, _ = trained("quantization=none", "precision=fp32")
+    for other in (("quantization=nf4", "precision=fp32"), ("quantization=none", "precision=bf16")):
+        assert largest_difference(plain, trained(*other)[0]) > 1e-5
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_checkpointing_and_zero_together(trained, quantization):
+    base = (f"quantization={quantization}", "precision=fp32")
+    both, _ = trained(*base, "checkpointing=blocks", "offload=parameters")
+    assert largest_difference(trained(*base)[0], both) <= 1e-5
+
+
+@pytest.mark.skipif(bool(missing_for_nvme()), reason=f"offload=nvme needs {missing_for_nvme()}")
+def test_nvme_leaves_the_loss_curve_too(trained, tmp_path):
+    base = ("quantization=none", "precision=fp32")
+    on_disk, _ = trained(*base, "offload=nvme", f"offload.nvme_path={tmp_path}")
+    assert largest_difference(trained(*base)[0], on_disk) <= 1e-5
+    assert any(tmp_path.rglob("*.swp")), "something was written to the disk"
+
+
+def test_settings_of_a_user_s_own_file_are_used(trained, tmp_path):
+    own = tmp_path / "mine.json"
+    own.write_text(json.dumps({"zero_optimization": {"reduce_bucket_size": 12345}, "steps_per_print": 7}))
+    base = ("quantization=none", "precision=fp32")
+    changed, folder = trained(*base, "offload=optimizer", f"offload.deepspeed_config={own}")
+    settings = json.loads((folder / "deepspeed_config.json").read_text())
+    assert settings["zero_optimization"]["reduce_bucket_size"] == 12345
+    assert settings["steps_per_print"] == 7
+    assert settings["zero_optimization"]["stage"] == 2
+    assert largest_difference(trained(*base)[0], changed) <= 1e-5

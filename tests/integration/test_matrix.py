@@ -1,0 +1,113 @@
+"""Every combination of knobs is refused in one line by a rule, or builds; a sample of all pairs trains.
+
+`nox -s matrix` trains every allowed combination, which takes hours.
+"""
+
+import gc
+import os
+import random
+
+import pytest
+import torch
+
+from terrasweep.build.model import build_model
+from terrasweep.build.optimizers import build_optimizer
+from tests.integration.matrix import AXES, Composer, combinations, covering, pairs, violations
+from tests.trials import run_measured
+
+CPU = torch.device("cpu")
+CLASSES = 3
+
+
+@pytest.fixture(scope="module")
+def composer():
+    return Composer()
+
+
+@pytest.fixture(scope="module")
+def allowed(composer):
+    return [c for c in combinations() if not violations(composer.config(c))]
+
+
+def test_each_combination_is_allowed_or_refused_in_one_line_per_reason(composer):
+    every = combinations()
+    assert len(every) >= 1000
+    refused = {c: found for c in every if (found := violations(composer.config(c)))}
+    assert 0 < len(refused) < len(every)
+    for found in refused.values():
+        assert len(found) == len(set(found))
+        assert all("\n" not in line and ": " in line and "; " in line for line in found)
+
+
+def test_what_is_refused_is_what_excludes_each_other(composer):
+    """An oracle of its own: the exclusions that this machine's knobs have, written down once more."""
+    for combination in combinations():
+        text = " ".join(combination)
+        low_bit = "quantization=none" not in text
+        zero = "offload=optimizer" in text or "offload=parameters" in text
+        expected = [
+            low_bit and "tuning=full" in text,
+            "precision=fp16" in text,  # On a CPU.
+            "precision=fp16" in text and zero,
+            "8bit" in text and zero,
+        ]
+        assert len(violations(composer.config(combination))) == sum(expected), text
+
+
+@pytest.mark.slow
+def test_every_allowed_combination_builds(composer, allowed):
+    """Each distinct model once, with an offload, a precision and an optimizer drawn from those allowed with it."""
+    images = torch.randn(2, 6, 64, 64, generator=torch.Generator().manual_seed(0))
+    models = {}
+    for combination in random.Random(0).sample(allowed, len(allowed)):
+        models.setdefault(combination[:4], combination)
+    failures = []
+    for number, combination in enumerate(models.values()):
+        config = composer.config(combination)
+        try:
+            model = build_model(config, CLASSES, CPU, images)
+            optimizer = build_optimizer(model.module.parameters(), config.optimizer, 1e-3)
+            asked = {
+                "quantized": config.quantization.name != "none",
+                "adapted": config.tuning.name == "lora",
+                "checkpointed": config.checkpointing.name != "none",
+                "offloaded": config.offload.name != "none",
+            }
+            assert {what for what, wanted in asked.items() if wanted} == model.touched.keys() - {"split"}
+            assert optimizer.param_groups[0]["params"]
+        except Exception as error:
+            failures.append(f"{' '.join(combination)}: {type(error).__name__}: {error}")
+        if number % 50 == 49:
+            gc.collect()
+    assert failures == []
+    assert len(models) > 500
+
+
+@pytest.mark.slow
+def test_a_sample_with_every_pair_of_values_trains(composer, allowed, tmp_path):
+    sample = covering(allowed)
+    assert {p for c in sample for p in pairs(c)} == {p for c in allowed for p in pairs(c)}
+    assert {option for c in sample for option in c} == {o for options in AXES.values() for o in options} - {
+        "precision=fp16"
+    }
+    train_all(composer, sample, tmp_path)
+
+
+@pytest.mark.skipif("TERRASWEEP_MATRIX" not in os.environ, reason="takes hours; run it by `nox -s matrix`")
+@pytest.mark.timeout(0)
+def test_every_allowed_combination_trains(composer, allowed, tmp_path):
+    train_all(composer, allowed, tmp_path)
+
+
+def train_all(composer, chosen, home):
+    """Two steps each, in a process of its own."""
+    failures = []
+    for number, combination in enumerate(chosen):
+        outcome = run_measured(home, composer.config(combination), home / "trials" / str(number))
+        if outcome.error is not None:
+            failures.append(f"{' '.join(combination)}: {outcome.error}")
+        elif len(outcome.reported["curves"]["train_loss"]) != 2:
+            failures.append(f"{' '.join(combination)}: it trained other than two steps")
+        if number % 20 == 19:
+            print(f"{number + 1} of {len(chosen)} trained, {len(failures)} failed", flush=True)
+    assert failures == []

@@ -1,0 +1,53 @@
+"""Run trials in processes of their own, on a project root of the test's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from terrasweep import process
+from terrasweep.config import TrialConfig
+from terrasweep.process import Limits, Outcome
+from tests.composing import compose_trial
+
+TINY = (
+    "decoder=linear",
+    "data.synthetic.train=12",
+    "data.synthetic.val=6",
+    "data.synthetic.test=0",
+    "train.batch_size=4",
+    "train.max_steps=2",
+    "train.warmup_steps=0",
+    "train.count_flops=false",
+    "train.save_weights=false",
+)
+"""Overrides for a trial of two steps that takes a second or two."""
+
+
+def tiny(*overrides: str) -> TrialConfig:
+    return compose_trial(*TINY, *overrides)
+
+
+def run_measured(home: Path, config: TrialConfig, folder: Path, timeout_s: float = 300) -> Outcome:
+    """Measure one trial in a child of the preloaded forkserver; the trial's folder takes its log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = process.run("tests.trials:prepare_below", {"home": str(home), "config": config}, folder / "log.txt", Limits())
+    assert made.error is None, (folder / "log.txt").read_text()
+    arguments = {"home": str(home), "config": config, "folder": folder}
+    return process.run("tests.trials:measure_below", arguments, folder / "log.txt", Limits(timeout_s=timeout_s))
+
+
+def prepare_below(report, home: str, config: TrialConfig) -> None:
+    """In the child, whose environment is the forkserver's: what is made once, without a deadline."""
+    os.environ["TERRASWEEP_HOME"] = home
+    from terrasweep import stages
+
+    stages.prepare(report, config)
+
+
+def measure_below(report, home: str, config: TrialConfig, folder: Path) -> None:
+    """In the child: the trial."""
+    os.environ["TERRASWEEP_HOME"] = home
+    from terrasweep import stages
+
+    stages.measure(report, config, folder)
