@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from json import dumps
 from typing import Annotated
 
 import typer
 
 from terrasweep import project
-from terrasweep.entry import EXIT_BAD_INPUT
-from terrasweep.errors import InvalidConfig
+from terrasweep.entry import EXIT_BAD_INPUT, EXIT_NOTHING_COMPLETED
+from terrasweep.errors import InvalidConfig, TerrasweepError
 from terrasweep.results import open_existing
 
 app = typer.Typer(
@@ -59,6 +60,24 @@ def recommend(
 
 
 @app.command()
+def plan(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, as for sweep.py.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
+) -> None:
+    """Print what a configuration needs in memory, with DeepSpeed's ZeRO and without; trains nothing, reads no data."""
+    from terrasweep import planning
+    from terrasweep.plan_tables import show
+
+    config, found = planning.plan(overrides or [])
+    if json:
+        typer.echo(dumps(planning.as_json(config, found), indent=2))
+    else:
+        show(config, found)
+
+
+@app.command()
 def ui(
     uri: Annotated[str, typer.Option(help="MLflow tracking URI.")] = "sqlite:///mlflow.db",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -82,5 +101,8 @@ def main() -> None:
     except InvalidConfig as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+    except TerrasweepError as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_NOTHING_COMPLETED)
     except KeyboardInterrupt:
         sys.exit(0)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from hydra import compose as compose_with_hydra
+from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from terrasweep.config import TrialConfig
 from terrasweep.errors import InvalidConfig
+from terrasweep.project import home
 
 
 def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
@@ -26,6 +34,32 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
         raise InvalidConfig(f"{error.full_key or 'configuration'}: {error.msg or error}".splitlines()[0]) from error
     assert isinstance(typed, TrialConfig)
     return typed
+
+
+def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> TrialConfig:
+    """Compose ``config.yaml`` with overrides as ``python sweep.py`` does, without running anything.
+
+    Args:
+        overrides: ``key=value`` as on the command line.
+        may_be_missing: Keys like ``data.root`` that become null where no value is given.
+
+    Raises:
+        HydraException, OmegaConfBaseException: Hydra refuses the overrides.
+        InvalidConfig: A key is missing, unknown or of the wrong type.
+    """
+    os.environ.setdefault("TERRASWEEP_HOME", str(home()))
+    os.environ.setdefault("TERRASWEEP_SHIPPED", str(Path(__file__).resolve().parents[2]))
+    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
+    register_schema()
+    with initialize_config_module("terrasweep.conf"):
+        composed = compose_with_hydra("config", overrides, return_hydra_config=True)
+    # Names like the study's are taken from Hydra's own part.
+    HydraConfig.instance().set_config(composed)
+    for key in may_be_missing:
+        section, _, name = key.rpartition(".")
+        if OmegaConf.is_missing(OmegaConf.select(composed, section), name):
+            OmegaConf.update(composed, key, None)
+    return trial_config({str(key): composed._get_node(str(key)) for key in composed if key != "hydra"})
 
 
 def as_dict(config: TrialConfig) -> dict[str, Any]:
@@ -77,6 +111,9 @@ def _schema() -> DictConfig:
 
 def _clear_readonly(node: Any) -> None:
     OmegaConf.set_readonly(node, None)
+    if isinstance(node, DictConfig) and node._metadata.object_type is dict:
+        # Free keys, like a backbone's arguments: new ones need no `+` on the command line.
+        OmegaConf.set_struct(node, False)
     for key in node if isinstance(node, DictConfig) else ():
         child = node._get_node(key)
         if isinstance(child, DictConfig) and not child._is_none():

@@ -10,7 +10,7 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src"
 ROOMS = {
     "bitsandbytes": ["build/quantize.py", "build/optimizers.py", "preload.py"],
-    "deepspeed": ["build/zero.py"],
+    "deepspeed": ["build/zero.py", "predict/zero.py"],
     "hydra": ["composition.py", "entry.py", "preload.py", "hydra_plugins"],
     "jinja2": ["report"],
     "lightning": ["build/zero.py", "train.py", "stages.py", "pretraining.py", "data/folders.py", "preload.py"],
@@ -22,9 +22,18 @@ ROOMS = {
     "plotly": ["report"],
     "pynvml": ["measure/board.py", "environment.py", "preload.py"],
     "rasterio": ["data", "preload.py"],
-    "rich": ["progress.py"],
+    "rich": ["plan_tables.py", "progress.py"],
     "terratorch": ["build/model.py", "build/adapters.py", "data", "train.py", "preload.py"],
-    "torch": ["build", "data/folders.py", "measure", "train.py", "stages.py", "pretraining.py", "preload.py"],
+    "torch": [
+        "build",
+        "data/folders.py",
+        "measure",
+        "predict",
+        "train.py",
+        "stages.py",
+        "pretraining.py",
+        "preload.py",
+    ],
     "typer": ["cli.py"],
 }
 
@@ -53,7 +62,7 @@ def test_a_library_is_imported_in_its_rooms_alone(library):
 def test_the_parent_process_imports_no_torch():
     code = (
         "import sys; import hydra_plugins.terrasweep_sweeper._sweep, terrasweep.trial, terrasweep.tracking, "
-        "terrasweep.cli, terrasweep.report; from mlflow import MlflowClient; "
+        "terrasweep.cli, terrasweep.plan_tables, terrasweep.report; from mlflow import MlflowClient; "
         "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

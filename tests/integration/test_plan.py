@@ -1,0 +1,94 @@
+"""``terrasweep plan`` as a user types it: from the configuration alone, in little memory, and nothing left behind."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+PEAK = """
+import resource, subprocess, sys
+finished = subprocess.run([sys.executable, "-c", "from terrasweep.cli import main; main()", *sys.argv[1:]])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(finished.returncode)
+"""
+"""Runs the command, and then tells the peak resident set of its largest process in KiB."""
+
+
+@pytest.fixture
+def command(home, tmp_path_factory):
+    temporary = tmp_path_factory.mktemp("temporary")
+
+    def run(*arguments):
+        finished = subprocess.run(
+            [sys.executable, "-c", PEAK, *arguments],
+            cwd="/",
+            env={**os.environ, "TERRASWEEP_HOME": str(home), "TMPDIR": str(temporary), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        *finished.stderr_lines, peak = finished.stderr.strip().splitlines()
+        finished.peak_gib = int(peak) / 2**20
+        assert list(temporary.glob("terrasweep*")) == []
+        assert {path.name for path in home.iterdir()} == {"sweeps", "search_spaces"}
+        return finished
+
+    return run
+
+
+def documented():
+    """The example's command and its output, as docs/planning.md shows them."""
+    text = (ROOT / "docs" / "planning.md").read_text()
+    shell, output = re.search(r"## An example.*?```shell\n(.*?)```.*?```text\n(.*?)```", text, re.DOTALL).groups()
+    program, *arguments = shlex.split(shell.replace("\\\n", " "))
+    assert program == "terrasweep"
+    return arguments, [line.rstrip() for line in output.splitlines()]
+
+
+def test_the_documented_giant_is_planned_in_little_memory(command):
+    arguments, output = documented()
+    finished = command(*arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert [line.rstrip() for line in finished.stdout.strip().splitlines()] == output
+    assert finished.stderr_lines == []
+    assert finished.peak_gib < 4
+
+
+def test_json_needs_neither_data_nor_weights_nor_disk(command):
+    finished = command(
+        *("plan", "--json", "data=segmentation_folder", "data.bands=${backbone.bands}", "data.tile_px=64"),
+        *("backbone.checkpoint=/nowhere/weights.pt", "decoder=unet", "quantization=nf4", "tuning.targets=qv"),
+        *("offload=nvme", "budget.memory_gib=0.001"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    numbers = json.loads(finished.stdout)
+    assert numbers["parameters"]["quantized"] > numbers["parameters"]["trainable"] > 0
+    assert numbers["bytes"]["sum"] == sum(v for k, v in numbers["bytes"].items() if k != "sum")
+    assert [(row["stage"], row["offload"]) for row in numbers["zero"] if row["gpus"] == 8] == [
+        *((2, "none"), (3, "none"), (2, "optimizer"), (3, "parameters"), (3, "nvme"))
+    ]
+    assert {row["gpus"] for row in numbers["zero"]} == set(range(1, 9))
+    assert not any(row["fits"] for row in numbers["zero"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["quantization=nf5"], ["quantization=nf5: not found; did you mean nf4?"]),
+        (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
+        (["tuning.targets=[no_such_layer]"], ["tuning.targets=no_such_layer"]),
+    ],
+)
+def test_bad_input_is_a_line_each_and_status_2(command, arguments, told):
+    finished = command("plan", *arguments)
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    assert len(finished.stderr_lines) == len(told)
+    assert all(part in line for part, line in zip(told, finished.stderr_lines, strict=True))
