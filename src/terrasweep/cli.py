@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,6 +58,21 @@ def recommend(
     if result is None:
         raise InvalidConfig(f"study {study}: no complete trial is within these limits; loosen one of them")
     typer.echo(recommended_yaml(folder.known, result, "python sweep.py --config-dir . --config-name best"))
+
+
+@app.command()
+def export(
+    study: Annotated[str, typer.Argument(help="Name of the study, or the folder of a single trial.")],
+    number: Annotated[int | None, typer.Argument(help="The trial's number; for a single trial none.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder; default: results/STUDY/exported/NUMBER.")] = None,
+) -> None:
+    """Write a trained trial as a plain TerraTorch configuration with its weights, and say how to use it."""
+    from terrasweep import export as exporting
+
+    trial = exporting.find_trial(study, number)
+    typer.echo(f"Exporting {trial.title} ...", err=True)
+    exported = exporting.export(trial, output)
+    typer.echo(exporting.describe(trial, exported))
 
 
 @app.command()

@@ -7,6 +7,7 @@ the imports run. ``CUDA_UNTOUCHED`` says whether that sufficed; if not, trials g
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import os
@@ -76,6 +77,9 @@ with _capability_from_nvml(), warnings.catch_warnings():
 # And memory that was freed but kept would hide the growth of a child.
 terrasweep.measure.memory.settle()
 gc.freeze()
+
+# Bindings that count their objects would print dozens of lines when the forkserver ends, after the shell's prompt.
+atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
 
 CUDA_UNTOUCHED = not torch.cuda.is_initialized()
 """Whether a forked child can use CUDA."""

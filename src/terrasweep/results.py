@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from terrasweep import pareto
+from terrasweep import kept, pareto
 from terrasweep.errors import InvalidConfig
 from terrasweep.ownership import locked
 from terrasweep.project import home, results_folder
@@ -66,7 +66,10 @@ class StudyFolder:
         return config
 
     def add(self, result: TrialResult) -> None:
-        """Settle a trial: its result, then the tables. The first complete one fixes the hypervolume's reference."""
+        """Settle a trial: its result, the tables, and whose weights stay.
+
+        The first complete trial fixes the hypervolume's reference.
+        """
         from terrasweep.report import write_tables
 
         write_atomically(self.path / "trials" / str(result.number) / "result.json", result.to_json())
@@ -77,7 +80,9 @@ class StudyFolder:
                 reference = pareto.fix_reference(result, self.known.objectives)
                 self._record = dataclasses.replace(self.known, reference=reference)
                 self._write_record()
-            write_tables(self.path, self.known, self.results())
+            settled = self.results()
+            write_tables(self.path, self.known, settled)
+            kept.prune(self.path, settled, {r.number for r in pareto.front_of(settled, self.known.objectives)})
 
     def front(self) -> list[TrialResult]:
         """The trials that no other one dominates."""

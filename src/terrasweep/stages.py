@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
+from terrasweep import kept
 from terrasweep.build.extensions import are_compiled
 from terrasweep.build.model import BuiltModel, build_model
 from terrasweep.build.zero import compile_extensions, import_deepspeed
@@ -35,6 +36,7 @@ from terrasweep.measure.meter import Meter, metered, readings
 from terrasweep.measure.quality import read_quality
 from terrasweep.measure.throughput import ThroughputMeter
 from terrasweep.train import StepClock, build_task, build_trainer, evaluate, fit
+from terrasweep.weights import save_weights
 from terrasweep.worker import Report
 
 
@@ -83,6 +85,8 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     peaks = readings(meters)
     check_budget({n: peaks.get(n) for n in ("peak_memory_mib", "peak_process_vram_mib")}, config.budget)
     report(measured=True)  # What follows is an extra, and can't undo a measured trial.
+    if kept.is_wanted(config):
+        _save(folder, model, data)
     if config.train.count_flops:
         _report_flops(report, task, data, device)
 
@@ -156,6 +160,14 @@ def _limit_memory(device: torch.device, config: TrialConfig) -> None:
         from terrasweep.measure.board import context_mib
 
         limit_device_memory(device, config.budget, context_mib(device))
+
+
+def _save(folder: Path, model: BuiltModel, data: OpenData) -> None:
+    """Keep what was trained; a failure, on a full disk for example, costs the weights alone."""
+    try:
+        save_weights(folder, model, data.num_classes)
+    except Exception as error:
+        print(f"the weights are not saved: {type(error).__name__}: {error}")
 
 
 def _report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:

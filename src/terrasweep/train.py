@@ -95,15 +95,19 @@ def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
     """TerraTorch's task around a built model."""
     base = TASKS[config.task.name]
     kind = type(f"Measured{base.__name__}", (MeasuredTask, base), {"trial": config})
-    return kind(
-        model=model.module,
-        model_args={"num_classes": data.num_classes},
-        loss=config.task.loss,
-        ignore_index=config.task.ignore_index,
-        class_weights=config.task.class_weights,
-        class_names=data.class_names,
-        **({"plot_on_val": False} if config.task.name == "segmentation" else {}),
-    )
+    arguments = {"model_args": {"num_classes": data.num_classes}, **task_arguments(config, data)}
+    return kind(model=model.module, **arguments)
+
+
+def task_arguments(config: TrialConfig, data: OpenData) -> dict[str, Any]:
+    """The arguments of TerraTorch's task beside its model, as plain values."""
+    return {
+        "loss": config.task.loss,
+        "ignore_index": config.task.ignore_index,
+        "class_weights": config.task.class_weights,
+        "class_names": data.class_names,
+        "plot_on_val": False,
+    }
 
 
 def build_trainer(

@@ -41,7 +41,11 @@ class BuiltModel:
 
 
 def build_model(
-    config: TrialConfig, num_classes: int, device: torch.device, images: torch.Tensor | None = None
+    config: TrialConfig,
+    num_classes: int,
+    device: torch.device,
+    images: torch.Tensor | None = None,
+    quantized: list[str] | None = None,
 ) -> BuiltModel:
     """Build, split, quantize, adapt, checkpoint-wrap and offload.
 
@@ -52,6 +56,7 @@ def build_model(
         num_classes: Of the task.
         device: Where it will train. What ZeRO offloads stays on the host until then.
         images: Normalized float32 (B, C, H, W), which ``quantization.skip=auto`` measures with.
+        quantized: Names of the layers to quantize where they are known, as for a trial that is built again.
 
     Raises:
         InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
@@ -63,7 +68,7 @@ def build_model(
         touched["split"] = split
     sensitivity: dict[str, float] = {}
     if config.quantization.name != "none":
-        touched["quantized"], sensitivity = _quantize(model, config, device, images)
+        touched["quantized"], sensitivity = _quantize(model, config, device, images, quantized)
     touched.update(apply_tuning(encoder, config.tuning))
     if config.checkpointing.name != "none":
         touched["checkpointed"] = apply_checkpointing(encoder, config.checkpointing.every or 1)
@@ -82,15 +87,15 @@ def build_model(
 
 
 def _quantize(
-    model: Any, config: TrialConfig, device: torch.device, images: torch.Tensor | None
+    model: Any, config: TrialConfig, device: torch.device, images: torch.Tensor | None, known: list[str] | None
 ) -> tuple[list[str], dict[str, float]]:
     """Names of the layers that were quantized, and their ranking where it decided."""
     quantization = config.quantization
     chosen = quantization.compute_dtype
     dtype = DTYPES[config.precision.name if chosen == "auto" else chosen]
-    names = quantizable(model.encoder, quantization)
+    names = quantizable(model.encoder, quantization) if known is None else known
     sensitivity: dict[str, float] = {}
-    if quantization.skip == "auto":
+    if quantization.skip == "auto" and known is None:
         assert images is not None and quantization.skip_count is not None
         if quantization.skip_count >= len(names):
             raise InvalidConfig(
@@ -113,20 +118,8 @@ def build_plain(config: TrialConfig, num_classes: int) -> Any:
     backbone, decoder = config.backbone, config.decoder
     if backbone.name not in BACKBONE_REGISTRY:
         raise InvalidConfig(f"backbone.name={backbone.name}: it is not in TerraTorch's registry")
-    arguments = {f"backbone_{key}": value for key, value in backbone.arguments.items()}
-    arguments |= {f"decoder_{key}": value for key, value in decoder.arguments.items()}
-    if decoder.includes_head:
-        arguments["decoder_num_classes"] = num_classes
     try:
-        model = EncoderDecoderFactory().build_model(
-            task=config.task.name,
-            backbone=backbone.name,
-            backbone_pretrained=backbone.pretrained,
-            decoder=decoder.name,
-            necks=necks(config),
-            num_classes=num_classes,
-            **arguments,
-        )
+        model = EncoderDecoderFactory().build_model(task=config.task.name, **model_arguments(config, num_classes))
     except (TypeError, ValueError, KeyError, NotImplementedError) as error:
         raise InvalidConfig(
             f"backbone={backbone.name} with decoder={decoder.name}: TerraTorch refuses it: {error}"
@@ -135,6 +128,23 @@ def build_plain(config: TrialConfig, num_classes: int) -> Any:
         synthetic = backbone.checkpoint == "synthetic"
         load_weights(model.encoder, pretrained_file(config) if synthetic else absolute(backbone.checkpoint))
     return model
+
+
+def model_arguments(config: TrialConfig, num_classes: int) -> dict[str, Any]:
+    """The keyword arguments of TerraTorch's EncoderDecoderFactory: a task's ``model_args``."""
+    backbone, decoder = config.backbone, config.decoder
+    arguments = {f"backbone_{key}": value for key, value in backbone.arguments.items()}
+    arguments |= {f"decoder_{key}": value for key, value in decoder.arguments.items()}
+    if decoder.includes_head:
+        arguments["decoder_num_classes"] = num_classes
+    return {
+        "backbone": backbone.name,
+        "backbone_pretrained": backbone.pretrained,
+        "decoder": decoder.name,
+        "necks": necks(config),
+        "num_classes": num_classes,
+        **arguments,
+    }
 
 
 def necks(config: TrialConfig) -> list[dict[str, Any]]:

@@ -81,6 +81,16 @@ def import_deepspeed(device: torch.device) -> Any:
     return deepspeed
 
 
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A parameter with all its elements, also where ZeRO-3 keeps it in parts; another tensor as it is."""
+    if not hasattr(tensor, "ds_id"):
+        return tensor
+    import deepspeed
+
+    with deepspeed.zero.GatheredParameters([tensor]):
+        return tensor.detach().clone()
+
+
 def compile_extensions(device: torch.device) -> None:
     """Compile what NVMe needs, under a lock; what a killed build left behind is cleared away first."""
     folder = extensions_folder()

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from terratorch.datamodules import GenericNonGeoClassificationDataModule, GenericNonGeoSegmentationDataModule
+from terratorch import datamodules
 from torch.utils.data import DataLoader, Dataset
 
 from terrasweep.config import TrialConfig
@@ -109,33 +109,38 @@ def open_data(config: TrialConfig) -> OpenData:
 
 
 def _datamodule(config: TrialConfig, root: Path, num_classes: int) -> Any:
+    name, arguments = datamodule_arguments(config, root, num_classes)
+    return getattr(datamodules, name)(**arguments)
+
+
+def datamodule_arguments(config: TrialConfig, root: Path, num_classes: int) -> tuple[str, dict[str, Any]]:
+    """Which of TerraTorch's datamodules reads a configuration's tiles: its name, and what it is built with."""
     means, stds = _statistics(config)
-    common = {
+    common: dict[str, Any] = {
         "batch_size": config.train.batch_size,
         "num_workers": 0,
         "num_classes": num_classes,
         "means": means,
         "stds": stds,
+        "check_stackability": False,
     }
     if config.task.name == "segmentation":
-        folders = {
+        common |= {
             f"{split}_{kind}": root / split / folder
             for split in ("train", "val", "test")
             for kind, folder in (("data_root", "images"), ("label_data_root", "masks"))
         }
-        return GenericNonGeoSegmentationDataModule(
-            **common,
-            **folders,
-            img_grep=config.data.image_glob,
-            label_grep=config.data.mask_glob,
-            no_label_replace=config.task.ignore_index,
-            no_data_replace=config.data.no_data_replace,
-            check_stackability=False,
-        )
+        return "GenericNonGeoSegmentationDataModule", common | {
+            "img_grep": config.data.image_glob,
+            "label_grep": config.data.mask_glob,
+            "no_label_replace": config.task.ignore_index,
+            "no_data_replace": config.data.no_data_replace,
+        }
     base = root / "scenes" if config.data.name == "synthetic" else root
-    folders = {f"{split}_data_root": base / split for split in ("train", "val", "test")}
-    fill = {} if config.data.no_data_replace is None else {"no_data_replace": config.data.no_data_replace}
-    return GenericNonGeoClassificationDataModule(**common, **folders, **fill, check_stackability=False)
+    common |= {f"{split}_data_root": base / split for split in ("train", "val", "test")}
+    if config.data.no_data_replace is not None:
+        common["no_data_replace"] = config.data.no_data_replace
+    return "GenericNonGeoClassificationDataModule", common
 
 
 def _statistics(config: TrialConfig) -> tuple[list[float], list[float]]:

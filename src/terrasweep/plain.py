@@ -1,0 +1,165 @@
+"""The child's side of an export: a trial's model as plain TerraTorch, checked against the model it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import terratorch.tasks
+import torch
+import yaml
+from torch import nn
+
+from terrasweep import kept
+from terrasweep.build.merge import merge
+from terrasweep.build.model import model_arguments
+from terrasweep.config import TrialConfig
+from terrasweep.data import cache
+from terrasweep.data.folders import OpenData, datamodule_arguments, open_data
+from terrasweep.errors import Crashed
+from terrasweep.export import CHECKPOINT, CONFIG
+from terrasweep.knobs import OffloadConfig
+from terrasweep.measure.quality import read_quality
+from terrasweep.stages import select_device
+from terrasweep.train import TASKS, build_trainer, evaluate, task_arguments
+from terrasweep.weights import ADAPTER, restore
+from terrasweep.worker import Report
+
+TOLERANCE = 1e-3
+"""Relative L2 difference of the outputs, in 32-bit arithmetic, above which an export is wrong. Rounding makes 1e-6 in
+four blocks. int8 layers also round their inputs, which the exported ones do not: their difference is only said."""
+_HEADER = """\
+# The model of {title} as plain TerraTorch; weights.ckpt beside this file holds its weights.
+# The paths below are absolute: change them where the tiles or this folder move.
+"""
+
+
+def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, final: Path, title: str) -> None:
+    """Write a trial's model as ``config.yaml`` and ``weights.ckpt``, which the ``terratorch`` command runs.
+
+    Reports ``difference``, the relative L2 difference of its outputs on a validation batch from those of the trial's
+    model, both in 32-bit arithmetic, and ``accuracy``, its own on the validation split in the trial's precision.
+
+    Args:
+        report: Takes both.
+        config: The trial's configuration.
+        trial: The folder with its weights.
+        draft: Takes the files.
+        final: Where they will be; the configuration says so.
+        title: What the configuration says that it is.
+
+    Raises:
+        TerrasweepError: Data or weights are not what they were, or the outputs differ.
+    """
+    pl.seed_everything(config.train.seed, verbose=False)
+    device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
+    data = open_data(config)
+    images = _validation_images(data, device)
+    restored = restore(trial, _in_32_bits(config), device)
+    model: Any = restored.module
+    expected = _outputs(model, images)
+    adapter = trial / kept.WEIGHTS / ADAPTER
+    merge(model.encoder, adapter if adapter.is_dir() else None, restored.touched.get("split", []))
+    text = yaml.safe_dump(settings(config, data, final), sort_keys=False, width=120)
+    task = _plain_task(yaml.safe_load(text)["model"], model.state_dict()).to(device)
+    _compare(report, config, expected, _outputs(task.model, images))
+    trainer = build_trainer(replace(config, offload=OffloadConfig(name="none")), device, [], restored, draft)
+    accuracy, _ = read_quality(evaluate(trainer, task, data), config.task)
+    report(accuracy=accuracy)
+    (draft / CONFIG).write_text(_HEADER.format(title=title) + text)
+    torch.save(_checkpoint(task, config), draft / CHECKPOINT)
+
+
+def settings(config: TrialConfig, data: OpenData, final: Path) -> dict[str, Any]:
+    """TerraTorch's configuration of a trial: what Lightning's command line takes, as plain values.
+
+    Args:
+        config: The trial.
+        data: Its data.
+        final: The folder that the configuration will lie in.
+    """
+    arguments = model_arguments(config, data.num_classes)
+    # All weights come from the checkpoint.
+    model = {"model_factory": "EncoderDecoderFactory", "model_args": arguments | {"backbone_pretrained": False}}
+    root = cache.tiles_folder(config)
+    datamodule, tiles = datamodule_arguments(config, root, data.num_classes)
+    return {
+        "seed_everything": config.train.seed,
+        "trainer": {
+            "accelerator": "auto",
+            "devices": 1,
+            "precision": config.precision.lightning,
+            "logger": False,
+            "enable_checkpointing": False,
+            "default_root_dir": str(final),
+        },
+        "model": {
+            "class_path": f"terratorch.tasks.{TASKS[config.task.name].__name__}",
+            "init_args": model | task_arguments(config, data),
+        },
+        "data": {"class_path": f"terratorch.datamodules.{datamodule}", "init_args": _folders(tiles, config)},
+        # TerraTorch would copy the configuration to where it is run.
+        "deploy_config_file": False,
+    }
+
+
+def _folders(tiles: dict[str, Any], config: TrialConfig) -> dict[str, Any]:
+    """The datamodule's arguments; without test tiles the validation split is tested and predicted."""
+    tested = "test" if Path(tiles["test_data_root"]).is_dir() else "val"
+    folders = {
+        **tiles,
+        "num_workers": config.data.workers,
+        **{
+            f"test_{kind}": tiles[f"{tested}_{kind}"]
+            for kind in ("data_root", "label_data_root")
+            if f"val_{kind}" in tiles
+        },
+        "predict_data_root": tiles[f"{tested}_data_root"],
+    }
+    return {key: str(value) if isinstance(value, Path) else value for key, value in folders.items()}
+
+
+def _plain_task(section: dict[str, Any], state: dict[str, torch.Tensor]) -> Any:
+    """The task that TerraTorch makes of the written configuration, with the weights in it; each name has to fit."""
+    kind = getattr(terratorch.tasks, section["class_path"].rpartition(".")[2])
+    task = kind(**section["init_args"])
+    task.model.load_state_dict(state)
+    return task.eval()
+
+
+def _in_32_bits(config: TrialConfig) -> TrialConfig:
+    return replace(config, quantization=replace(config.quantization, compute_dtype="fp32"))
+
+
+def _validation_images(data: OpenData, device: torch.device) -> torch.Tensor:
+    batch = next(iter(data.module.val_dataloader()))
+    images: torch.Tensor = data.module.on_after_batch_transfer({"image": batch["image"].to(device)}, 0)["image"]
+    return images
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    outputs: torch.Tensor = model(images).output.float()
+    return outputs
+
+
+def _compare(report: Report, config: TrialConfig, expected: torch.Tensor, actual: torch.Tensor) -> None:
+    difference = float((actual - expected).norm() / expected.norm())
+    report(difference=difference)
+    if not difference <= TOLERANCE and config.quantization.name != "int8":
+        raise Crashed(
+            f"the exported model's outputs differ from the trial's by {difference:.2g} (relative), more than "
+            f"{TOLERANCE:g}; this is a defect of terrasweep, please report it"
+        )
+
+
+def _checkpoint(task: pl.LightningModule, config: TrialConfig) -> dict[str, Any]:
+    """What Lightning loads for an evaluation."""
+    return {
+        "state_dict": {name: tensor.cpu() for name, tensor in task.state_dict().items()},
+        "pytorch-lightning_version": pl.__version__,
+        "epoch": 0,
+        "global_step": config.train.warmup_steps + config.train.max_steps,
+    }

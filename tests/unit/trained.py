@@ -1,0 +1,60 @@
+"""A model that has learnt something, without a trainer around it."""
+
+import os
+
+import torch
+
+CLASSES = 3
+CPU = torch.device("cpu")
+
+
+def images(batch=2, seed=1):
+    return torch.randn(batch, 6, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def train(model, steps=3):
+    """Some steps at a rate that moves every parameter that learns by far."""
+    learning = [p for p in model.module.parameters() if p.requires_grad]
+    before = [p.detach().clone() for p in learning]
+    optimizer = torch.optim.AdamW(learning, lr=0.05)
+    model.module.train()
+    for step in range(steps):
+        optimizer.zero_grad()
+        model.module(images(seed=step)).output.square().mean().backward()
+        optimizer.step()
+    assert all(not torch.equal(a, b) for a, b in zip(before, learning, strict=True))
+
+
+@torch.no_grad()
+def outputs(module):
+    """Of a fixed batch, in evaluation mode."""
+    return module.eval()(images()).output
+
+
+def measure_and_look(report, home, config, folder):
+    """In a child: measure a trial, and keep what its model predicts at the moment when it is saved."""
+    os.environ["TERRASWEEP_HOME"] = home
+    from terrasweep import stages
+
+    save = stages.save_weights
+
+    def look_and_save(trial, model, num_classes):
+        torch.save(outputs(model.module), folder / "outputs.pt")
+        save(trial, model, num_classes)
+
+    stages.save_weights = look_and_save
+    stages.prepare(lambda **_: None, config)
+    stages.measure(report, config, folder)
+
+
+def measure_on_a_full_disk(report, home, config, folder):
+    """In a child: measure a trial whose weights can't be written."""
+    os.environ["TERRASWEEP_HOME"] = home
+    from terrasweep import stages, weights
+
+    def fail(*_):
+        raise OSError("No space left on device")
+
+    weights.save_file = fail
+    stages.prepare(lambda **_: None, config)
+    stages.measure(report, config, folder)
