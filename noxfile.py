@@ -87,6 +87,12 @@ def configs(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Write the tables in the documentation that follow from the code."""
+    run(session, "python", "docs/tables.py")
+
+
+@nox.session
 def smoke(session: nox.Session) -> None:
     """Train one step of one trial."""
     one_step = ["train.max_steps=1", "train.warmup_steps=0", "backbone.checkpoint=null", "data.synthetic.train=16"]

@@ -31,10 +31,11 @@ def tiny(*overrides: str) -> TrialConfig:
 def run_measured(home: Path, config: TrialConfig, folder: Path, timeout_s: float = 300) -> Outcome:
     """Measure one trial in a child of the preloaded forkserver; the trial's folder takes its log."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = process.run("tests.trials:prepare_below", {"home": str(home), "config": config}, folder / "log.txt", Limits())
-    assert made.error is None, (folder / "log.txt").read_text()
+    log = folder / "log.txt"
+    made = process.run("tests.trials:prepare_below", {"home": str(home), "config": config}, log, Limits())
+    assert made.error is None, log.read_text()
     arguments = {"home": str(home), "config": config, "folder": folder}
-    return process.run("tests.trials:measure_below", arguments, folder / "log.txt", Limits(timeout_s=timeout_s))
+    return process.run("tests.trials:measure_below", arguments, log, Limits(timeout_s=timeout_s))
 
 
 def prepare_below(report, home: str, config: TrialConfig) -> None:
