@@ -19,6 +19,7 @@ from terrasweep.report.labels import (
 )
 from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.recommendations import ROLES, choose, command_for
+from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.tables import as_text, searched_text
 
 
@@ -34,6 +35,7 @@ def content(outcome: StudyOutcome) -> dict[str, Any]:
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "failures": failures(outcome),
+        "sensitivity": rankings(outcome),
         "definitions": _definitions(outcome),
         "environment": _environment(outcome),
         "setup": _setup(outcome),
@@ -131,6 +133,7 @@ def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
     measured = ((name, getattr(result.measurements, name)) for name in NUMERIC_MEASUREMENTS)
     facts = [
         ("touched", touched_text(result)),
+        ("kept in full precision", ", ".join(kept_layers(result))),
         ("device", result.device),
         ("started", result.started),
         ("commit", result.commit),
