@@ -31,7 +31,7 @@ Values = tuple[Any, ...] | Presence | AllBut
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Two knobs that can't be had together."""
+    """Two knobs that can't be had together, always or while a third one is as said."""
 
     key: str
     values: Values
@@ -39,15 +39,20 @@ class Exclusion:
     other_values: Values
     reason: str
     way_out: str
+    third: tuple[str, Values] | None = None
+
+    @property
+    def knobs(self) -> list[tuple[str, Values]]:
+        """The keys and their values that don't go together."""
+        return [(self.key, self.values), (self.other_key, self.other_values), *([self.third] if self.third else [])]
 
     def violated(self, config: TrialConfig) -> bool:
-        """Whether a configuration has both."""
-        pairs = ((self.key, self.values), (self.other_key, self.other_values))
-        return all(_among(_look_up(config, key), values) for key, values in pairs)
+        """Whether a configuration has all of them."""
+        return all(_among(_look_up(config, key), values) for key, values in self.knobs)
 
     def line(self, config: TrialConfig) -> str:
         """The violation as a person reads it."""
-        knobs = (f"{_shown(key)}={_text(_look_up(config, key))}" for key in (self.key, self.other_key))
+        knobs = (f"{_shown(key)}={_text(_look_up(config, key))}" for key, _ in self.knobs)
         return f"{' with '.join(knobs)}: {self.reason}; {self.way_out}"
 
 
@@ -110,6 +115,12 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         for key, values in _OF_LORA.items()
     ),
     Exclusion(
+        *("tuning.use_dora", (True,), "offload.name", ("parameters", "nvme")),
+        "PEFT's DoRA unpacks low-bit weights behind ZeRO-3's back",
+        "use offload=optimizer, or quantization=none",
+        ("quantization.name", LOW_BIT),
+    ),
+    Exclusion(
         *("checkpointing.every", _SET, "checkpointing.name", AllBut(("every_n",))),
         "no block is left out",
         "drop checkpointing.every or use checkpointing=every_n",
@@ -166,8 +177,7 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
 def exclusions_table() -> str:
     """The exclusions as a Markdown table."""
     rows = (
-        f"| `{_shown(e.key)}` {_condition(e.values)} | `{_shown(e.other_key)}` {_condition(e.other_values)} "
-        f"| {e.reason} | {e.way_out} |"
+        f"| {_knob(*e.knobs[0])} | {', with '.join(_knob(*knob) for knob in e.knobs[1:])} | {e.reason} | {e.way_out} |"
         for e in EXCLUSIONS
     )
     return "\n".join(("| knob | excludes | because | way out |", "| --- | --- | --- | --- |", *rows))
@@ -196,6 +206,10 @@ def _among(value: Any, values: Values) -> bool:
     if isinstance(values, AllBut):
         return value not in values.values
     return value in values
+
+
+def _knob(key: str, values: Values) -> str:
+    return f"`{_shown(key)}` {_condition(values)}"
 
 
 def _shown(key: str) -> str:

@@ -107,17 +107,9 @@ def settings(config: TrialConfig, data: OpenData, final: Path) -> dict[str, Any]
 
 def _folders(tiles: dict[str, Any], config: TrialConfig) -> dict[str, Any]:
     """The datamodule's arguments; without test tiles the validation split is tested and predicted."""
-    tested = "test" if Path(tiles["test_data_root"]).is_dir() else "val"
-    folders = {
-        **tiles,
-        "num_workers": config.data.workers,
-        **{
-            f"test_{kind}": tiles[f"{tested}_{kind}"]
-            for kind in ("data_root", "label_data_root")
-            if f"val_{kind}" in tiles
-        },
-        "predict_data_root": tiles[f"{tested}_data_root"],
-    }
+    if not any(path.is_file() for path in Path(tiles["test_data_root"]).rglob("*")):
+        tiles = tiles | {key: tiles[key.replace("test_", "val_")] for key in tiles if key.startswith("test_")}
+    folders = {**tiles, "num_workers": config.data.workers, "predict_data_root": tiles["test_data_root"]}
     return {key: str(value) if isinstance(value, Path) else value for key, value in folders.items()}
 
 

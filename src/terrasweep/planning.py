@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,14 +18,6 @@ from terrasweep.predict.needs import Plan, ZeroNeed
 
 _UNNEEDED = ("data.root", "data.num_classes")
 """Keys without a default that a plan can do without."""
-
-_ABOUT_FILES = re.compile(
-    r"data\.root=.*: (there is no folder|no folder is given)"
-    r"|offload\.nvme_path=.*: there is no such folder"
-    r"|offload\.deepspeed_config=.*: it can't be read"
-    r"|offload=nvme: DeepSpeed can't compile"
-)
-"""Violations that a trial ends with, and a plan does not: what they miss may lie on another machine."""
 
 
 def plan(overrides: list[str]) -> tuple[TrialConfig, Plan]:
@@ -59,7 +50,7 @@ def find_violations(config: TrialConfig) -> list[str]:
             offload, nvme_path=offload.nvme_path or ("anywhere" if offload.name == "nvme" else None)
         ),
     )
-    return [line for line in rules.find_violations(planned) if not _ABOUT_FILES.match(line)]
+    return list(rules.find_violations(planned, files=False))
 
 
 def fits(need: ZeroNeed, budget: BudgetConfig) -> bool | None:

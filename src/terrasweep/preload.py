@@ -72,6 +72,12 @@ with _capability_from_nvml(), warnings.catch_warnings():
 
     import terrasweep.measure.memory
     import terrasweep.stages
+    from terrasweep.build.zero import import_deepspeed
+    from terrasweep.environment import gpu_names
+
+    # With a GPU, DeepSpeed asks it what it can do while it is imported; there, each trial that wants it imports it.
+    if not gpu_names():
+        import_deepspeed(torch.device("cpu"))
 
 # Else every child's garbage collection would look through all the libraries' objects, and copy their pages.
 # And memory that was freed but kept would hide the growth of a child.

@@ -82,6 +82,10 @@ class Measurements:
     """Parameters of the model, packed low-bit weights counted by their logical number."""
     weight_bytes: int | None = None
     """Bytes of all parameters and buffers as they are stored, quantization constants included."""
+    gradient_bytes: int | None = None
+    """Bytes of the trainable parameters' gradients, counted."""
+    optimizer_bytes: int | None = None
+    """Bytes of the optimizer's state, counted by the optimizer's own rules."""
     train_loss: float | None = None
     """Loss of the last training step."""
     train_seconds: float | None = None
@@ -121,6 +125,9 @@ class TrialResult:
     sensitivity: dict[str, float] = field(default_factory=dict)
     """For ``quantization.skip=auto``: per linear layer the relative error of the model's output when this layer alone
     is quantized, the largest first. The first ``quantization.skip_count`` stayed in full precision."""
+    plan: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """DeepSpeed's estimates of the model states for every offload: ``zero3_offload_parameters_gpu_mib`` and the like to
+    pairs of GPUs and MiB."""
     searched: dict[str, Any] = field(default_factory=dict)
     """The searched keys and the values this trial had."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -164,7 +171,10 @@ class TrialResult:
         fields["state"] = State(fields["state"])
         fields["reason"] = fields["reason"] and Reason(fields["reason"])
         fields["measurements"] = Measurements(**fields["measurements"])
-        fields["curves"] = {name: [(step, value) for step, value in curve] for name, curve in fields["curves"].items()}
+        for curves in ("curves", "plan"):
+            fields[curves] = {
+                name: [(step, value) for step, value in curve] for name, curve in fields.get(curves, {}).items()
+            }
         return cls(**fields)
 
 

@@ -26,11 +26,16 @@ def check(config: TrialConfig) -> None:
         raise InvalidConfig("\n".join(violations))
 
 
-def find_violations(config: TrialConfig) -> Iterator[str]:
-    """All violations of a configuration, bad values first."""
-    yield from find_bad_values(config)
+def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
+    """All violations of a configuration, bad values first.
+
+    Args:
+        config: To look at.
+        files: Whether what it needs on this machine has to be there: files, folders, a compiler.
+    """
+    yield from find_bad_values(config, files=files)
     yield from (exclusion.line(config) for exclusion in EXCLUSIONS if exclusion.violated(config))
-    yield from find_conflicts(config)
+    yield from find_conflicts(config, files=files)
     yield from _data(config)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ from terrasweep.measure.memory import (
 from terrasweep.measure.meter import Meter, metered, readings
 from terrasweep.measure.quality import read_quality
 from terrasweep.measure.throughput import ThroughputMeter
+from terrasweep.predict.needs import ModelCounts
+from terrasweep.predict.states import count_built, state_bytes
+from terrasweep.predict.zero import plan_metrics
 from terrasweep.train import StepClock, build_task, build_trainer, evaluate, fit
 from terrasweep.weights import save_weights
 from terrasweep.worker import Report
@@ -61,20 +65,46 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
         import_deepspeed(device)
     baseline = settle()
     model = _build(report, config, data, device, baseline)
+    counts = count_built(model.module)
+    report(measurements=state_bytes(counts, config.optimizer))
     task = build_task(config, model, data)
-    warmup = config.train.warmup_steps
-    training = [*_memory_meters("peak_memory_mib", device, baseline, exact_steps(warmup)), ThroughputMeter(warmup)]
-    evaluation = _memory_meters("peak_memory_mib", device, baseline)
+    _train(report, config, Setting(task, model, data, device, baseline, folder))
+    report(measured=True)  # What follows is an extra, and can't undo a measured trial.
+    if kept.is_wanted(config):
+        _save(folder, model, data)
+    _report_plan(report, counts, device)
+    if config.train.count_flops:
+        _report_flops(report, task, data, device)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained, with what, where, and from which resident set its memory is counted."""
+
+    task: Any
+    model: BuiltModel
+    data: OpenData
+    device: torch.device
+    baseline_mib: float
+    folder: Path
+
+
+def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
+    """Train and evaluate, metered."""
+    device, warmup = setting.device, config.train.warmup_steps
+    peak = "peak_memory_mib"
+    training = [*_memory_meters(peak, device, setting.baseline_mib, exact_steps(warmup)), ThroughputMeter(warmup)]
+    evaluation = _memory_meters(peak, device, setting.baseline_mib)
     board = _board_meters(device)
     meters = [*training, *evaluation, *board]
     clock = StepClock(training, device)
-    trainer = build_trainer(config, device, [clock], model, folder)
+    trainer = build_trainer(config, device, [clock], setting.model, setting.folder)
     try:
         with metered(board):
             with metered(training), _timed(report, "fit_seconds"):
-                fit(trainer, task, data, clock)
+                fit(trainer, setting.task, setting.data, clock)
             with metered(evaluation), _timed(report, "evaluate_seconds"):
-                logged = evaluate(trainer, task, data)
+                logged = evaluate(trainer, setting.task, setting.data)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
         report(measurements=readings(meters), curves={"train_loss": clock.losses})
@@ -83,12 +113,7 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     accuracy, metrics = read_quality(logged, config.task)
     report(measurements={"accuracy": accuracy, "accuracy_name": config.task.accuracy_name}, metrics=metrics)
     peaks = readings(meters)
-    check_budget({n: peaks.get(n) for n in ("peak_memory_mib", "peak_process_vram_mib")}, config.budget)
-    report(measured=True)  # What follows is an extra, and can't undo a measured trial.
-    if kept.is_wanted(config):
-        _save(folder, model, data)
-    if config.train.count_flops:
-        _report_flops(report, task, data, device)
+    check_budget({n: peaks.get(n) for n in (peak, "peak_process_vram_mib")}, config.budget)
 
 
 def prepare(report: Report, config: TrialConfig) -> None:
@@ -168,6 +193,14 @@ def _save(folder: Path, model: BuiltModel, data: OpenData) -> None:
         save_weights(folder, model, data.num_classes)
     except Exception as error:
         print(f"the weights are not saved: {type(error).__name__}: {error}")
+
+
+def _report_plan(report: Report, counts: ModelCounts, device: torch.device) -> None:
+    """What DeepSpeed's estimators say; importing them takes a second, and would disturb a measurement."""
+    try:
+        report(plan=plan_metrics(counts, device))
+    except Exception as error:
+        print(f"the ZeRO estimates are absent: {type(error).__name__}: {error}")
 
 
 def _report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:

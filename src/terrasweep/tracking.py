@@ -202,7 +202,8 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     run_id = run.info.run_id
     single = {key: value for key, value in _metrics(result).items() if key not in result.curves}
     metrics = [Metric(key, value, ended, 0) for key, value in single.items()]
-    for key, curve in result.curves.items():
+    # An estimate's steps are numbers of GPUs.
+    for key, curve in {**result.curves, **result.plan}.items():
         metrics += [Metric(key, value, ended, step) for step, value in curve]
     params = [Param(_allowed(key), str(value)) for key, value in result.searched.items()]
     client.log_batch(run_id, metrics[:_BATCH], params)

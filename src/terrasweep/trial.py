@@ -75,6 +75,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         curves=reported.get("curves", {}),
         touched=reported.get("touched", {}),
         sensitivity=reported.get("sensitivity", {}),
+        plan=reported.get("plan", {}),
         config=public_dict(config),
         device=reported.get("device", ""),
         versions=versions(),

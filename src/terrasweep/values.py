@@ -13,14 +13,17 @@ from terrasweep.project import SINGLE_TRIALS, absolute
 from terrasweep.records import NUMERIC_MEASUREMENTS
 
 
-def find_bad_values(config: TrialConfig) -> Iterator[str]:
-    """One line per value that is wrong on its own."""
+def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
+    """One line per value that is wrong on its own; also what names a file that is not there, unless ``files=False``."""
     yield from _study(config)
     yield from _ranges(config)
     yield from _choices(config)
     yield from _targets(config.tuning.targets)
     yield from _skip(config.quantization.skip)
-    yield from _files(config)
+    if config.data.name == "synthetic":
+        yield from _synthetic(config)
+    if files:
+        yield from _files(config)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -131,9 +134,7 @@ def _files(config: TrialConfig) -> Iterator[str]:
     data, backbone, nvme = config.data, config.backbone, config.offload.nvme_path
     if nvme is not None and not (absolute(nvme).is_dir() and os.access(absolute(nvme), os.W_OK)):
         yield f"offload.nvme_path={nvme}: there is no such folder that can be written; give an existing one"
-    if data.name == "synthetic":
-        yield from _synthetic(config)
-    else:
+    if data.name != "synthetic":
         root = absolute(data.root or "")
         missing = [str(path) for path in (root, root / "train", root / "val") if not path.is_dir()]
         if data.root is None or missing:

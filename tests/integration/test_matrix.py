@@ -50,6 +50,7 @@ def test_what_is_refused_is_what_excludes_each_other(composer):
             "precision=fp16" in text,  # On a CPU.
             "precision=fp16" in text and zero,
             "8bit" in text and zero,
+            "dora" in text and "offload=parameters" in text and low_bit,
         ]
         assert len(violations(composer.config(combination))) == sum(expected), text
 

@@ -48,12 +48,12 @@ def test_each_exclusion_can_happen_and_names_both_knobs_the_reason_and_the_way_o
     valid = compose_trial("train.device=cpu")
     assert not exclusion.violated(valid)
     broken = valid
-    for key, values in ((exclusion.key, exclusion.values), (exclusion.other_key, exclusion.other_values)):
+    for key, values in exclusion.knobs:
         broken = with_value(broken, key, value_for(key, values))
     assert exclusion.violated(broken)
     line = exclusion.line(broken)
     assert "\n" not in line
-    first, second = (exclusions._shown(key) for key in (exclusion.key, exclusion.other_key))
+    first, second, *_ = (exclusions._shown(key) for key, _ in exclusion.knobs)
     assert line.startswith(f"{first}=")
     assert f" with {second}=" in line
     assert line.endswith(f": {exclusion.reason}; {exclusion.way_out}")

@@ -51,17 +51,21 @@ def deepspeed_config(config: TrialConfig, sizes: Sizes, *, pin_memory: bool) -> 
     return _merged(_own(config, sizes, pin_memory), _given(config))
 
 
-def find_conflicts(config: TrialConfig) -> Iterator[str]:
-    """One line per setting of the user's file that contradicts the knobs, and per thing that NVMe lacks here."""
+def find_conflicts(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
+    """One line per setting of the user's file that contradicts the knobs, and per thing that NVMe lacks here.
+
+    With ``files=False``, neither the file nor NVMe's needs have to be there.
+    """
     if config.offload.name not in ZERO:
         return
-    if config.offload.name == "nvme" and (missing := missing_for_nvme()):
+    if files and config.offload.name == "nvme" and (missing := missing_for_nvme()):
         yield f"offload=nvme: DeepSpeed can't compile its asynchronous I/O without {missing}; use offload=parameters"
     field = f"offload.deepspeed_config={config.offload.deepspeed_config}"
     try:
         given = _given(config)
     except (OSError, ValueError) as error:
-        yield f"{field}: it can't be read as JSON ({error}); give a DeepSpeed configuration file"
+        if files:
+            yield f"{field}: it can't be read as JSON ({error}); give a DeepSpeed configuration file"
         return
     for section, reason in _OURS.items():
         if section in given:

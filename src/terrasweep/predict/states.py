@@ -17,23 +17,15 @@ from terrasweep.build.quantize import logical_parameters, quantizable, stored_by
 from terrasweep.config import TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.errors import InvalidConfig
+from terrasweep.knobs import OptimizerConfig
 from terrasweep.predict.needs import ModelCounts, optimizer_bytes, packed_bytes
 
 
-def state_bytes(config: TrialConfig, model: nn.Module) -> dict[str, int]:
-    """What a built model's training keeps besides its weights.
-
-    Args:
-        config: Its optimizer decides.
-        model: As :func:`terrasweep.build.model.build_model` returns it, before ZeRO divides it.
-
-    Returns:
-        ``gradient_bytes`` and ``optimizer_bytes``.
-    """
-    counts = count_built(model)
+def state_bytes(counts: ModelCounts, optimizer: OptimizerConfig) -> dict[str, int]:
+    """What a model's training keeps besides its weights: ``gradient_bytes`` and ``optimizer_bytes``."""
     return {
         "gradient_bytes": counts.gradient_bytes,
-        "optimizer_bytes": optimizer_bytes(counts.trainable_sizes, config.optimizer),
+        "optimizer_bytes": optimizer_bytes(counts.trainable_sizes, optimizer),
     }
 
 

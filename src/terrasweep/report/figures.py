@@ -72,7 +72,7 @@ def importance_figure(anchor: str, name: str, importances: dict[str, float]) -> 
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
     )
     figure.update_xaxes(range=[0, 1.12], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%")
-    figure.update_yaxes(type="category", showgrid=False, ticksuffix="  ")
+    figure.update_yaxes(type="category", showgrid=False, ticksuffix="  ", dtick=1)
     figure.update_layout(showlegend=False, height=64 + 34 * len(ordered), margin_t=8)
     return PageFigure(anchor, name, "", figure.to_json())
 

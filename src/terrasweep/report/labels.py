@@ -46,6 +46,8 @@ DEFINITIONS = {
     "trainable_parameters": "Parameters that the optimizer updates.",
     "total_parameters": "Parameters of the model; packed low-bit weights count by their logical number.",
     "weight_bytes": "Bytes of all parameters and buffers as stored, quantization constants included.",
+    "gradient_bytes": "Bytes of the trainable parameters' gradients, counted.",
+    "optimizer_bytes": "Bytes of the optimizer's state, counted.",
     "train_loss": "Loss of the last training step.",
     "train_seconds": "Seconds of the timed training steps.",
     "wall_seconds": "Seconds from the request for the trial to its answer, process start included.",

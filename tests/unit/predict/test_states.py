@@ -77,7 +77,7 @@ def test_decoders_with_buffers_are_counted(decoder):
 def test_gradients_and_optimizer_state_are_those_of_a_step(backbone, tuning, quantization, optimizer):
     config = composed(backbone, tuning, quantization, f"optimizer={optimizer}")
     model = build_model(config, 6, CPU).module
-    expected = state_bytes(config, model)
+    expected = state_bytes(count_built(model), config.optimizer)
     stepped = build_optimizer(model.parameters(), config.optimizer, lr=1e-3)
     model(torch.randn(2, 6, 64, 64)).output.square().mean().backward()
     stepped.step()

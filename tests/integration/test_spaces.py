@@ -1,0 +1,40 @@
+"""A sampler never proposes a contradiction from a shipped search space."""
+
+import optuna
+import pytest
+import yaml
+
+from hydra_plugins.terrasweep_sweeper._checks import typed
+from hydra_plugins.terrasweep_sweeper._space import as_override, parse_space
+from terrasweep import rules
+from tests.composing import ROOT, compose_all
+from tests.integration.test_configs import SPACES
+
+DRAWS = 30
+
+
+def cases():
+    """Each space as it is, and with another tuning on the command line where it leaves that open."""
+    for space in SPACES:
+        keys = yaml.safe_load((ROOT / "search_spaces" / f"{space}.yaml").read_text())
+        yield space, "lora"
+        if "tuning" not in keys:
+            yield space, "frozen"
+            if "quantization" not in keys:  # Low-bit weights are not for full fine-tuning.
+                yield space, "full"
+
+
+@pytest.mark.parametrize(("space", "tuning"), list(cases()))
+def test_no_draw_breaks_a_rule(space, tuning):
+    chosen = [f"search_spaces={space}", f"tuning={tuning}", "backbone.checkpoint=null", "train.device=cpu"]
+    base = compose_all(chosen)
+    searched = parse_space(base.hydra.sweeper.params, [])
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = set()
+    for _ in range(DRAWS):
+        values = searched.suggest(study.ask(), base)
+        overrides = [as_override(key, value) for key, value in values.items()]
+        assert list(rules.find_violations(typed(compose_all([*chosen, *overrides])))) == [], overrides
+        seen |= values.keys()
+    active = {key.name for key in searched.keys if tuning == "lora" or "tuning=lora" not in key.text}
+    assert seen == active, "every key is proposed now and then"
