@@ -21,7 +21,7 @@ def compose_all(overrides: list[str]) -> DictConfig:
     os.environ.setdefault("TERRASWEEP_HOME", str(ROOT))
     register_schema()
     GlobalHydra.instance().clear()
-    with initialize_config_module("terrasweep.conf", version_base="1.3"):
+    with initialize_config_module("terrasweep.conf"):
         config = compose("config", [f"hydra.searchpath=[file://{ROOT}]", *overrides], return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     return config

@@ -99,7 +99,7 @@ def without_password(url: str) -> str:
 
 def register_schema() -> None:
     """Give Hydra the schema, as the config named ``schema``."""
-    ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep")
+    ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep", replace=True)
 
 
 def _schema() -> DictConfig:
