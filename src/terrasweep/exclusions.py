@@ -160,16 +160,6 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "there is no disk to offload to",
         "set offload.nvme_path to a folder on one",
     ),
-    Exclusion(
-        *("offload.nvme_path", _SET, "offload.name", AllBut(("nvme",))),
-        "nothing is kept on a disk",
-        "drop offload.nvme_path or use offload=nvme",
-    ),
-    Exclusion(
-        *("offload.deepspeed_config", _SET, "offload.name", AllBut(ZERO)),
-        "DeepSpeed has no part in it",
-        "drop offload.deepspeed_config or use offload=optimizer",
-    ),
 )
 """Every pair that excludes another."""
 

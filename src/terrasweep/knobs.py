@@ -70,9 +70,9 @@ class OffloadConfig:
     """``none``; ``activations`` (saved tensors on the host between forward and backward); ``optimizer`` (ZeRO-2, its
     state on the host); ``parameters`` (ZeRO-3, parameters too); ``nvme`` (ZeRO-3, both on a disk)."""
     nvme_path: str | None = None
-    """``nvme``: a folder on the disk."""
+    """``nvme``: a folder on the disk; the others have no use for it."""
     deepspeed_config: str | None = None
-    """A DeepSpeed JSON file whose settings win over terrasweep's."""
+    """A DeepSpeed JSON file whose settings win over terrasweep's; of use to ZeRO's offloads alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

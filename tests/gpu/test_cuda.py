@@ -1,5 +1,6 @@
 """What only a CUDA device can prove. Skipped where there is none."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,9 @@ import pytest
 
 from terrasweep import process
 from terrasweep.process import Limits
-from tests.conftest import SMALL, run_sweep
+from tests.conftest import ROOT, SMALL, run_sweep
 from tests.integration.study import read_results
+from tests.trials import run_measured, tiny
 
 
 def cuda_is_there():
@@ -38,7 +40,23 @@ def test_the_capability_from_nvml_is_torch_s():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
 
 
-@pytest.mark.parametrize("knobs", [[], ["quantization=nf4"], ["quantization=int8"], ["precision=bf16"]])
+KNOBS = [
+    [],
+    ["quantization=nf4"],
+    ["quantization=int8"],
+    ["quantization=nf4", "quantization.skip=auto", "quantization.skip_count=2", "quantization.compute_dtype=fp16"],
+    ["precision=bf16"],
+    ["precision=fp16"],
+    ["tuning.targets=qv", "tuning.use_dora=true", "quantization=nf4"],
+    ["optimizer=adamw8bit", "tuning=full"],
+    ["optimizer=paged_adamw8bit", "tuning=full"],
+    ["offload=optimizer", "tuning=full"],
+    ["offload=parameters", "quantization=nf4"],
+    ["offload=parameters", "quantization=int8", "precision=bf16"],
+]
+
+
+@pytest.mark.parametrize("knobs", KNOBS, ids=" ".join)
 def test_a_trial_measures_device_memory_and_energy(home, knobs):
     finished = run_sweep(home, *SMALL, *knobs)
     assert finished.returncode == 0, finished.stderr
@@ -63,3 +81,30 @@ def test_offloaded_activations_leave_the_device(home):
         printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
         peaks[offload] = float(printed["peak_allocated_mib"])
     assert peaks["activations"] < peaks["none"]
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4", "int8"])
+@pytest.mark.parametrize(
+    "knob", ["checkpointing=blocks", "offload=activations", "offload=optimizer", "offload=parameters"]
+)
+def test_what_saves_memory_leaves_the_loss_as_it_was(tmp_path, quantization, knob):
+    curves = []
+    for changed in ([], [knob]):
+        config = tiny("train.max_steps=20", "tuning.rank=4", f"quantization={quantization}", *changed)
+        outcome = run_measured(tmp_path, config, tmp_path / str(len(curves)))
+        assert outcome.error is None, outcome.error
+        curves.append([loss for _, loss in outcome.reported["curves"]["train_loss"]])
+    # Kernels on a GPU may sum in another order each time.
+    assert all(abs(a - b) <= 1e-3 * abs(a) for a, b in zip(*curves, strict=True))
+
+
+def test_vram_falls_where_it_must():
+    groups = ["tuning", "checkpointing", "offload"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "knobs.py"), "--json", "--steps", "3", "--groups", *groups]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    peaks = {row["knobs"]: row["peak_memory_mib"] for row in json.loads(finished.stdout)}
+    assert peaks["checkpointing=blocks"] < peaks["checkpointing=none"]
+    assert peaks["tuning=lora"] < peaks["tuning=full"]
+    for name in ("activations", "optimizer", "parameters"):
+        assert peaks[f"tuning=full offload={name}"] < peaks["tuning=full offload=none"]

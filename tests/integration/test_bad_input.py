@@ -45,6 +45,27 @@ SINGLE = [
     (["quantization=nf4", "tuning=full"], ["low-bit weights take no gradient"]),
     (["tuning.rank=choice(1,2)"], ["tuning.rank=choice(1,2)", "--multirun"]),
     (["tuning=frozen", "tuning.rank=4"], ["tuning.rank=4 with tuning=frozen", "drop tuning.rank"]),
+    (["precision=fp16", "train.device=cpu"], ["precision=fp16 with train.device=cpu", "use precision=bf16"]),
+    (
+        ["optimizer=adamw8bit", "offload=optimizer"],
+        ["optimizer=adamw8bit with offload=optimizer", "use optimizer=adamw"],
+    ),
+    (["checkpointing=every_n", "checkpointing.every=0"], ["checkpointing.every=0", "at least 1"]),
+    (["checkpointing.every=2"], ["checkpointing.every=2 with checkpointing=none", "drop checkpointing.every"]),
+    (["quantization=nf4", "quantization.skip=auto"], ["quantization.skip=auto with", "set quantization.skip_count"]),
+    (["quantization=nf4", "quantization.skip=7"], ["quantization.skip=7", "use auto, or a list"]),
+    (["quantization.compute_dtype=bf16"], ["quantization.compute_dtype=bf16 with quantization=none"]),
+    (["optimizer.implementation=fusedd"], ["optimizer.implementation=fusedd", "did you mean fused?"]),
+    (["offload=nvme", "offload.nvme_path=/no/disk"], ["offload.nvme_path=/no/disk", "give an existing one"]),
+    (
+        ["offload=optimizer", "offload.deepspeed_config=/no/file.json"],
+        ["offload.deepspeed_config=/no/file.json", "give a DeepSpeed configuration file"],
+    ),
+    (
+        ["tuning=frozen", "tuning.use_dora=true", "study.keep_weights=some", "optimizer.betas=[1,2]"],
+        ["tuning.use_dora=true with tuning=frozen", "study.keep_weights=some", "optimizer.betas=[1.0, 2.0]"],
+    ),
+    (["offload=parameterz"], ["offload=parameterz", "did you mean parameters?"]),
     (["task=classification"], ["decoder=FCNDecoder with task=classification"]),
 ]
 
@@ -73,7 +94,7 @@ def test_a_single_trial_is_refused(cli, home, arguments, told):
 def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path):
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "mine.yaml").write_text("# @package _global_\nstudy: {n_trials: 7}\n")
-    for name, total in (("mine", 7), ("quickstart", 16)):
+    for name, total in (("mine", 7), ("quickstart", 20)):
         finished = run_sweep(tmp_path, f"sweeps={name}", "--cfg", "job", "--package", "study.n_trials")
         assert finished.stdout.strip().splitlines()[-1] == str(total), finished.stderr
 

@@ -86,6 +86,9 @@ def test_mlflow_has_one_parent_and_a_nested_run_per_trial_with_the_table_s_numbe
         assert {a.path for a in client.list_artifacts(run.info.run_id)} == {"config.yaml"}
         curve = client.get_metric_history(run.info.run_id, "train_loss")
         assert len(curve) >= 5
+        estimate = client.get_metric_history(run.info.run_id, "zero3_offload_parameters_host_mib")
+        assert [metric.step for metric in estimate] == list(range(1, 9)), "one GPU up to eight"
+        assert {"gradient_bytes", "optimizer_bytes"} <= run.data.metrics.keys()
     artifacts = {a.path for a in client.list_artifacts(parents[0].info.run_id)}
     assert {"report.html", "trials.csv", "pareto.csv", "recommended"} <= artifacts
 
