@@ -86,6 +86,8 @@ def export(trial: Trained, output: Path | None) -> Exported:
     with _weights(trial) as weights, _draft(final) as draft:
         arguments = {"config": trial.config, "trial": weights, "draft": draft, "final": final, "title": trial.title}
         outcome = process.run("terrasweep.plain:write_plain", arguments, log, process.Limits())
+        if isinstance(outcome.error, Crashed):
+            raise Crashed(f"{trial.title}: {outcome.error}; see {log}") from outcome.error
         if outcome.error is not None:
             raise outcome.error
         final.mkdir(parents=True, exist_ok=True)
@@ -97,22 +99,20 @@ def export(trial: Trained, output: Path | None) -> Exported:
 def describe(trial: Trained, exported: Exported) -> str:
     """What was written, how near it is to the trial, and the commands that use it, ready to copy."""
     name, recorded = trial.result.measurements.accuracy_name, trial.result.value("accuracy")
-    reason = " (int8 layers round their inputs too, the exported ones don't)" if _is_int8(trial) else ""
+    is_int8 = trial.config.quantization.name == "int8"
+    reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
+    precision = trial.config.precision.name
     given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
     return "\n".join(
         [
             f"{_shown(exported.folder)}: {CONFIG}, {CHECKPOINT}",
-            f"outputs: {exported.difference:.1e} from the trial's, relative, on a validation batch{reason}",
-            f"{name} on the validation split: {exported.accuracy:.6g}; the trial's: {recorded:.6g}",
+            f"outputs differ from the trial's by {exported.difference:.1e} (relative, one validation batch){reason}",
+            f"{name} on the validation split, in {precision}: {exported.accuracy:.6g}; the trial's: {recorded:.6g}",
             "",
             f"terratorch test {given}",
             f"terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",
         ]
     )
-
-
-def _is_int8(trial: Trained) -> bool:
-    return trial.config.quantization.name == "int8"
 
 
 def _shown(path: Path) -> str:
@@ -128,6 +128,8 @@ def _single(name: str) -> Trained:
         if file.is_file():
             result = TrialResult.from_json(file.read_text())
             return _complete(f"trial {folder.name}", folder, result, folder / "exported", "")
+    if Path(name).is_dir() and not (results_folder(name) / "study.json").is_file():
+        raise InvalidConfig(f"study={name}: the folder holds no trial that came to an end (no result.json)")
     study = open_existing(name)
     front = ", ".join(str(result.number) for result in study.front()) or "empty"
     raise InvalidConfig(f"study {name}: give the number of a trial, too; on the front: {front}")

@@ -46,7 +46,7 @@ class WeightsRecord:
     quantized: list[str]
     """Layers of the backbone that were quantized; ``quantization.skip=auto`` is not measured again."""
     base_sha256: str
-    """Of the backbone's frozen parameters, without quantized ones."""
+    """Of the backbone's frozen parameters, without those of quantized layers."""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -68,7 +68,7 @@ def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
             num_classes=num_classes,
             split=model.touched.get("split", []),
             quantized=model.touched.get("quantized", []),
-            base_sha256=_checksum(encoder),
+            base_sha256=_checksum(encoder, model.touched.get("quantized", [])),
         )
         (draft / RECORD).write_text(json.dumps(asdict(record), indent=2) + "\n")
         for file in draft.rglob("*.safetensors"):
@@ -199,7 +199,7 @@ def _load(module: nn.Module, state: State, folder: Path) -> None:
 
 
 def _check_base(encoder: nn.Module, record: WeightsRecord, config: TrialConfig) -> None:
-    if _checksum(encoder) == record.base_sha256:
+    if _checksum(encoder, record.quantized) == record.base_sha256:
         return
     origin = config.backbone.checkpoint or ("the Hub" if config.backbone.pretrained else f"seed {config.train.seed}")
     raise InvalidConfig(
@@ -208,12 +208,16 @@ def _check_base(encoder: nn.Module, record: WeightsRecord, config: TrialConfig) 
     )
 
 
-def _checksum(encoder: nn.Module) -> str:
-    """SHA-256 over the frozen floating-point parameters; packed weights depend on the kind of device."""
+def _checksum(encoder: nn.Module, quantized: list[str]) -> str:
+    """SHA-256 over the frozen parameters.
+
+    Without those of quantized layers: how weights are packed depends on the kind of device, and bitsandbytes turns a
+    bias into the type of what comes in.
+    """
     digest = hashlib.sha256()
     named = {_clean(name).replace(".base_layer.", "."): p for name, p in encoder.named_parameters()}
     for name, parameter in sorted(named.items()):
-        if not parameter.requires_grad and parameter.is_floating_point():
+        if not parameter.requires_grad and name.rpartition(".")[0] not in quantized:
             tensor = whole(parameter).detach().cpu().contiguous().flatten()  # A view where it can be one.
             digest.update(name.encode())
             digest.update(tensor.view(torch.uint8).numpy().data)

@@ -46,7 +46,8 @@ def measured(tmp_path, monkeypatch):
         ("offload=parameters", "tuning.targets=qv", "quantization=nf4"),
         ("offload=parameters", "tuning=full"),
         ("offload=optimizer", "tuning.use_dora=true", "checkpointing=blocks"),
-        ("offload=none", "tuning=frozen", "precision=bf16"),
+        ("quantization=nf4", "tuning.targets=mlp", "precision=bf16"),
+        ("quantization=int8", "tuning=frozen", "precision=bf16", "checkpointing=blocks"),
     ],
 )
 def test_a_trial_that_ran_predicts_the_same_again(measured, knobs):
@@ -54,7 +55,7 @@ def test_a_trial_that_ran_predicts_the_same_again(measured, knobs):
     assert "not saved" not in log
     assert {path.name for path in folder.iterdir()} >= {"weights", "log.txt"}
     expected = torch.load(folder / "outputs.pt")
-    assert torch.equal(outputs(restore(folder, config, CPU).module), expected)
+    assert torch.equal(outputs(restore(folder, config, CPU).module, config.precision.name), expected)
 
 
 def test_a_full_disk_costs_the_weights_alone(measured):

@@ -26,9 +26,10 @@ def train(model, steps=3):
 
 
 @torch.no_grad()
-def outputs(module):
+def outputs(module, precision="fp32"):
     """Of a fixed batch, in evaluation mode."""
-    return module.eval()(images()).output
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        return module.eval()(images()).output
 
 
 def measure_and_look(report, home, config, folder):
@@ -39,7 +40,7 @@ def measure_and_look(report, home, config, folder):
     save = stages.save_weights
 
     def look_and_save(trial, model, num_classes):
-        torch.save(outputs(model.module), folder / "outputs.pt")
+        torch.save(outputs(model.module, config.precision.name), folder / "outputs.pt")
         save(trial, model, num_classes)
 
     stages.save_weights = look_and_save
