@@ -17,6 +17,7 @@ from terrasweep.errors import TerrasweepError
 from terrasweep.process import Limits, Outcome
 from terrasweep.project import git_commit
 from terrasweep.records import Measurements, State, TrialResult, write_atomically
+from terrasweep.scratch import scratch
 
 
 def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
@@ -34,7 +35,9 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     try:
         rules.check(config)
         clock += prepare.prepare(config)
-        outcome = process.run("terrasweep.stages:measure", {"config": config, "folder": folder}, log, _limits(config))
+        with scratch(config) as here:
+            arguments = {"config": here, "folder": folder}
+            outcome = process.run("terrasweep.stages:measure", arguments, log, _limits(config))
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
