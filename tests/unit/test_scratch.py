@@ -1,6 +1,5 @@
 """A trial's folder on a disk ends with the trial, and what killed ones left goes with the next."""
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -41,7 +40,7 @@ def test_what_a_killed_sweep_left_is_removed_and_what_another_one_uses_stays(con
         (tmp_path / name).mkdir()
     with scratch(config):
         pass
-    assert set(os.listdir(tmp_path)) == kept
+    assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_other_offloads_need_none():
