@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,11 @@ class MeasuredTask:
         with self._precision():
             return super().validation_step(*args, **kwargs)  # type: ignore[misc]
 
-    def _precision(self) -> torch.autocast:
+    def _precision(self) -> AbstractContextManager[Any]:
         """Mixed precision under ZeRO, as Lightning does it elsewhere; DeepSpeed's own would cast the parameters."""
-        device = self.device.type  # type: ignore[attr-defined]
-        mixed = self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO
-        return torch.autocast(device, torch.bfloat16, enabled=mixed or torch.is_autocast_enabled(device))
+        if self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO:
+            return torch.autocast(self.device.type, torch.bfloat16)  # type: ignore[attr-defined]
+        return nullcontext()
 
 
 class StepClock(Callback):
