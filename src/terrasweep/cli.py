@@ -1,4 +1,4 @@
-"""The ``terrasweep`` command: what is done with a study after its sweep."""
+"""The ``terrasweep`` command: what is done before a sweep, and with a study after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from terrasweep.errors import InvalidConfig, TerrasweepError
 from terrasweep.results import open_existing
 
 app = typer.Typer(
-    help="Reports, recommendations and the MLflow UI of terrasweep's studies. Sweeps run with `python sweep.py -m`.",
+    help="Plans, reports, recommendations, exports and the MLflow UI. Sweeps run with `python sweep.py -m`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

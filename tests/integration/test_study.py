@@ -134,7 +134,7 @@ def test_a_recommended_configuration_gives_the_accuracy_that_its_trial_had(home,
     printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
     assert float(printed["accuracy"]) == pytest.approx(best.measurements.accuracy, abs=1e-6)
     (single,) = (home / "results" / "single").iterdir()
-    assert {f.name for f in single.iterdir()} == {"config.yaml", "result.json", "log.txt"}
+    assert {f.name for f in single.iterdir()} == {"config.yaml", "result.json", "log.txt", "weights"}
     rerun, stored = (yaml.safe_load((f / "config.yaml").read_text()) for f in (single, study / f"trials/{best.number}"))
     assert {k: v for k, v in rerun.items() if k != "trial"} == {k: v for k, v in stored.items() if k != "trial"}
 
