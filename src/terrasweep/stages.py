@@ -68,11 +68,12 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     counts = count_built(model.module)
     report(measurements=state_bytes(counts, config.optimizer))
     task = build_task(config, model, data)
-    _train(report, config, Setting(task, model, data, device, baseline, folder))
-    report(measured=True)  # What follows is an extra, and can't undo a measured trial.
+    try:
+        _train(report, config, Setting(task, model, data, device, baseline, folder))
+    finally:
+        _report_plan(report, counts, device)
     if kept.is_wanted(config):
         _save(folder, model, data)
-    _report_plan(report, counts, device)
     if config.train.count_flops:
         _report_flops(report, task, data, device)
 
@@ -114,6 +115,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
     report(measurements={"accuracy": accuracy, "accuracy_name": config.task.accuracy_name}, metrics=metrics)
     peaks = readings(meters)
     check_budget({n: peaks.get(n) for n in (peak, "peak_process_vram_mib")}, config.budget)
+    report(measured=True)  # What follows is an extra, and can't undo a measured trial.
 
 
 def prepare(report: Report, config: TrialConfig) -> None:
@@ -196,7 +198,10 @@ def _save(folder: Path, model: BuiltModel, data: OpenData) -> None:
 
 
 def _report_plan(report: Report, counts: ModelCounts, device: torch.device) -> None:
-    """What DeepSpeed's estimators say; importing them takes a second, and would disturb a measurement."""
+    """What DeepSpeed's estimators say, also of a trial that ran out of memory.
+
+    After the training: importing them takes a second, and would disturb a measurement.
+    """
     try:
         report(plan=plan_metrics(counts, device))
     except Exception as error:

@@ -61,12 +61,22 @@ def test_presets_adapt_the_layers_they_name_and_nothing_else_learns(backbone, pr
     assert all("lora_" in name for name in learning)
 
 
-def test_lora_at_its_start_leaves_the_output_as_it_was():
-    plain, adapted = built("tuning=frozen"), built("tuning.rank=4")
-    adapted.module.load_state_dict(plain.module.state_dict(), strict=False)
-    frozen_state = {k.replace(".base_layer", ""): v for k, v in adapted.module.state_dict().items() if "lora" not in k}
-    plain.module.load_state_dict(frozen_state)
-    assert torch.equal(plain.module.eval()(images()).output, adapted.module.eval()(images()).output)
+@pytest.mark.parametrize("flags", [[], ["tuning.use_rslora=true"]])
+@pytest.mark.parametrize("quantization", ["none", "int8", "fp4", "nf4", "nf4_double"])
+def test_lora_at_its_start_leaves_the_features_as_they_were(quantization, flags):
+    """Bit by bit: the second matrix of an adapter starts at zero."""
+    common = ["decoder=linear", f"quantization={quantization}"]
+    plain, adapted = built("tuning=frozen", *common), built("tuning.rank=4", *common, *flags)
+    before, after = (model.module.encoder.eval()(images()) for model in (plain, adapted))
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_dora_at_its_start_leaves_the_features_but_for_rounding(quantization):
+    common = ["decoder=linear", f"quantization={quantization}"]
+    plain, adapted = built("tuning=frozen", *common), built("tuning.use_dora=true", *common)
+    before, after = (model.module.encoder.eval()(images())[-1] for model in (plain, adapted))
+    assert float((after - before).norm() / before.norm()) < 1e-5
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
