@@ -15,6 +15,7 @@ from ctypes.util import find_library
 from importlib.metadata import version
 from pathlib import Path
 
+from terrasweep.environment import gpu_names
 from terrasweep.records import write_atomically
 
 FOLDER_VARIABLE = "TORCH_EXTENSIONS_DIR"
@@ -25,11 +26,15 @@ _QUIET_S = 60
 
 def extensions_folder() -> Path:
     """``TORCH_EXTENSIONS_DIR``, else a folder of the user's cache for these versions of Python, torch and DeepSpeed."""
-    if folder := os.environ.get(FOLDER_VARIABLE):
-        return Path(folder)
+    return Path(os.environ.get(FOLDER_VARIABLE) or _own_folder())
+
+
+def _own_folder() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     python = f"py{sys.version_info.major}{sys.version_info.minor}"
-    return cache / "terrasweep" / "extensions" / f"{python}-torch{version('torch')}-deepspeed{version('deepspeed')}"
+    for_what = "cuda" if gpu_names() else "cpu"
+    name = f"{python}-torch{version('torch')}-deepspeed{version('deepspeed')}-{for_what}"
+    return cache / "terrasweep" / "extensions" / name
 
 
 def are_compiled() -> bool:
@@ -62,9 +67,9 @@ def remove_stale_locks() -> list[Path]:
         The removed files.
     """
     removed = []
+    shared = extensions_folder() != _own_folder()
     for lock in extensions_folder().glob("*/lock"):
         newest = max(file.stat().st_mtime for file in lock.parent.iterdir())
-        shared = FOLDER_VARIABLE in os.environ
         if _is_held(lock) or (shared and time.time() - newest < _QUIET_S):
             continue
         lock.unlink()

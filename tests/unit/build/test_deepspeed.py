@@ -127,6 +127,17 @@ def test_the_lock_of_a_build_that_runs_stays(build):
     assert lock.exists()
 
 
+def test_a_folder_of_terrasweep_s_own_needs_no_waiting(tmp_path, monkeypatch):
+    """Whoever holds terrasweep's lock is alone in it, so that a lock is stale however new it is."""
+    monkeypatch.delenv(extensions.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    lock = extensions.extensions_folder() / "async_io" / "lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(extensions.extensions_folder()))  # As DeepSpeed is given it.
+    assert extensions.remove_stale_locks() == [lock]
+
+
 def test_only_a_build_that_came_to_its_end_counts(build):
     build(seconds_ago=3600).with_name("async_io.so").touch()
     assert not extensions.are_compiled()
