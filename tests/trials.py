@@ -29,7 +29,10 @@ def tiny(*overrides: str) -> TrialConfig:
 
 
 def run_measured(home: Path, config: TrialConfig, folder: Path, timeout_s: float = 300) -> Outcome:
-    """Measure one trial in a child of the preloaded forkserver; the trial's folder takes its log."""
+    """Measure one trial in a child of the preloaded forkserver; the trial's folder takes its log.
+
+    As ``run_trial`` does, except that what ``offload=nvme`` writes stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
     made = process.run("tests.trials:prepare_below", {"home": str(home), "config": config}, log, Limits())

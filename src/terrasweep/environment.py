@@ -67,6 +67,16 @@ def gpu_names() -> list[str]:
         pynvml.nvmlShutdown()
 
 
+def effective_device(name: str) -> str:
+    """``cpu`` or ``cuda``, as ``train.device`` comes out on this machine; no torch is imported for it."""
+    return name if name != "auto" else "cuda" if _has_gpu() else "cpu"
+
+
+@cache
+def _has_gpu() -> bool:
+    return bool(gpu_names())
+
+
 def host_memory_limit_bytes() -> int:
     """Memory that this machine has, or that its control group allows where that is less."""
     total = int(psutil.virtual_memory().total)

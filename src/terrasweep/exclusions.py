@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import enum
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 from terrasweep.config import TrialConfig
-from terrasweep.environment import gpu_names
+from terrasweep.environment import effective_device
 from terrasweep.knobs import EIGHT_BIT_OPTIMIZERS, FOUR_BIT, LOW_BIT, ZERO
 
 
@@ -121,6 +120,11 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         ("quantization.name", LOW_BIT),
     ),
     Exclusion(
+        *("quantization.name", FOUR_BIT, "offload.name", ("nvme",)),
+        "DeepSpeed reads packed weights back from a disk as 32-bit numbers",
+        "use offload=parameters, or quantization=int8",
+    ),
+    Exclusion(
         *("checkpointing.every", _SET, "checkpointing.name", AllBut(("every_n",))),
         "no block is left out",
         "drop checkpointing.every or use checkpointing=every_n",
@@ -156,6 +160,16 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         "drop optimizer.min_8bit_size or use optimizer=adamw8bit",
     ),
     Exclusion(
+        *("optimizer.implementation", _UNSET, "optimizer.name", ("adamw",)),
+        "torch would choose one by itself",
+        "use optimizer.implementation=fused, foreach or loop",
+    ),
+    Exclusion(
+        *("optimizer.min_8bit_size", _UNSET, "optimizer.name", EIGHT_BIT_OPTIMIZERS),
+        "the size from which on states have 8 bits is missing",
+        "use for example optimizer.min_8bit_size=4096",
+    ),
+    Exclusion(
         *("offload.nvme_path", _UNSET, "offload.name", ("nvme",)),
         "there is no disk to offload to",
         "set offload.nvme_path to a folder on one",
@@ -178,16 +192,6 @@ def _look_up(config: TrialConfig, key: str) -> Any:
         return effective_device(config.train.device)
     section, _, field = key.partition(".")
     return getattr(getattr(config, section), field)
-
-
-def effective_device(name: str) -> str:
-    """``cpu`` or ``cuda``, as ``train.device`` comes out on this machine."""
-    return name if name != "auto" else "cuda" if _has_gpu() else "cpu"
-
-
-@functools.cache
-def _has_gpu() -> bool:
-    return bool(gpu_names())
 
 
 def _among(value: Any, values: Values) -> bool:

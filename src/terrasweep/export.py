@@ -44,6 +44,8 @@ class Exported:
     """Relative L2 difference of the outputs on a validation batch from those of the trial's model."""
     accuracy: float
     """Of the exported model on the validation split."""
+    precision: str
+    """Of that evaluation."""
 
 
 def find_trial(study: str, number: int | None) -> Trained:
@@ -93,7 +95,8 @@ def export(trial: Trained, output: Path | None) -> Exported:
         final.mkdir(parents=True, exist_ok=True)
         for name in (CHECKPOINT, CONFIG):
             os.replace(draft / name, final / name)
-    return Exported(final, outcome.reported["difference"], outcome.reported["accuracy"])
+    found = outcome.reported
+    return Exported(final, found["difference"], found["accuracy"], found["precision"])
 
 
 def describe(trial: Trained, exported: Exported) -> str:
@@ -101,13 +104,13 @@ def describe(trial: Trained, exported: Exported) -> str:
     name, recorded = trial.result.measurements.accuracy_name, trial.result.value("accuracy")
     is_int8 = trial.config.quantization.name == "int8"
     reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
-    precision = trial.config.precision.name
     given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
     return "\n".join(
         [
             f"{_shown(exported.folder)}: {CONFIG}, {CHECKPOINT}",
             f"outputs differ from the trial's by {exported.difference:.1e} (relative, one validation batch){reason}",
-            f"{name} on the validation split, in {precision}: {exported.accuracy:.6g}; the trial's: {recorded:.6g}",
+            f"{name} on the validation split, in {exported.precision}: {exported.accuracy:.6g}; "
+            f"the trial's: {recorded:.6g}",
             "",
             f"terratorch test {given}",
             f"terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",

@@ -20,7 +20,7 @@ from terrasweep.data import cache
 from terrasweep.data.folders import OpenData, datamodule_arguments, open_data
 from terrasweep.errors import Crashed
 from terrasweep.export import CHECKPOINT, CONFIG
-from terrasweep.knobs import OffloadConfig
+from terrasweep.knobs import OffloadConfig, PrecisionConfig
 from terrasweep.measure.quality import read_quality
 from terrasweep.stages import select_device
 from terrasweep.train import TASKS, build_trainer, evaluate, task_arguments
@@ -40,7 +40,8 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     """Write a trial's model as ``config.yaml`` and ``weights.ckpt``, which the ``terratorch`` command runs.
 
     Reports ``difference``, the relative L2 difference of its outputs on a validation batch from those of the trial's
-    model, both in 32-bit arithmetic, and ``accuracy``, its own on the validation split in the trial's precision.
+    model, both in 32-bit arithmetic, and ``accuracy``, its own on the validation split in ``precision``: that of the
+    trial, but for fp16 on a CPU.
 
     Args:
         report: Takes both.
@@ -65,7 +66,11 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     text = yaml.safe_dump(settings(config, data, final), sort_keys=False, width=120)
     task = _plain_task(yaml.safe_load(text)["model"], model.state_dict()).to(device)
     _compare(report, config, expected, _outputs(task.model, images))
-    trainer = build_trainer(replace(config, offload=OffloadConfig(name="none")), device, [], restored, draft)
+    as_evaluated = replace(config, offload=OffloadConfig(name="none"))
+    if device.type == "cpu" and config.precision.name == "fp16":
+        as_evaluated = replace(as_evaluated, precision=PrecisionConfig(name="fp32", lightning="32-true"))
+    report(precision=as_evaluated.precision.name)
+    trainer = build_trainer(as_evaluated, device, [], restored, draft)
     accuracy, _ = read_quality(evaluate(trainer, task, data), config.task)
     report(accuracy=accuracy)
     (draft / CONFIG).write_text(_HEADER.format(title=title) + text)

@@ -82,7 +82,7 @@ def _zero(config: TrialConfig, needs: list[ZeroNeed]) -> Table:
 def _answers(config: TrialConfig, found: Plan) -> str:
     """What this configuration needs on one GPU, and what else would fit there."""
     need, budget = chosen_need(config, found), config.budget
-    size = found.state_bytes if need is None else need.gpu_bytes + need.full_precision_bytes
+    size = found.state_bytes if need is None else need.device_bytes
     text = f"offload={config.offload.name} on one GPU: {size_text(size)} of model states"
     if need is not None:
         places = {"host": need.host_bytes, "disk": need.disk_bytes}

@@ -55,7 +55,7 @@ def find_violations(config: TrialConfig) -> list[str]:
 
 def fits(need: ZeroNeed, budget: BudgetConfig) -> bool | None:
     """Whether the model states fit the limits that are given, in 32 bits; None where there are none."""
-    return _within(budget, need.gpu_bytes + need.full_precision_bytes, need.host_bytes)
+    return _within(budget, need.device_bytes, need.host_bytes)
 
 
 def choices_for_one_gpu(config: TrialConfig, found: Plan) -> list[str] | None:
@@ -89,7 +89,7 @@ def left_out(config: TrialConfig, found: Plan) -> list[str]:
     """What the numbers do not count, a phrase each."""
     return [
         "activations (they grow with train.batch_size and the tile, and shrink with checkpointing)",
-        "buffers of temporary gathers and reductions",
+        "buffers of temporary gathers",
         *(["pinned buffers on the host between GPU and disk"] if config.offload.name == "nvme" else []),
         *([f"under ZeRO the model's buffers ({size_text(size)})"] if (size := found.counts.buffer_bytes) else []),
         "the CUDA context (some hundred MiB)",
@@ -99,13 +99,15 @@ def left_out(config: TrialConfig, found: Plan) -> list[str]:
 
 def remarks(config: TrialConfig, found: Plan) -> list[str]:
     """How to read ZeRO's rows, and what was assumed; a sentence each."""
+    bucket = size_text(found.zero[0].bucket_bytes)
     more = {need.offload: size_text(need.full_precision_bytes) for need in found.zero if need.gpus == 1}
     eight_bit = config.optimizer.name in EIGHT_BIT_OPTIMIZERS
     return [
         "ZeRO's rows are DeepSpeed's own estimates for the parameters that learn, which take training to be in 16 bits "
         "with Adam, and the frozen weights as they are stored.",
         f"terrasweep keeps parameters in 32 bits, which adds {more['optimizer']} per GPU with offload=optimizer and "
-        f"{more['parameters']} with offload=parameters; what fits is judged with that.",
+        f"{more['parameters']} with offload=parameters, and DeepSpeed gathers gradients in {bucket} more; "
+        "what fits is judged with both.",
         "The host holds each process's model in 32 bits before it is partitioned (zero_init=False).",
         *([f"optimizer={config.optimizer.name} does not go with ZeRO, whose rows take AdamW."] if eight_bit else []),
         *found.notes,

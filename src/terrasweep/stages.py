@@ -23,8 +23,8 @@ from terrasweep.data.statistics import write_statistics
 from terrasweep.data.synthetic import write_synthetic
 from terrasweep.environment import cpu_name
 from terrasweep.errors import InvalidConfig
+from terrasweep.extras import report_flops, report_plan, save
 from terrasweep.knobs import ZERO
-from terrasweep.measure.flops import count_flops
 from terrasweep.measure.memory import (
     DeviceMemoryMeter,
     HostMemoryMeter,
@@ -36,11 +36,8 @@ from terrasweep.measure.memory import (
 from terrasweep.measure.meter import Meter, metered, readings
 from terrasweep.measure.quality import read_quality
 from terrasweep.measure.throughput import ThroughputMeter
-from terrasweep.predict.needs import ModelCounts
 from terrasweep.predict.states import count_built, state_bytes
-from terrasweep.predict.zero import plan_metrics
 from terrasweep.train import StepClock, build_task, build_trainer, evaluate, fit
-from terrasweep.weights import save_weights
 from terrasweep.worker import Report
 
 
@@ -56,6 +53,8 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
         TerrasweepError: The trial ended early, for the reason it carries.
     """
     device = select_device(config.train.device)
+    if device.type == "cpu" and config.precision.name == "fp16":
+        raise InvalidConfig("precision=fp16: torch sees no CUDA device, and a CPU would train in bf16; use bf16")
     report(device=device_name(device))
     pl.seed_everything(config.train.seed, workers=True, verbose=False)
     _limit_memory(device, config)
@@ -70,12 +69,12 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     task = build_task(config, model, data)
     try:
         _train(report, config, Setting(task, model, data, device, baseline, folder))
+        if kept.is_wanted(config):
+            save(folder, model, data)
     finally:
-        _report_plan(report, counts, device)
-    if kept.is_wanted(config):
-        _save(folder, model, data)
+        report_plan(report, counts, device)
     if config.train.count_flops:
-        _report_flops(report, task, data, device)
+        report_flops(report, task, data, device)
 
 
 @dataclass(frozen=True)
@@ -124,8 +123,10 @@ def prepare(report: Report, config: TrialConfig) -> None:
         write_synthetic(cache.synthetic_root(), cache.scenes(config))
     elif config.data.means is None:
         write_statistics(cache.statistics_file(config), cache.training_images(config), len(config.data.bands))
-    if config.offload.name == "nvme" and not are_compiled():
-        compile_extensions(select_device(config.train.device))
+    if config.offload.name == "nvme":
+        device = select_device(config.train.device)
+        if not are_compiled(device.type):
+            compile_extensions(device)
     if config.backbone.checkpoint == "synthetic" and not cache.pretrained_file(config).is_file():
         from terrasweep.pretraining import pretrain
 
@@ -189,58 +190,11 @@ def _limit_memory(device: torch.device, config: TrialConfig) -> None:
         limit_device_memory(device, config.budget, context_mib(device))
 
 
-def _save(folder: Path, model: BuiltModel, data: OpenData) -> None:
-    """Keep what was trained; a failure, on a full disk for example, costs the weights alone."""
-    try:
-        save_weights(folder, model, data.num_classes)
-    except Exception as error:
-        print(f"the weights are not saved: {type(error).__name__}: {error}")
-
-
-def _report_plan(report: Report, counts: ModelCounts, device: torch.device) -> None:
-    """What DeepSpeed's estimators say, also of a trial that ran out of memory.
-
-    After the training: importing them takes a second, and would disturb a measurement.
-    """
-    try:
-        report(plan=plan_metrics(counts, device))
-    except Exception as error:
-        print(f"the ZeRO estimates are absent: {type(error).__name__}: {error}")
-
-
-def _report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:
-    """One more step; everything is measured by then, so a failure costs this number alone."""
-    try:
-        report(measurements={"flops_per_step": _flops(task, data, device)})
-    except Exception as error:
-        print(f"flops_per_step is absent: {type(error).__name__}: {error}")
-
-
-def _flops(task: Any, data: OpenData, device: torch.device) -> float:
-    batch = _batch(data, device)
-    task.train()
-    task.log = lambda *_, **__: None  # There is no trainer behind this step.
-
-    def step() -> torch.Tensor:
-        loss: torch.Tensor = task.training_step(batch, 0)
-        return loss
-
-    return count_flops(step)
-
-
 def _calibration_images(config: TrialConfig, data: OpenData, device: torch.device) -> torch.Tensor | None:
     if config.quantization.skip != "auto":
         return None
-    images: torch.Tensor = _batch(data, device)["image"]
+    images: torch.Tensor = data.training_batch(device)["image"]
     return images
-
-
-def _batch(data: OpenData, device: torch.device) -> dict[str, Any]:
-    """A batch of the training split as a step gets it."""
-    batch = next(iter(data.module.train_dataloader()))
-    batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
-    normalized: dict[str, Any] = data.module.on_after_batch_transfer(batch, 0)
-    return normalized
 
 
 @contextmanager

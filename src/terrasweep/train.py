@@ -59,7 +59,8 @@ class MeasuredTask:
     def _precision(self) -> AbstractContextManager[Any]:
         """Mixed precision under ZeRO, as Lightning does it elsewhere; DeepSpeed's own would cast the parameters."""
         if self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO:
-            return torch.autocast(self.device.type, torch.bfloat16)  # type: ignore[attr-defined]
+            # Under ZeRO-3 the task itself is never moved, and would say that it is on the CPU.
+            return torch.autocast(self.trainer.strategy.root_device.type, torch.bfloat16)  # type: ignore[attr-defined]
         return nullcontext()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import random
+import tempfile
 from collections.abc import Iterator
 
 from terrasweep import rules
@@ -28,7 +29,10 @@ AXES: dict[str, tuple[str, ...]] = {
         "tuning=lora tuning.targets=attention tuning.use_rslora=true",
     ),
     "checkpointing": ("checkpointing=none", "checkpointing=blocks", "checkpointing=every_n"),
-    "offload": tuple(f"offload={name}" for name in ("none", "activations", "optimizer", "parameters")),
+    "offload": (
+        *(f"offload={name}" for name in ("none", "activations", "optimizer", "parameters")),
+        f"offload=nvme offload.nvme_path={tempfile.gettempdir()}",
+    ),
     "precision": tuple(f"precision={name}" for name in ("fp32", "bf16", "fp16")),
     "optimizer": tuple(f"optimizer={name}" for name in ("adamw", "adamw8bit", "paged_adamw8bit")),
 }

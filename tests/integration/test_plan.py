@@ -64,7 +64,7 @@ def test_the_documented_giant_is_planned_in_little_memory(command):
 def test_json_needs_neither_data_nor_weights_nor_disk(command):
     finished = command(
         *("plan", "--json", "data=segmentation_folder", "data.bands=${backbone.bands}", "data.tile_px=64"),
-        *("backbone.checkpoint=/nowhere/weights.pt", "decoder=unet", "quantization=nf4", "tuning.targets=qv"),
+        *("backbone.checkpoint=/nowhere/weights.pt", "decoder=unet", "quantization=int8", "tuning.targets=qv"),
         *("offload=nvme", "budget.memory_gib=0.001"),
     )
     assert finished.returncode == 0, finished.stderr

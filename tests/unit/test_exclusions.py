@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from terrasweep import exclusions
+from terrasweep import environment, exclusions
 from terrasweep.exclusions import EXCLUSIONS, AllBut, Presence, exclusions_table
 from tests.composing import compose_trial
 
@@ -65,8 +65,8 @@ def test_the_documentation_s_table_is_the_one_that_the_rules_make():
 
 def test_auto_is_the_cpu_where_nvml_sees_no_gpu(monkeypatch):
     for names, device in (([], "cpu"), (["a GPU"], "cuda")):
-        exclusions._has_gpu.cache_clear()
-        monkeypatch.setattr(exclusions, "gpu_names", lambda names=names: names)
-        assert exclusions.effective_device("auto") == device
-    exclusions._has_gpu.cache_clear()
-    assert exclusions.effective_device("cpu") == "cpu"
+        environment._has_gpu.cache_clear()
+        monkeypatch.setattr(environment, "gpu_names", lambda names=names: names)
+        assert environment.effective_device("auto") == device
+    environment._has_gpu.cache_clear()
+    assert environment.effective_device("cpu") == "cpu"

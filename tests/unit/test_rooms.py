@@ -33,6 +33,7 @@ ROOMS = {
     "rich": ["plan_tables.py", "progress.py"],
     "terratorch": ["build/model.py", "build/adapters.py", "data", "train.py", "preload.py", "plain.py"],
     "torch": [
+        "extras.py",
         "plain.py",
         "weights.py",
         "build",

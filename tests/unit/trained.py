@@ -35,15 +35,15 @@ def outputs(module, precision="fp32"):
 def measure_and_look(report, home, config, folder):
     """In a child: measure a trial, and keep what its model predicts at the moment when it is saved."""
     os.environ["TERRASWEEP_HOME"] = home
-    from terrasweep import stages
+    from terrasweep import extras, stages
 
-    save = stages.save_weights
+    save = extras.save_weights
 
     def look_and_save(trial, model, num_classes):
         torch.save(outputs(model.module, config.precision.name), folder / "outputs.pt")
         save(trial, model, num_classes)
 
-    stages.save_weights = look_and_save
+    extras.save_weights = look_and_save
     stages.prepare(lambda **_: None, config)
     stages.measure(report, config, folder)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from terrasweep.build.extensions import missing_for_nvme
 from terrasweep.config import TrialConfig
+from terrasweep.environment import effective_device
 from terrasweep.knobs import ZERO
 from terrasweep.project import absolute
 
@@ -27,7 +28,10 @@ _OURS = {
     "gradient_accumulation_steps": "gradients are not accumulated",
 }
 _FIXED = ("train_micro_batch_size_per_gpu", "zero_force_ds_cpu_optimizer")
-_FIXED_ZERO = ("stage", "offload_optimizer", "offload_param")
+LARGEST_BUCKET = 500_000_000
+"""Elements; DeepSpeed's own default."""
+_OFFLOADS = ("offload_optimizer", "offload_param")
+_FIXED_ZERO = ("stage", *_OFFLOADS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +62,7 @@ def find_conflicts(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """
     if config.offload.name not in ZERO:
         return
-    if files and config.offload.name == "nvme" and (missing := missing_for_nvme()):
+    if files and config.offload.name == "nvme" and (missing := missing_for_nvme(effective_device(config.train.device))):
         yield f"offload=nvme: DeepSpeed can't compile its asynchronous I/O without {missing}; use offload=parameters"
     field = f"offload.deepspeed_config={config.offload.deepspeed_config}"
     try:
@@ -67,28 +71,41 @@ def find_conflicts(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
         if files:
             yield f"{field}: it can't be read as JSON ({error}); give a DeepSpeed configuration file"
         return
-    for section, reason in _OURS.items():
-        if section in given:
-            yield f"{field}: it sets {section!r}, but {reason}; remove it"
-    own = _own(config, Sizes(trainable=1, largest=1), pin_memory=False)
+    yield from (f"{field}: {problem}" for problem in _problems(given, config))
+
+
+def _problems(given: Settings, config: TrialConfig) -> Iterator[str]:
+    """What is wrong with a user's settings, and the way out."""
     zero = given.get("zero_optimization", {})
+    below = {key: zero[key] for key in _OFFLOADS if key in zero} if isinstance(zero, dict) else {}
+    odd = {key: value for key, value in {"zero_optimization": zero, **below}.items() if not isinstance(value, dict)}
+    yield from (f"its {key} is {value!r}; give its settings as an object, in braces" for key, value in odd.items())
+    yield from (f"it sets {key!r}, but {reason}; remove it" for key, reason in _OURS.items() if key in given)
+    if "auto" in _leaves(given):
+        yield "it has the value 'auto', which DeepSpeed itself does not know; give a number, or remove it"
+    if odd:
+        return
+    if any("nvme_path" in offload for offload in below.values()):
+        yield "it sets 'nvme_path', but offload.nvme_path= sets it; remove it"
+    own = _own(config, Sizes(trainable=1, largest=1), pin_memory=False)
     for key, ours, theirs in (
         *((key, own[key], given.get(key, own[key])) for key in _FIXED),
         *((key, own["zero_optimization"].get(key), zero[key]) for key in _FIXED_ZERO if key in zero),
     ):
         if _kind(ours) != _kind(theirs):
-            yield f"{field}: its {key} is {_kind(theirs)}, but the configuration's is {_kind(ours)}; make them agree"
+            yield f"its {key} is {_kind(theirs)}, but the configuration's is {_kind(ours)}; make them agree"
 
 
 def _own(config: TrialConfig, sizes: Sizes, pin_memory: bool) -> Settings:
+    bucket = min(sizes.trainable, LARGEST_BUCKET)
     host: Settings = {"device": "cpu", "pin_memory": pin_memory}
     zero: Settings = {
         "stage": 2,
         "offload_optimizer": host,
         "overlap_comm": False,
         "contiguous_gradients": True,
-        "reduce_bucket_size": sizes.trainable,
-        "allgather_bucket_size": sizes.trainable,
+        "reduce_bucket_size": bucket,
+        "allgather_bucket_size": bucket,
     }
     settings: Settings = {
         "train_micro_batch_size_per_gpu": config.train.batch_size,
@@ -131,6 +148,12 @@ def _merged(ours: Settings, theirs: Settings) -> Settings:
         if isinstance(ours[key], dict) and isinstance(theirs[key], dict):
             merged[key] = _merged(ours[key], theirs[key])
     return merged
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for part in value.values() for leaf in _leaves(part)]
+    return [value]
 
 
 def _kind(value: Any) -> Any:

@@ -11,9 +11,16 @@ import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DeepSpeedStrategy
 from torch import nn
+from torchmetrics import Metric
 
 from terrasweep.build.deepspeed_config import Sizes, deepspeed_config
-from terrasweep.build.extensions import FOLDER_VARIABLE, extensions_folder, mark_compiled, remove_stale_locks
+from terrasweep.build.extensions import (
+    FOLDER_VARIABLE,
+    extensions_folder,
+    mark_compiled,
+    remove_stale_locks,
+    search_path,
+)
 from terrasweep.config import TrialConfig
 from terrasweep.ownership import locked
 from terrasweep.records import write_atomically
@@ -49,10 +56,30 @@ class ZeroStrategy(DeepSpeedStrategy):
         if self.zero_stage_3:
             # One parameter after the other to the host: the whole model need never fit the device.
             deepspeed.zero.Init(module=model, config_dict_or_path=self.config)
-            for module in model.modules():
-                for name, buffer in module.named_buffers(recurse=False):
-                    module._buffers[name] = buffer.to(self._device)
+            place_unpartitioned(model, self._device)
         super()._initialize_deepspeed_train(model)
+
+    def _initialize_deepspeed_inference(self, model: nn.Module) -> None:
+        if self.zero_stage_3:
+            # Lightning has sent everything to the CPU after the training.
+            place_unpartitioned(model, self._device)
+        super()._initialize_deepspeed_inference(model)
+
+
+def place_unpartitioned(model: nn.Module, device: torch.device) -> None:
+    """Move to the device what ZeRO-3 does not manage: buffers, metrics' states, the constants of low-bit weights.
+
+    DeepSpeed leaves a module with partitioned parameters where it is.
+    """
+    for module in model.modules():
+        if isinstance(module, Metric):
+            module.to(device)
+        for name, buffer in module.named_buffers(recurse=False):
+            module._buffers[name] = buffer.to(device)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(device)  # Empty where it is partitioned.
+        if (state := getattr(parameter, "quant_state", None)) is not None:
+            state.to(device)
 
 
 def zero_strategy(config: TrialConfig, model: nn.Module, device: torch.device, folder: Path) -> ZeroStrategy:
@@ -71,13 +98,14 @@ def import_deepspeed(device: torch.device) -> Any:
     Returns:
         The package.
     """
-    os.environ.setdefault(FOLDER_VARIABLE, str(extensions_folder()))
+    os.environ.setdefault(FOLDER_VARIABLE, str(extensions_folder(device.type)))
+    os.environ["PATH"] = search_path()
     if device.type == "cpu":
         os.environ["DS_ACCELERATOR"] = "cpu"
     import deepspeed
 
-    # Shared memory between the ranks of one machine, of which there is one; it would be compiled for minutes.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # What it could compile: nothing. It would look for compilers, and build shared memory between ranks for minutes.
+    deepspeed.ops.__compatible_ops__ = {}
     return deepspeed
 
 
@@ -93,13 +121,13 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
 
 def compile_extensions(device: torch.device) -> None:
     """Compile what NVMe needs, under a lock; what a killed build left behind is cleared away first."""
-    folder = extensions_folder()
+    folder = extensions_folder(device.type)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".terrasweep.lock"):
-        for lock in remove_stale_locks():
+        for lock in remove_stale_locks(device.type):
             print(f"removed the stale lock of a build that was killed: {lock}", flush=True)
         import_deepspeed(device)
         from deepspeed.ops.op_builder import AsyncIOBuilder
 
         AsyncIOBuilder().load()
-        mark_compiled()
+        mark_compiled(device.type)

@@ -12,6 +12,7 @@ from terrasweep.build.extensions import are_compiled
 from terrasweep.composition import as_dict
 from terrasweep.config import SyntheticConfig, TrainConfig, TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes, synthetic_folder
+from terrasweep.environment import effective_device
 from terrasweep.knobs import CheckpointingConfig, OffloadConfig, PrecisionConfig, QuantizationConfig, TuningConfig
 from terrasweep.project import absolute, cache_folder
 
@@ -41,7 +42,7 @@ def missing(config: TrialConfig) -> list[str]:
         wanted.append(f"{config.backbone.name} pretrained on a second synthetic domain")
     if config.data.name != "synthetic" and config.data.means is None and not statistics_file(config).is_file():
         wanted.append("band statistics")
-    if config.offload.name == "nvme" and not are_compiled():
+    if config.offload.name == "nvme" and not are_compiled(effective_device(config.train.device)):
         wanted.append("DeepSpeed's asynchronous I/O (compiling takes minutes)")
     return wanted
 

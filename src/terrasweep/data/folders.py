@@ -28,6 +28,13 @@ class OpenData:
     num_classes: int
     class_names: list[str] | None
 
+    def training_batch(self, device: torch.device) -> Sample:
+        """The first batch of the training split as a step gets it: on the device, normalized."""
+        batch = next(iter(self.module.train_dataloader()))
+        batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+        normalized: Sample = self.module.on_after_batch_transfer(batch, 0)
+        return normalized
+
 
 class InMemory(Dataset[Sample]):
     """Every sample of a dataset, read once. Its tensors are handed out as they are: no transform may alter them."""

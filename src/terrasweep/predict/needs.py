@@ -75,6 +75,13 @@ class ZeroNeed:
     disk_bytes: int = 0
     full_precision_bytes: int
     """On each GPU in addition: the estimators take 16 bits for parameters and gradients, terrasweep keeps 32."""
+    bucket_bytes: int = 0
+    """On each GPU in addition: the buffer that DeepSpeed gathers gradients in."""
+
+    @property
+    def device_bytes(self) -> int:
+        """All of it on each GPU, in 32 bits."""
+        return self.gpu_bytes + self.full_precision_bytes + self.bucket_bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from terrasweep.build.deepspeed_config import LARGEST_BUCKET
 from terrasweep.predict.needs import ModelCounts, ZeroNeed
 
 if TYPE_CHECKING:
@@ -85,7 +86,12 @@ def _need(counts: ModelCounts, estimators: Estimators, stage: int, offload: str,
     # more than what offloaded weights take on the host later.
     built = gpus * _FULL_PRECISION * (counts.frozen_parameters + counts.quantized_parameters)
     # Scales and code tables are no parameters: neither stage divides or offloads them.
-    return replace(need, gpu_bytes=need.gpu_bytes + counts.constant_bytes, host_bytes=need.host_bytes + built)
+    return replace(
+        need,
+        gpu_bytes=need.gpu_bytes + counts.constant_bytes,
+        host_bytes=need.host_bytes + built,
+        bucket_bytes=_FULL_PRECISION * min(counts.trainable_parameters, LARGEST_BUCKET),
+    )
 
 
 def _stage_2(counts: ModelCounts, estimators: Estimators, offload: str, gpus: int) -> ZeroNeed:

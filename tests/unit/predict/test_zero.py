@@ -91,7 +91,7 @@ def test_freezing_and_packing_never_need_more(learning, frozen, gpus, choice):
     )
     # In 16 bits, as the estimators take them, what learns would be smaller on a GPU than what is frozen in 32.
     places = {
-        "GPU": lambda n: n.gpu_bytes + n.full_precision_bytes,
+        "GPU": lambda n: n.device_bytes,
         "host": lambda n: n.host_bytes,
         "disk": lambda n: n.disk_bytes,
     }
