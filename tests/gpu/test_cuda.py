@@ -44,6 +44,7 @@ KNOBS = [
     [],
     ["quantization=nf4"],
     ["quantization=int8"],
+    ["quantization=int8", "quantization.skip=auto", "quantization.skip_count=2", "tuning.use_dora=true"],
     ["quantization=nf4", "quantization.skip=auto", "quantization.skip_count=2", "quantization.compute_dtype=fp16"],
     ["precision=bf16"],
     ["precision=fp16"],
@@ -63,6 +64,21 @@ def test_a_trial_measures_device_memory_and_energy(home, knobs):
     printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
     assert float(printed["peak_allocated_mib"]) <= float(printed["peak_memory_mib"])
     assert float(printed["peak_memory_mib"]) < 4096
+    assert float(printed["flops_per_step"]) > 0
+    if any(knob.startswith("quantization=") and knob != "quantization=none" for knob in knobs):
+        # Quantized at the build, and not at the first step.
+        assert float(printed["weight_bytes"]) < 2 * float(printed["total_parameters"])
+
+
+@pytest.mark.parametrize("offload", ["optimizer", "parameters"])
+def test_bf16_is_bf16_under_zero(tmp_path, offload):
+    first = {}
+    for knobs in (["precision=fp32"], ["precision=bf16"], ["precision=bf16", f"offload={offload}"]):
+        outcome = run_measured(tmp_path, tiny("tuning.rank=4", *knobs), tmp_path / "-".join(knobs))
+        assert outcome.error is None, outcome.error
+        first[" ".join(knobs)] = outcome.reported["curves"]["train_loss"][0][1]
+    in_fp32, in_bf16, offloaded = first.values()
+    assert abs(offloaded - in_bf16) < abs(offloaded - in_fp32)
 
 
 def test_a_budget_below_the_need_ends_in_a_known_way(home):
