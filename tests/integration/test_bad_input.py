@@ -80,6 +80,7 @@ def refused(finished, told, home):
     assert {path.name for path in home.iterdir()} == {"sweeps", "search_spaces"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "told"), MULTIRUN, ids=lambda value: " ".join(value)[:60])
 def test_a_study_is_refused(cli, home, arguments, told):
     refused(cli("-m", *arguments, timeout_s=60), told, home)

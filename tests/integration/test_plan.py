@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 PEAK = """
 import resource, subprocess, sys
 finished = subprocess.run([sys.executable, "-c", "from terrasweep.cli import main; main()", *sys.argv[1:]])

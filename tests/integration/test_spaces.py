@@ -12,6 +12,8 @@ from tests.integration.test_configs import SPACES
 
 DRAWS = 30
 
+pytestmark = pytest.mark.slow
+
 
 def cases():
     """Each space as it is, and with another tuning on the command line where it leaves that open."""

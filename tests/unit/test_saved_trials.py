@@ -9,6 +9,8 @@ from terrasweep.weights import restore
 from tests.composing import compose_trial
 from tests.unit.trained import CPU, outputs
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     "decoder=unet",
     "data.synthetic.train=12",

@@ -42,6 +42,7 @@ def occupied(tensors):
     return sum({t.untyped_storage().data_ptr(): t.numel() * t.element_size() for t in tensors}.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backbone", "tuning", "quantization"), MODELS)
 def test_bytes_on_paper_are_those_of_the_model(backbone, tuning, quantization):
     config = composed(backbone, tuning, quantization)
