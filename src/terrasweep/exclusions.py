@@ -120,9 +120,9 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
         ("quantization.name", LOW_BIT),
     ),
     Exclusion(
-        *("quantization.name", FOUR_BIT, "offload.name", ("nvme",)),
-        "DeepSpeed reads packed weights back from a disk as 32-bit numbers",
-        "use offload=parameters, or quantization=int8",
+        *("quantization.name", LOW_BIT, "offload.name", ("nvme",)),
+        "DeepSpeed reads low-bit weights back from a disk as 32-bit numbers",
+        "use offload=parameters, or quantization=none",
     ),
     Exclusion(
         *("checkpointing.every", _SET, "checkpointing.name", AllBut(("every_n",))),

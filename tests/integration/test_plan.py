@@ -66,12 +66,12 @@ def test_the_documented_giant_is_planned_in_little_memory(command):
 def test_json_needs_neither_data_nor_weights_nor_disk(command):
     finished = command(
         *("plan", "--json", "data=segmentation_folder", "data.bands=${backbone.bands}", "data.tile_px=64"),
-        *("backbone.checkpoint=/nowhere/weights.pt", "decoder=unet", "quantization=int8", "tuning.targets=qv"),
+        *("backbone.checkpoint=/nowhere/weights.pt", "decoder=unet", "tuning.targets=qv"),
         *("offload=nvme", "budget.memory_gib=0.001"),
     )
     assert finished.returncode == 0, finished.stderr
     numbers = json.loads(finished.stdout)
-    assert numbers["parameters"]["quantized"] > numbers["parameters"]["trainable"] > 0
+    assert numbers["parameters"]["frozen"] > numbers["parameters"]["trainable"] > 0
     assert numbers["bytes"]["sum"] == sum(v for k, v in numbers["bytes"].items() if k != "sum")
     assert [(row["stage"], row["offload"]) for row in numbers["zero"] if row["gpus"] == 8] == [
         *((2, "none"), (3, "none"), (2, "optimizer"), (3, "parameters"), (3, "nvme"))

@@ -7,6 +7,7 @@ own. Asynchronous I/O, for NVMe, is all that is ever compiled.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
@@ -26,7 +27,7 @@ _COMPILER_S = 5
 
 
 def extensions_folder(device: str) -> Path:
-    """``TORCH_EXTENSIONS_DIR``, else a folder of the user's cache for these versions of Python, torch and DeepSpeed.
+    """``TORCH_EXTENSIONS_DIR``, else a folder of the user's cache for this environment.
 
     Args:
         device: ``cpu`` or ``cuda``, which are compiled for differently.
@@ -36,7 +37,8 @@ def extensions_folder(device: str) -> Path:
 
 def _own_folder(device: str) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    python = f"py{sys.version_info.major}{sys.version_info.minor}"
+    # Another environment's headers lie elsewhere, and would have everything compiled again.
+    python = f"py{sys.version_info.major}{sys.version_info.minor}-{hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]}"
     name = f"{python}-torch{version('torch')}-deepspeed{version('deepspeed')}-{device}"
     return cache / "terrasweep" / "extensions" / name
 
