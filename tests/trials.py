@@ -10,8 +10,7 @@ from terrasweep.config import TrialConfig
 from terrasweep.process import Limits, Outcome
 from tests.composing import compose_trial
 
-TINY = (
-    "decoder=linear",
+TWO_STEPS = (
     "data.synthetic.train=12",
     "data.synthetic.val=6",
     "data.synthetic.test=0",
@@ -19,8 +18,8 @@ TINY = (
     "train.max_steps=2",
     "train.warmup_steps=0",
     "train.count_flops=false",
-    "train.save_weights=false",
 )
+TINY = ("decoder=linear", *TWO_STEPS, "train.save_weights=false")
 """Overrides for a trial of two steps that takes a second or two."""
 
 

@@ -7,22 +7,12 @@ from terrasweep import process
 from terrasweep.process import Limits
 from terrasweep.weights import restore
 from tests.composing import compose_trial
+from tests.trials import TWO_STEPS
 from tests.unit.trained import CPU, outputs
 
 pytestmark = pytest.mark.slow
 
-TINY = (
-    "decoder=unet",
-    "data.synthetic.train=12",
-    "data.synthetic.val=6",
-    "data.synthetic.test=0",
-    "train.batch_size=4",
-    "train.max_steps=2",
-    "train.warmup_steps=0",
-    "train.count_flops=false",
-    "train.device=cpu",
-    "train.lr=0.05",
-)
+TINY = ("decoder=unet", *TWO_STEPS, "train.device=cpu", "train.lr=0.05")
 
 
 @pytest.fixture
