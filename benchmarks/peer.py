@@ -43,7 +43,8 @@ def bare(trial: TrialConfig) -> None:
 
     from terrasweep.build.model import build_model
     from terrasweep.data.folders import open_data
-    from terrasweep.train import build_task, build_trainer
+    from terrasweep.tasks import build_task
+    from terrasweep.train import build_trainer
 
     class Stopwatch(Callback):
         ends: list[float] = []  # noqa: RUF012

@@ -52,5 +52,6 @@ def measure_below(report, home: str, config: TrialConfig, folder: Path) -> None:
     """In the child: the trial."""
     os.environ["TERRASWEEP_HOME"] = home
     from terrasweep import stages
+    from terrasweep.data.store import complete
 
-    stages.measure(report, config, folder)
+    stages.measure(report, complete(config), folder)

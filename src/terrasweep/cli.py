@@ -17,7 +17,7 @@ from terrasweep.errors import InvalidConfig, TerrasweepError
 from terrasweep.results import open_existing
 
 app = typer.Typer(
-    help="Plans, reports, recommendations, exports and the MLflow UI. Sweeps run with `python sweep.py -m`.",
+    help="Plans, data checks, reports, recommendations, exports, the MLflow UI. Sweeps run with `python sweep.py -m`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -91,6 +91,38 @@ def plan(
         typer.echo(dumps(planning.as_json(config, found), indent=2))
     else:
         show(config, found)
+
+
+@app.command()
+def models(
+    pattern: Annotated[
+        str | None, typer.Argument(help="Part of a name, or a glob like 'timm_vit*'.", show_default=False)
+    ] = None,
+) -> None:
+    """List the backbones to choose from: the prepared ones with their sizes, then every name in the registry."""
+    from terrasweep.backbones import listing
+
+    typer.echo(listing(pattern))
+
+
+@app.command()
+def check(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, as for sweep.py.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all numbers and findings as JSON.")] = False,
+) -> None:
+    """Check a data set as a sweep does before it starts: splits, images, labels. Exits 2 where it finds an error."""
+    from terrasweep import checking
+    from terrasweep.check_tables import show
+
+    checked = checking.check(overrides or [])
+    if json:
+        typer.echo(dumps(checked.as_json(), indent=2))
+    else:
+        show(checked.as_json())
+    if checked.has_errors:
+        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 @app.command()

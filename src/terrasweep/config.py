@@ -1,8 +1,8 @@
 """The TrialConfig tree: the only schema of the configuration, as frozen dataclasses.
 
 Hydra composes ``conf/`` against these types, and :mod:`terrasweep.composition` turns the result into a
-:class:`TrialConfig`. Past that door there is no DictConfig. The knobs of the search are in :mod:`terrasweep.knobs`;
-ranges and contradictions are checked in :mod:`terrasweep.rules`.
+:class:`TrialConfig`. Past that door there is no DictConfig. The knobs of the search are in :mod:`terrasweep.knobs`,
+what describes data in :mod:`terrasweep.data.config`; ranges and contradictions are checked in :mod:`terrasweep.rules`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from terrasweep.data.config import DataConfig
 from terrasweep.knobs import (
     CheckpointingConfig,
     OffloadConfig,
@@ -62,18 +63,26 @@ class BackboneConfig:
 
     name: str = MISSING
     """Name in TerraTorch's backbone registry."""
+    source: str | None = None
+    """For ``earthmind_v1`` and ``hf_vision``: a model's id on the Hub, or a local folder in the same layout."""
     arguments: dict[str, Any] = field(default_factory=dict)
-    """Keyword arguments of the registry's builder."""
+    """Keyword arguments of the registry's builder; they win over those that are derived."""
     bands: list[str] = field(default_factory=list)
-    """Input bands, in order."""
+    """What the backbone calls the input bands, in order; empty: by the data's names."""
+    modality: str | None = None
+    """What a single image is to a backbone of several modalities, like ``S2L2A``; null: its first one."""
+    merge: str = "mean"
+    """How the tokens of several modalities become one sequence: ``mean``, ``max`` or ``concat`` (of the channels)."""
     out_indices: list[int] | None = None
-    """Blocks whose features the decoder sees, selected by a neck; null: the backbone selects them itself."""
+    """Blocks whose features the decoder sees; null: four, evenly spread."""
     cls_token: bool | None = None
-    """Whether the first token is a class token to drop; null: the backbone returns (B, C, H, W) features itself."""
+    """Whether the first token is a class token to drop; null: found by looking at the features."""
     pretrained: bool = False
     """Weights from the Hub."""
     checkpoint: str | None = None
     """Weights from a file (safetensors, or a pickle of tensors), or ``synthetic``: see docs/quickstart.md."""
+    checkpoint_bands: list[str] | None = None
+    """Bands of the checkpoint's input layer, in order; null: those that its family was pretrained on, where known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,58 +112,15 @@ class TaskConfig:
     """What is learnt, and by which loss."""
 
     name: str = MISSING
-    """``segmentation`` or ``classification``."""
+    """``segmentation``, ``classification``, ``multilabel`` or ``regression`` (one value per pixel)."""
     loss: str = "ce"
-    ignore_index: int = -1
-    """Label that counts neither in the loss nor in a metric."""
+    ignore_index: int | None = -1
+    """Label that counts neither in the loss nor in a metric; null: every label counts."""
     class_weights: list[float] | None = None
     accuracy: str = MISSING
     """The validation metric that becomes ``accuracy``, by TerraTorch's name."""
     accuracy_name: str = MISSING
     """How reports call it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyntheticConfig:
-    """Domain and sizes of the synthetic data set."""
-
-    domain: str = "target"
-    """``target``, or ``source``, on which the synthetic backbone is pretrained."""
-    train: int = 256
-    """Tiles."""
-    val: int = 96
-    test: int = 32
-    seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """A data set as folders of GeoTIFFs, read through TerraTorch's datamodules."""
-
-    name: str = MISSING
-    """``synthetic``, ``segmentation_folder`` or ``classification_folder``."""
-    root: str | None = None
-    """Folder with ``train``, ``val`` and ``test``; relative to the project's root. null for synthetic data."""
-    tasks: list[str] = field(default_factory=list)
-    """Tasks it can serve."""
-    bands: list[str] = field(default_factory=list)
-    """Bands in the files, in order."""
-    means: list[float] | None = None
-    """Per band, in the files' units; null: computed from the training tiles once, and cached."""
-    stds: list[float] | None = None
-    num_classes: int | None = None
-    class_names: list[str] | None = None
-    tile_px: int | None = None
-    """Height and width of a tile in pixels."""
-    image_glob: str = "*.tif"
-    mask_glob: str = "*.tif"
-    workers: int = 0
-    """Data-loader processes."""
-    in_memory: bool = True
-    """Read every tile once, before the build, and keep it; turn off for data larger than the host's memory."""
-    no_data_replace: float | None = None
-    """Value for pixels that are no data or not finite; null: such pixels are an error."""
-    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
 
 
 @dataclass(frozen=True, kw_only=True)

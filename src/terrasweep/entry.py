@@ -61,13 +61,15 @@ def run_job(config: DictConfig) -> TrialResult:
 
 
 def _single(config: DictConfig, folder: Path) -> int:
-    from terrasweep import tracking
+    from terrasweep import prepare, tracking
     from terrasweep.trial import run_trial
 
     try:
         typed = trial_config(config)
         rules.check(typed)
         tracking.check_reachable(typed.tracking.uri)
+        prepare.check_backbone(typed)
+        prepare.check_data(typed)
     except InvalidConfig as error:
         _remove_empty(folder)
         return _refuse(error)

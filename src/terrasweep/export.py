@@ -15,6 +15,7 @@ from pathlib import Path
 from terrasweep import kept, prepare, process
 from terrasweep.composition import trial_config
 from terrasweep.config import BudgetConfig, TrialConfig
+from terrasweep.data.store import located
 from terrasweep.errors import Crashed, InvalidConfig
 from terrasweep.project import results_folder
 from terrasweep.records import State, TrialResult
@@ -84,6 +85,7 @@ def export(trial: Trained, output: Path | None) -> Exported:
         raise InvalidConfig(f"output={final}: it holds something else than an export; name a new folder")
     log = trial.folder / "export.log"
     log.unlink(missing_ok=True)
+    trial = replace(trial, config=_on_present_data(trial))
     prepare.prepare(trial.config)
     with _weights(trial) as weights, _draft(final) as draft:
         arguments = {"config": trial.config, "trial": weights, "draft": draft, "final": final, "title": trial.title}
@@ -97,6 +99,18 @@ def export(trial: Trained, output: Path | None) -> Exported:
             os.replace(draft / name, final / name)
     found = outcome.reported
     return Exported(final, found["difference"], found["accuracy"], found["precision"])
+
+
+def _on_present_data(trial: Trained) -> TrialConfig:
+    """The trial's configuration, for the data's files as they are now; says so where they have changed."""
+    config = located(trial.config)
+    if trial.config.data.state not in (None, config.data.state):
+        print(
+            f"warning: the files below data.root={config.data.root} have changed since {trial.title}: what is measured "
+            "on them is not comparable",
+            file=sys.stderr,
+        )
+    return config
 
 
 def describe(trial: Trained, exported: Exported) -> str:

@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import terratorch.tasks
 import torch
 import yaml
 from torch import nn
 
-from terrasweep import kept
+from terrasweep import kept, terratorch_backbones
+from terrasweep.backbones import OWN
+from terrasweep.build.layout import Layout
 from terrasweep.build.merge import merge
 from terrasweep.build.model import model_arguments
 from terrasweep.config import TrialConfig
-from terrasweep.data import cache
-from terrasweep.data.folders import OpenData, datamodule_arguments, open_data
+from terrasweep.data import public, store
+from terrasweep.data.folders import OpenData, datamodule_arguments, open_data, resampling
 from terrasweep.errors import Crashed
 from terrasweep.export import CHECKPOINT, CONFIG
 from terrasweep.knobs import OffloadConfig, PrecisionConfig
 from terrasweep.measure.quality import read_quality
 from terrasweep.stages import select_device
-from terrasweep.train import TASKS, build_trainer, evaluate, task_arguments
+from terrasweep.tasks import TASKS, measured_task, task_arguments
+from terrasweep.train import build_trainer, evaluate
 from terrasweep.weights import ADAPTER, restore
 from terrasweep.worker import Report
 
@@ -57,14 +59,14 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     pl.seed_everything(config.train.seed, verbose=False)
     device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
     data = open_data(config)
-    images = _validation_images(data, device)
+    images = data.validation_batch(device)["image"]
     restored = restore(trial, _in_32_bits(config), device)
     model: Any = restored.module
     expected = _outputs(model, images)
     adapter = trial / kept.WEIGHTS / ADAPTER
     merge(model.encoder, adapter if adapter.is_dir() else None, restored.touched.get("split", []))
-    text = yaml.safe_dump(settings(config, data, final), sort_keys=False, width=120)
-    task = _plain_task(yaml.safe_load(text)["model"], model.state_dict()).to(device)
+    text = yaml.safe_dump(settings(config, data, restored.layout, final), sort_keys=False, width=120)
+    task = _plain_task(config, yaml.safe_load(text)["model"], model.state_dict()).to(device)
     _compare(report, config, expected, _outputs(task.model, images))
     as_evaluated = replace(config, offload=OffloadConfig(name="none"))
     if device.type == "cpu" and config.precision.name == "fp16":
@@ -77,19 +79,21 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     torch.save(_checkpoint(task, config), draft / CHECKPOINT)
 
 
-def settings(config: TrialConfig, data: OpenData, final: Path) -> dict[str, Any]:
+def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -> dict[str, Any]:
     """TerraTorch's configuration of a trial: what Lightning's command line takes, as plain values.
 
     Args:
         config: The trial.
         data: Its data.
+        layout: Of its backbone's features.
         final: The folder that the configuration will lie in.
     """
-    arguments = model_arguments(config, data.num_classes)
+    arguments = model_arguments(config, data.num_classes, layout)
     # All weights come from the checkpoint.
     model = {"model_factory": "EncoderDecoderFactory", "model_args": arguments | {"backbone_pretrained": False}}
-    root = cache.tiles_folder(config)
-    datamodule, tiles = datamodule_arguments(config, root, data.num_classes)
+    own = (
+        {"custom_modules_path": str(Path(terratorch_backbones.__file__).parent)} if config.backbone.name in OWN else {}
+    )
     return {
         "seed_everything": config.train.seed,
         "trainer": {
@@ -104,24 +108,38 @@ def settings(config: TrialConfig, data: OpenData, final: Path) -> dict[str, Any]
             "class_path": f"terratorch.tasks.{TASKS[config.task.name].__name__}",
             "init_args": model | task_arguments(config, data),
         },
-        "data": {"class_path": f"terratorch.datamodules.{datamodule}", "init_args": _folders(tiles, config)},
+        "data": _datamodule(config, data),
         # TerraTorch would copy the configuration to where it is run.
         "deploy_config_file": False,
+        **own,
     }
 
 
-def _folders(tiles: dict[str, Any], config: TrialConfig) -> dict[str, Any]:
-    """The datamodule's arguments; without test tiles the validation split is tested and predicted."""
-    if not any(path.is_file() for path in Path(tiles["test_data_root"]).rglob("*")):
-        tiles = tiles | {key: tiles[key.replace("test_", "val_")] for key in tiles if key.startswith("test_")}
-    folders = {**tiles, "num_workers": config.data.workers, "predict_data_root": tiles["test_data_root"]}
-    return {key: str(value) if isinstance(value, Path) else value for key, value in folders.items()}
+def _datamodule(config: TrialConfig, data: OpenData) -> dict[str, Any]:
+    """The datamodule and its arguments; without test tiles the validation split is tested and predicted."""
+    if config.data.datamodule is not None:
+        return {"class_path": config.data.datamodule, "init_args": public.built_with(config)}
+    arguments = datamodule_arguments(config, data.num_classes, store.read_listing(config))
+    arguments |= resampling(config.data.resize_px)
+    if "test_split" not in arguments:
+        arguments |= {k.replace("val_", "test_", 1): v for k, v in arguments.items() if k.startswith("val_")}
+    arguments |= {"num_workers": config.data.workers, "predict_data_root": _predicted(config, arguments)}
+    return {"class_path": "terratorch.datamodules.GenericMultiModalDataModule", "init_args": arguments}
 
 
-def _plain_task(section: dict[str, Any], state: dict[str, torch.Tensor]) -> Any:
-    """The task that TerraTorch makes of the written configuration, with the weights in it; each name has to fit."""
-    kind = getattr(terratorch.tasks, section["class_path"].rpartition(".")[2])
-    task = kind(**section["init_args"])
+def _predicted(config: TrialConfig, arguments: dict[str, Any]) -> dict[str, str]:
+    """The folders of images to predict. TerraTorch looks into no folders below: of class folders it is the first."""
+    names = Path(arguments["test_split"]).read_text().split("\n")
+    below = Path(names[0]).parent if config.task.name == "classification" else ""
+    return {modality: str(Path(root) / below) for modality, root in arguments["test_data_root"].items()}
+
+
+def _plain_task(config: TrialConfig, section: dict[str, Any], state: dict[str, torch.Tensor]) -> Any:
+    """The task that TerraTorch makes of the written configuration, with the weights in it; each name has to fit.
+
+    It is that task behind what a trial adds to it, since TerraTorch alone has not every metric.
+    """
+    task = measured_task(replace(config, offload=OffloadConfig(name="none")))(**section["init_args"])
     task.model.load_state_dict(state)
     return task.eval()
 
@@ -130,14 +148,8 @@ def _in_32_bits(config: TrialConfig) -> TrialConfig:
     return replace(config, quantization=replace(config.quantization, compute_dtype="fp32"))
 
 
-def _validation_images(data: OpenData, device: torch.device) -> torch.Tensor:
-    batch = next(iter(data.module.val_dataloader()))
-    images: torch.Tensor = data.module.on_after_batch_transfer({"image": batch["image"].to(device)}, 0)["image"]
-    return images
-
-
 @torch.no_grad()
-def _outputs(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+def _outputs(model: nn.Module, images: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor:
     outputs: torch.Tensor = model(images).output.float()
     return outputs
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import Any
 
 from terrasweep import process
 from terrasweep.config import TrialConfig
-from terrasweep.errors import DataError
+from terrasweep.errors import DataError, InvalidConfig
 from terrasweep.ownership import locked
 from terrasweep.project import cache_folder
 
 
 def prepare(config: TrialConfig) -> float:
-    """Write synthetic tiles, pretrain the synthetic backbone and compute band statistics, where they are missing.
+    """Write synthetic tiles, pretrain the synthetic backbone, list and survey the data, where that is missing.
+
+    Args:
+        config: With ``data.state``, as :func:`terrasweep.data.store.located` gives it.
 
     Returns:
         The seconds it took.
@@ -29,14 +33,93 @@ def prepare(config: TrialConfig) -> float:
     if missing:
         with locked(cache_folder() / ".lock"):  # One process makes it, the others wait.
             if cache.missing(config):
-                _make(config, missing)
+                _make(config, "prepare", missing)
     return time.perf_counter() - started
 
 
-def _make(config: TrialConfig, missing: list[str]) -> None:
+def survey(config: TrialConfig) -> Any:
+    """The :class:`~terrasweep.data.survey.Survey` of a configuration's data as they are now, made where there is none.
+
+    Raises:
+        DataError: The files are not what the configuration says.
+    """
+    from terrasweep.data import store
+
+    config = store.located(config)
+    prepare(config)
+    if not store.survey_file(config).is_file():  # Trials on synthetic data need none.
+        with locked(cache_folder() / ".lock"):
+            _make(config, "survey", ["a look at the data"])
+    return store.read_survey(config)
+
+
+def judge(config: TrialConfig) -> tuple[Any, list[Any]]:
+    """Look at the data, and see whether the configuration with what they tell breaks a rule.
+
+    Returns:
+        The survey, and the findings, errors first.
+
+    Raises:
+        DataError: The files are not what the configuration says.
+    """
+    from terrasweep import rules
+    from terrasweep.data import checks, store
+    from terrasweep.data.checks.case import ERROR
+
+    seen = survey(config)
+    findings = checks.find_problems(seen, config)
+    broken = rules.find_violations(store.complete(store.located(config)), files=False)
+    told = "\n".join(finding.line for finding in findings)
+    more = [checks.Finding(rule="rules", level=ERROR, line=line) for line in broken if line not in told]
+    return seen, [*more, *findings]
+
+
+def check_backbone(config: TrialConfig) -> None:
+    """See that the backbone is one that is registered; for a name of no group the registry is listed, once.
+
+    Raises:
+        InvalidConfig: With the names that are near.
+    """
+    from terrasweep import backbones
+
+    name = config.backbone.name
+    if name in {group.name for group in backbones.groups()}:
+        return
+    backbones.registry_names()
+    if lines := list(backbones.find_unknown(name)):
+        raise InvalidConfig("\n".join(lines))
+
+
+def check_data(config: TrialConfig) -> dict[str, Any]:
+    """Look at the data before anything is trained.
+
+    Returns:
+        What a study keeps and its report shows; nothing for synthetic data, which is right by construction.
+
+    Raises:
+        InvalidConfig: With one line per error.
+    """
+    from terrasweep.data import checks, store
+
+    if config.data.name == "synthetic":
+        return {}
+    try:
+        seen, findings = judge(config)
+    except DataError as error:
+        raise InvalidConfig(str(error)) from error
+    checks.refuse(findings)
+    for line in checks.warnings(findings):
+        print(f"warning: {line}", file=sys.stderr)
+    return checks.describe(seen, config, findings) | {"state": store.located(config).data.state}
+
+
+def _make(config: TrialConfig, task: str, missing: list[str]) -> None:
     print(f"Preparing once: {', '.join(missing)} ...", file=sys.stderr, flush=True)
     log = cache_folder() / f"prepare-{os.getpid()}.log"
-    outcome = process.run("terrasweep.stages:prepare", {"config": config}, log, process.Limits())
+    outcome = process.run(f"terrasweep.stages:{task}", {"config": config}, log, process.Limits())
+    if isinstance(outcome.error, DataError | InvalidConfig):
+        log.unlink(missing_ok=True)
+        raise outcome.error
     if outcome.error is not None:
         raise DataError(f"{', '.join(missing)} can't be prepared: {outcome.error}; see {log}") from outcome.error
     log.unlink(missing_ok=True)

@@ -12,14 +12,16 @@ from terrasweep.build.model import build_model
 from terrasweep.config import TrialConfig
 from terrasweep.data import cache
 from terrasweep.data.folders import open_data
-from terrasweep.data.synthetic import write_synthetic
-from terrasweep.train import StepClock, build_task, build_trainer, fit
+from terrasweep.data.preparing import prepare_data
+from terrasweep.data.roots import synthetic_root
+from terrasweep.tasks import build_task
+from terrasweep.train import StepClock, build_trainer, fit
 
 
 def pretrain(config: TrialConfig) -> None:
     """Train all parameters on the source domain and store the backbone's weights, all or nothing."""
     source = cache.source_config(config)
-    write_synthetic(cache.synthetic_root(), cache.scenes(source))
+    prepare_data(source)
     pl.seed_everything(source.train.seed, workers=True, verbose=False)
     device = (
         torch.device("cuda", 0) if torch.cuda.is_available() and source.train.device != "cpu" else torch.device("cpu")
@@ -27,7 +29,7 @@ def pretrain(config: TrialConfig) -> None:
     data = open_data(source)
     model = build_model(source, data.num_classes, device)
     clock = StepClock([], device)
-    trainer = build_trainer(source, device, [clock], model, cache.synthetic_root())
+    trainer = build_trainer(source, device, [clock], model, synthetic_root())
     fit(trainer, build_task(source, model, data), data, clock)
     state = model.module.get_submodule("encoder").state_dict()
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}

@@ -217,6 +217,8 @@ class StudyRecord:
     """ISO 8601 time, UTC."""
     reference: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Per objective the worst value that counts for the hypervolume and the scale it is divided by."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The data set as :func:`terrasweep.data.checks.describe` gives it; empty where it was not looked at."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

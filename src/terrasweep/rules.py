@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from terrasweep.build.deepspeed_config import find_conflicts
+from terrasweep.build import deepspeed_config, families
 from terrasweep.config import TrialConfig
+from terrasweep.data.config import DataConfig, ModalityConfig
 from terrasweep.errors import InvalidConfig
 from terrasweep.exclusions import EXCLUSIONS
 from terrasweep.values import find_bad_values
@@ -35,7 +36,8 @@ def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     """
     yield from find_bad_values(config, files=files)
     yield from (exclusion.line(config) for exclusion in EXCLUSIONS if exclusion.violated(config))
-    yield from find_conflicts(config, files=files)
+    yield from deepspeed_config.find_conflicts(config, files=files)
+    yield from families.find_conflicts(config)
     yield from _data(config)
 
 
@@ -45,15 +47,24 @@ def _data(config: TrialConfig) -> Iterator[str]:
         yield f"decoder={decoder.name} with task={task.name}: it serves {', '.join(decoder.tasks)}; use another one"
     if task.name not in data.tasks:
         yield f"data={data.name} with task={task.name}: it serves {', '.join(data.tasks)}; use another of the two"
-    if data.bands != backbone.bands:
+    if backbone.bands and data.bands and len(data.bands) != len(backbone.bands):
         yield (
             f"data.bands={data.bands} with backbone.bands={backbone.bands}: the input layer differs from the data; "
-            "set backbone.bands=${data.bands}, or correct data.bands"
+            "give each band one name of the backbone, or drop backbone.bands"
         )
-    for key, values in {"data.means": data.means, "data.stds": data.stds}.items():
-        if values is not None and len(values) != len(data.bands):
-            yield f"{key} has {len(values)} values for {len(data.bands)} bands; give one per band, or null"
-    if (data.means is None) != (data.stds is None):
-        yield "data.means and data.stds: one is given, the other null; give both or neither"
-    if data.stds is not None and any(not std > 0 for std in data.stds):
-        yield f"data.stds={data.stds}: a standard deviation must be above 0"
+    if data.datamodule is not None and (data.means is not None or data.cut or data.resize_px or data.modalities):
+        key = "means" if data.means else "cut" if data.cut else "resize_px" if data.resize_px else "modalities"
+        yield f"data.{key} with data={data.name}: its datamodule does that itself; drop it, or use data.arguments"
+    for name, modality in data.modalities.items():
+        yield from _statistics(f"data.modalities.{name}.", modality)
+    yield from _statistics("data.", data)
+
+
+def _statistics(prefix: str, image: DataConfig | ModalityConfig) -> Iterator[str]:
+    for key, values in {"means": image.means, "stds": image.stds}.items():
+        if values is not None and image.bands and len(values) != len(image.bands):
+            yield f"{prefix}{key} has {len(values)} values for {len(image.bands)} bands; give one per band, or null"
+    if (image.means is None) != (image.stds is None):
+        yield f"{prefix}means and {prefix}stds: one is given, the other null; give both or neither"
+    if image.stds is not None and any(not std > 0 for std in image.stds):
+        yield f"{prefix}stds={image.stds}: a standard deviation must be above 0"

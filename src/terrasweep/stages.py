@@ -17,10 +17,9 @@ from terrasweep.build.extensions import are_compiled
 from terrasweep.build.model import BuiltModel, build_model
 from terrasweep.build.zero import compile_extensions, import_deepspeed
 from terrasweep.config import TrialConfig
-from terrasweep.data import cache
+from terrasweep.data import cache, store
 from terrasweep.data.folders import OpenData, open_data
-from terrasweep.data.statistics import write_statistics
-from terrasweep.data.synthetic import write_synthetic
+from terrasweep.data.preparing import make_survey, prepare_data
 from terrasweep.environment import cpu_name
 from terrasweep.errors import InvalidConfig
 from terrasweep.extras import report_flops, report_plan, save
@@ -37,7 +36,9 @@ from terrasweep.measure.meter import Meter, metered, readings
 from terrasweep.measure.quality import read_quality
 from terrasweep.measure.throughput import ThroughputMeter
 from terrasweep.predict.states import count_built, state_bytes
-from terrasweep.train import StepClock, build_task, build_trainer, evaluate, fit
+from terrasweep.records import write_atomically
+from terrasweep.tasks import build_task
+from terrasweep.train import StepClock, build_trainer, evaluate, fit
 from terrasweep.worker import Report
 
 
@@ -119,10 +120,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
 
 def prepare(report: Report, config: TrialConfig) -> None:
     """Make what :func:`terrasweep.data.cache.missing` named."""
-    if config.data.name == "synthetic":
-        write_synthetic(cache.synthetic_root(), cache.scenes(config))
-    elif config.data.means is None:
-        write_statistics(cache.statistics_file(config), cache.training_images(config), len(config.data.bands))
+    prepare_data(config)
     if config.offload.name == "nvme":
         device = select_device(config.train.device)
         if not are_compiled(device.type):
@@ -131,6 +129,11 @@ def prepare(report: Report, config: TrialConfig) -> None:
         from terrasweep.pretraining import pretrain
 
         pretrain(config)
+
+
+def survey(report: Report, config: TrialConfig) -> None:
+    """Look at data that a trial would take as it is."""
+    write_atomically(store.survey_file(config), make_survey(config).to_json())
 
 
 def select_device(name: str) -> torch.device:
@@ -190,10 +193,12 @@ def _limit_memory(device: torch.device, config: TrialConfig) -> None:
         limit_device_memory(device, config.budget, context_mib(device))
 
 
-def _calibration_images(config: TrialConfig, data: OpenData, device: torch.device) -> torch.Tensor | None:
+def _calibration_images(
+    config: TrialConfig, data: OpenData, device: torch.device
+) -> torch.Tensor | dict[str, torch.Tensor] | None:
     if config.quantization.skip != "auto":
         return None
-    images: torch.Tensor = data.training_batch(device)["image"]
+    images: torch.Tensor | dict[str, torch.Tensor] = data.training_batch(device)["image"]
     return images
 
 

@@ -1,67 +1,25 @@
-"""Training and evaluation: Lightning's Trainer with TerraTorch's tasks. Knows no meter by name."""
+"""Training and evaluation with Lightning's Trainer. Knows no meter by name."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from terratorch.tasks import ClassificationTask, SemanticSegmentationTask
-from torchmetrics import MetricCollection
 
 from terrasweep.build.model import BuiltModel
-from terrasweep.build.optimizers import build_optimizer
 from terrasweep.build.zero import zero_strategy
 from terrasweep.config import TrialConfig
 from terrasweep.data.folders import OpenData
 from terrasweep.errors import DataError, Diverged
 from terrasweep.knobs import ZERO
 from terrasweep.measure.meter import Meter
-
-TASKS: dict[str, type[pl.LightningModule]] = {
-    "segmentation": SemanticSegmentationTask,
-    "classification": ClassificationTask,
-}
-
-
-class MeasuredTask:
-    """Put before a TerraTorch task: the trial's own optimizer, and nothing that would disturb a measurement."""
-
-    # Lightning would deep-copy the model into its hyperparameters.
-    ignore = ("model", "weights")
-    trial: TrialConfig
-
-    def configure_metrics(self) -> None:
-        """The validation metrics alone: nobody reads those of the training batches, and they cost time."""
-        super().configure_metrics()  # type: ignore[misc]
-        self.train_metrics = MetricCollection({}, prefix="train/")
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The trial's optimizer over everything that learns."""
-        return build_optimizer(self.parameters(), self.trial.optimizer, self.trial.train.lr)  # type: ignore[attr-defined]
-
-    def training_step(self, *args: Any, **kwargs: Any) -> Any:
-        """TerraTorch's step, in the trial's precision."""
-        with self._precision():
-            return super().training_step(*args, **kwargs)  # type: ignore[misc]
-
-    def validation_step(self, *args: Any, **kwargs: Any) -> Any:
-        """TerraTorch's step, in the trial's precision."""
-        with self._precision():
-            return super().validation_step(*args, **kwargs)  # type: ignore[misc]
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        """Mixed precision under ZeRO, as Lightning does it elsewhere; DeepSpeed's own would cast the parameters."""
-        if self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO:
-            # Under ZeRO-3 the task itself is never moved, and would say that it is on the CPU.
-            return torch.autocast(self.trainer.strategy.root_device.type, torch.bfloat16)  # type: ignore[attr-defined]
-        return nullcontext()
+from terrasweep.tasks import batch_size
 
 
 class StepClock(Callback):
@@ -87,29 +45,10 @@ class StepClock(Callback):
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         for meter in self._meters:
-            meter.on_step_end(step, len(batch["image"]))
+            meter.on_step_end(step, batch_size(batch))
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} at step {step}; lower train.lr (it is {pl_module.trial.train.lr:g})")
         self.losses.append((step, loss))
-
-
-def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
-    """TerraTorch's task around a built model."""
-    base = TASKS[config.task.name]
-    kind = type(f"Measured{base.__name__}", (MeasuredTask, base), {"trial": config})
-    arguments = {"model_args": {"num_classes": data.num_classes}, **task_arguments(config, data)}
-    return kind(model=model.module, **arguments)
-
-
-def task_arguments(config: TrialConfig, data: OpenData) -> dict[str, Any]:
-    """The arguments of TerraTorch's task beside its model, as plain values."""
-    return {
-        "loss": config.task.loss,
-        "ignore_index": config.task.ignore_index,
-        "class_weights": config.task.class_weights,
-        "class_names": data.class_names,
-        "plot_on_val": False,
-    }
 
 
 def build_trainer(

@@ -12,6 +12,7 @@ import yaml
 from terrasweep import prepare, process, rules
 from terrasweep.composition import public_dict
 from terrasweep.config import TrialConfig
+from terrasweep.data.store import complete, located
 from terrasweep.environment import versions
 from terrasweep.errors import TerrasweepError
 from terrasweep.process import Limits, Outcome
@@ -31,10 +32,14 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     outcome = Outcome()
     log = folder / "log.txt"
     log.unlink(missing_ok=True)
-    write_atomically(folder / "config.yaml", yaml.safe_dump(public_dict(config), sort_keys=False))
+    _write_config(folder, config)
     try:
         rules.check(config)
+        config = located(config)
         clock += prepare.prepare(config)
+        config = complete(config)
+        _write_config(folder, config)
+        rules.check(config)
         with scratch(config) as here:
             arguments = {"config": here, "folder": folder}
             outcome = process.run("terrasweep.stages:measure", arguments, log, _limits(config))
@@ -43,6 +48,10 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
     write_atomically(folder / "result.json", result.to_json())
     return result
+
+
+def _write_config(folder: Path, config: TrialConfig) -> None:
+    write_atomically(folder / "config.yaml", yaml.safe_dump(public_dict(config), sort_keys=False))
 
 
 def unfinished(number: int, error: TerrasweepError, config: dict[str, Any] | None = None) -> TrialResult:

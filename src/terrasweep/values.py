@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
 
 from terrasweep.config import TrialConfig
+from terrasweep.data.sources import find_absent
 from terrasweep.knobs import COMPUTE_DTYPES, IMPLEMENTATIONS, KEPT_WEIGHTS, TARGET_PRESETS, OptimizerConfig
+from terrasweep.losses import LOSSES
 from terrasweep.project import SINGLE_TRIALS, absolute
 from terrasweep.records import NUMERIC_MEASUREMENTS
+
+SPLITTINGS = ("folders", "lists", "fraction", "blocks")
 
 
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
@@ -20,6 +25,8 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     yield from _choices(config)
     yield from _targets(config.tuning.targets)
     yield from _skip(config.quantization.skip)
+    yield from _task(config)
+    yield from _data(config)
     if config.data.name == "synthetic":
         yield from _synthetic(config)
     if files:
@@ -65,6 +72,9 @@ def _ranges(config: TrialConfig) -> Iterator[str]:
         "checkpointing.every": config.checkpointing.every,
         "data.num_classes": data.num_classes,
         "data.tile_px": data.tile_px,
+        "data.resize_px": data.resize_px,
+        "data.check_tiles": data.check_tiles,
+        "data.split.block_tiles": data.split.block_tiles,
         "data.synthetic.train": data.synthetic.train,
         "data.synthetic.val": data.synthetic.val,
     }
@@ -117,6 +127,38 @@ def _skip(skip: object) -> Iterator[str]:
         yield f"quantization.skip={skip}: it names no layers; use auto, or a list of names like [blocks.0]"
 
 
+def _task(config: TrialConfig) -> Iterator[str]:
+    task, data = config.task, config.data
+    if task.name not in LOSSES:
+        yield f"task.name={task.name}: unknown task; {nearest(task.name, LOSSES)}"
+        return
+    losses = LOSSES[task.name]
+    if task.loss not in losses:
+        yield f"task.loss={task.loss}: task={task.name} has no such loss; use {', '.join(losses)}"
+        return
+    loss, weights = losses[task.loss], task.class_weights
+    if task.ignore_index is not None and not loss.ignores:
+        able = [name for name, other in losses.items() if other.ignores]
+        yield (
+            f"task.ignore_index={task.ignore_index} with task.loss={task.loss}: it counts every label; set "
+            f"task.ignore_index=null, or use {', '.join(able)}"
+        )
+    classes = data.num_classes or len(data.class_names or ())
+    if classes == 1 and task.name != "regression":
+        yield f"data.num_classes=1 with task={task.name}: there is nothing to tell apart; count the background, too"
+    if weights is None:
+        return
+    if not loss.weighs:
+        able = [name for name, other in losses.items() if other.weighs]
+        way_out = f"task.loss={able[0]}, or " if able else ""
+        yield f"task.class_weights with task={task.name} and task.loss={task.loss}: it takes none; use {way_out}null"
+        return
+    if not all(0 < weight < math.inf for weight in weights):
+        yield f"task.class_weights={weights}: a weight must be above 0 and finite"
+    if classes and len(weights) != classes:
+        yield f"task.class_weights has {len(weights)} values for {classes} classes; give one weight per class, or null"
+
+
 def _targets(targets: object) -> Iterator[str]:
     if targets is None:
         return
@@ -134,12 +176,11 @@ def _files(config: TrialConfig) -> Iterator[str]:
     data, backbone, nvme = config.data, config.backbone, config.offload.nvme_path
     if nvme is not None and not (absolute(nvme).is_dir() and os.access(absolute(nvme), os.W_OK)):
         yield f"offload.nvme_path={nvme}: there is no such folder that can be written; give an existing one"
-    if data.name != "synthetic":
-        root = absolute(data.root or "")
-        missing = [str(path) for path in (root, root / "train", root / "val") if not path.is_dir()]
-        if data.root is None or missing:
-            reason = f"there is no folder {missing[0]}" if data.root else "no folder is given"
-            yield f"data.root={data.root}: {reason}; give a folder with train/ and val/ (docs/data.md shows the layout)"
+    if data.name != "synthetic" and data.datamodule is None and not (data.root and absolute(data.root).is_dir()):
+        reason = "there is no such folder" if data.root else "no folder is given"
+        yield f"data.root={data.root}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
+    if data.datamodule is not None and (absent := find_absent(config)):
+        yield absent
     if backbone.checkpoint == "synthetic":
         if data.name != "synthetic":
             yield (
@@ -152,11 +193,32 @@ def _files(config: TrialConfig) -> Iterator[str]:
         yield "backbone.pretrained=true with backbone.checkpoint: weights come from one place; set one of them"
 
 
+def _data(config: TrialConfig) -> Iterator[str]:
+    """How a data set is divided and cut."""
+    data, split = config.data, config.data.split
+    if split.by not in SPLITTINGS:
+        yield f"data.split.by={split.by}: unknown; {nearest(split.by, SPLITTINGS)}"
+    if len(split.fractions) != 3 or min(split.fractions) < 0 or not 0.999 < sum(split.fractions) < 1.001:
+        yield (
+            f"data.split.fractions={split.fractions}: shares of train, val and test are needed, which sum up to 1; "
+            "use for example [0.7, 0.15, 0.15]"
+        )
+    if split.by == "lists" and not (split.train and split.val):
+        yield "data.split.by=lists: data.split.train and data.split.val are needed; name a list of samples for each"
+    if data.cut and data.tile_px is None:
+        yield "data.cut=true: the tiles' size is missing; set data.tile_px"
+    if data.cut and config.task.name in ("classification", "multilabel"):
+        yield f"data.cut=true with task={config.task.name}: a tile has no label of its own; cut the images beforehand"
+
+
 def _synthetic(config: TrialConfig) -> Iterator[str]:
-    from terrasweep.data.cache import scenes
+    from terrasweep.data.roots import scenes
+    from terrasweep.data.synthetic import SyntheticScenes
 
     try:
         scenes(config)
     except ValueError as error:
         key = str(error).partition("=")[0]
         yield f"data.{'' if key == 'tile_px' else 'synthetic.'}{error}"
+    if config.data.bands != list(SyntheticScenes.BANDS):
+        yield f"data.bands={config.data.bands} with data=synthetic: its tiles have six bands of their own; drop it"

@@ -40,6 +40,7 @@ def test_the_capability_from_nvml_is_torch_s():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
 
 
+SMALL_EARTHMIND = "{hidden_size: 64, num_hidden_layers: 4, num_attention_heads: 4, intermediate_size: 128}"
 KNOBS = [
     [],
     ["quantization=nf4"],
@@ -54,6 +55,9 @@ KNOBS = [
     ["offload=optimizer", "tuning=full"],
     ["offload=parameters", "quantization=nf4"],
     ["offload=parameters", "quantization=int8", "precision=bf16"],
+    ["task.class_weights=[1,2,1,1,3,1]"],
+    ["task.class_weights=[1,2,1,1,3,1]", "offload=parameters"],
+    ["backbone=earthmind_v1", "backbone.out_indices=[0,1,2,3]", f"+backbone.arguments={SMALL_EARTHMIND}"],
 ]
 
 

@@ -9,9 +9,8 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from terrasweep.build.calibrate import rank_layers
 from terrasweep.build.model import build_model
 from terrasweep.build.quantize import quantizable, quantized
-from terrasweep.data import cache
 from terrasweep.data.folders import open_data
-from terrasweep.data.synthetic import write_synthetic
+from terrasweep.data.preparing import prepare_data
 from terrasweep.errors import InvalidConfig
 from tests.composing import compose_trial
 
@@ -26,7 +25,7 @@ def trained(tmp_path_factory):
     patch.setenv("TERRASWEEP_HOME", str(tmp_path_factory.mktemp("home")))
     sizes = ["data.synthetic.train=96", "data.synthetic.val=48", "data.synthetic.test=0", "train.batch_size=16"]
     config = compose_trial("backbone=terramind_v1_tiny", "decoder=linear", "tuning=full", *sizes)
-    write_synthetic(cache.synthetic_root(), cache.scenes(config))
+    prepare_data(config)
     data = open_data(config)
     torch.manual_seed(0)
     model = build_model(config, data.num_classes, CPU).module

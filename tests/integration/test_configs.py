@@ -19,18 +19,28 @@ GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.n
 OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 
 
+def own_space(sweep):
+    chosen = [f"sweeps={sweep}", *([] if sweep == "quickstart" else ["data.root=x"])]
+    return compose_all(chosen).hydra.runtime.choices.search_spaces
+
+
 @pytest.mark.parametrize(("sweep", "space"), list(product(SWEEPS, SPACES)))
-def test_every_sweep_composes_with_every_search_space(sweep, space):
-    chosen = [f"sweeps={sweep}", f"search_spaces={space}"]
+def test_every_sweep_composes_with_every_search_space(sweep, space, monkeypatch):
+    # Data and weights are the user's.
+    monkeypatch.setattr("terrasweep.values._files", lambda _: iter(()))
+    chosen = [f"sweeps={sweep}", f"search_spaces={space}", *([] if sweep == "quickstart" else ["data.root=x"])]
     config = compose_all(chosen)
     assert config.study.name == sweep
+    if sweep != "quickstart" and space != own_space(sweep):
+        return  # Every choice of a space is composed with one sweep, and every sweep with its own space.
     check_space(parse_space(config.hydra.sweeper.params, []), lambda searched: compose_all([*chosen, *searched]))
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_composes_against_the_schema(group, option):
-    config = compose_all([f"{group}={option}"])
-    required = ["data.root=x", "data.bands=[A]", "data.num_classes=2", "data.tile_px=64"] if "folder" in option else []
+    required = {"any": ["backbone.name=resnet18"], "hf_vision": ["backbone.source=x"]}.get(option, [])
+    required += ["data.root=x"] if group == "data" and option != "synthetic" else []
+    required += ["+data.modalities={S1: {folder: s1}}"] if option == "multimodal_folder" else []
     config = compose_all([f"{group}={option}", *required])
     typed = trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
     assert getattr(typed, group) is not None

@@ -130,13 +130,17 @@ def test_a_single_trial_of_a_classification_is_exported_by_its_folder(home, expo
     assert finished.returncode == 0, finished.stderr
     assert "int8 layers round their inputs" in finished.stdout
     commands = printed_commands(finished)
-    data = yaml.safe_load((folder / "exported" / "config.yaml").read_text())["data"]["init_args"]
-    assert data["test_data_root"].endswith("/test")
-    on_validation = [*commands["test"], "--data.init_args.test_data_root", data["val_data_root"]]
+    settings = yaml.safe_load((folder / "exported" / "config.yaml").read_text())
+    data = settings["data"]["init_args"]
+    assert data["test_data_root"]["image"].endswith("/test")
+    data |= {key.replace("val_", "test_", 1): value for key, value in data.items() if key.startswith("val_")}
+    (home / "on_validation.yaml").write_text(yaml.safe_dump(settings))
+    on_validation = [*commands["test"], "--config", str(home / "on_validation.yaml")]
     told = float(re.search(r"validation split, in fp32: (\S+);", finished.stdout)[1])
     assert score(on_validation, "Accuracy_Micro", tmp_path) == pytest.approx(told, abs=1e-4)
     run_terratorch(commands["predict"], tmp_path)
-    assert len(list((folder / "exported" / "predictions").iterdir())) == 6
+    predicted = Path(data["predict_data_root"]["image"])
+    assert len(list((folder / "exported" / "predictions").iterdir())) == len(list(predicted.iterdir()))
 
 
 def test_what_can_not_be_exported_is_one_line_and_status_2(home, export, tmp_path):

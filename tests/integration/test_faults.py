@@ -21,7 +21,7 @@ FAULTS = {
     "c_large": (f"{ENDLESS}\nbudget: {{host_memory_gib: 0.05}}", "infeasible", "oom_host", "PRUNED"),
     "d_over": ("budget: {memory_gib: 0.01}", "infeasible", "over_budget", "PRUNED"),
     "e_nan": ("train: {lr: 1e30, max_steps: 1000}", "infeasible", "diverged", "PRUNED"),
-    "f_raises": ("task: {loss: nonsense}", "failed", "crashed", "FAIL"),
+    "f_raises": ("neck: {modules: [{name: SelectIndices, indices: [99]}]}", "failed", "crashed", "FAIL"),
     "g_killed": (ENDLESS, "failed", "crashed", "FAIL"),
     "h_none": ("train: {max_steps: 5}", "complete", "", "COMPLETE"),
 }

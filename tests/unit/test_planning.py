@@ -123,7 +123,6 @@ def test_arguments_of_a_builder_are_free(home):
     config = compose(["backbone.arguments.depth=7", "decoder.arguments.anything.below=1"])
     assert config.backbone.arguments["depth"] == 7
     assert config.decoder.arguments["anything"] == {"below": 1}
-    assert config.backbone.arguments["img_size"] == config.data.tile_px
 
 
 def test_limits_decide_together_and_in_32_bits():

@@ -12,13 +12,16 @@ ROOMS = {
     "bitsandbytes": ["build/quantize.py", "build/optimizers.py", "preload.py", "build/merge.py"],
     "deepspeed": ["build/zero.py", "predict/zero.py"],
     "hydra": ["composition.py", "entry.py", "preload.py", "hydra_plugins"],
+    "huggingface_hub": ["build/release.py", "build/internvit.py", "build/hf_vision.py", "build/registry.py"],
     "jinja2": ["report"],
     "lightning": [
         "build/zero.py",
+        "tasks.py",
         "train.py",
         "stages.py",
         "pretraining.py",
         "data/folders.py",
+        "data/public.py",
         "preload.py",
         "plain.py",
     ],
@@ -30,21 +33,37 @@ ROOMS = {
     "plotly": ["report"],
     "pynvml": ["measure/board.py", "environment.py", "preload.py"],
     "rasterio": ["data", "preload.py"],
-    "rich": ["plan_tables.py", "progress.py"],
-    "terratorch": ["build/model.py", "build/adapters.py", "data", "train.py", "preload.py", "plain.py"],
+    "rich": ["check_tables.py", "plan_tables.py", "progress.py"],
+    "terratorch": [
+        "build/model.py",
+        "build/layout.py",
+        "build/registry.py",
+        "build/adapters.py",
+        "build/vision.py",
+        "build/earthmind.py",
+        "build/hf_vision.py",
+        "data",
+        "tasks.py",
+        "preload.py",
+    ],
+    "timm": ["build/registry.py", "build/vision.py"],
     "torch": [
+        "criteria.py",
         "extras.py",
         "plain.py",
         "weights.py",
         "build",
         "data/folders.py",
+        "data/public.py",
         "measure",
         "predict",
+        "tasks.py",
         "train.py",
         "stages.py",
         "pretraining.py",
         "preload.py",
     ],
+    "transformers": ["build/internvit.py", "build/earthmind.py", "build/hf_vision.py"],
     "typer": ["cli.py"],
 }
 
@@ -73,7 +92,8 @@ def test_a_library_is_imported_in_its_rooms_alone(library):
 def test_the_parent_process_imports_no_torch():
     code = (
         "import sys; import hydra_plugins.terrasweep_sweeper._sweep, terrasweep.trial, terrasweep.tracking, "
-        "terrasweep.cli, terrasweep.plan_tables, terrasweep.report; from mlflow import MlflowClient; "
+        "terrasweep.cli, terrasweep.plan_tables, terrasweep.checking, terrasweep.check_tables, "
+        "terrasweep.report; from mlflow import MlflowClient; "
         "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

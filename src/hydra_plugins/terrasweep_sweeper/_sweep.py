@@ -17,7 +17,7 @@ from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import Trial
 
-from terrasweep import process, tracking
+from terrasweep import prepare, process, tracking
 from terrasweep.composition import fixed_settings, without_password
 from terrasweep.config import TrialConfig
 from terrasweep.environment import describe
@@ -66,7 +66,8 @@ class StudySweep(OptunaSweeperImpl):
         check_space(self._space, self._compose)
         tracking.check_reachable(config.tracking.uri)
         check_writable(folder.path)
-        record = self._record(config, folder)
+        prepare.check_backbone(config)
+        record = self._with_data(self._record(config, folder), config)
         with folder.removed_on_bad_input():
             url = tracking.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
@@ -120,6 +121,17 @@ class StudySweep(OptunaSweeperImpl):
             environment=describe(),
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
+
+    def _with_data(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:
+        """The record with what is known of the data; says so where they are others than at the study's start."""
+        found, before = prepare.check_data(config), record.data.get("state")
+        if before is not None and before != found.get("state"):
+            print(
+                f"warning: the data of {record.name} have changed since it was started: its trials are not comparable; "
+                "use another study.name",
+                file=sys.stderr,
+            )
+        return dataclasses.replace(record, data=found)
 
     def _check_distributions(self, stored: StoredStudy) -> None:
         """Optuna can't change the choices of a key within a study."""

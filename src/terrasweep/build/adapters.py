@@ -21,7 +21,7 @@ PRESETS = {
     "qv": r"(^|\.)((qkv|to_qkv)\.(q|v)_linear|attn\.(q|v)|(q|v)_proj|query|value)$",
     "attention": r"(^|\.)(attn\.(qkv|q|k|v|proj)|to_qkv|to_out(\.0)?|(q|k|v|o|out)_proj|projection_layer|"
     r"query|key|value|attention\.output\.dense)$",
-    "mlp": r"(^|\.)(mlp\.(fc1|fc2|w1|w2|w3|up_proj|down_proj|gate_proj|weights_in|weights_out)|1\.net\.\d+|fc1|fc2|"
+    "mlp": r"(^|\.)(mlp\.(fc1|fc2|fc3|w1|w2|w3|up_proj|down_proj|gate_proj|weights_in|weights_out)|1\.net\.\d+|fc1|fc2|"
     r"intermediate\.dense|layers?\.\d+\.output\.dense)$",
 }
 

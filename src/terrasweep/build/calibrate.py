@@ -9,6 +9,9 @@ from torch import nn
 
 from terrasweep.build.quantize import quantized
 
+Images = torch.Tensor | dict[str, torch.Tensor]
+"""A batch (B, C, H, W), or one per modality."""
+
 
 @torch.no_grad()
 def rank_layers(
@@ -17,7 +20,7 @@ def rank_layers(
     quantization: str,
     compute_dtype: torch.dtype,
     device: torch.device,
-    images: torch.Tensor,
+    images: Images,
 ) -> dict[str, float]:
     """Quantize one linear layer of the backbone at a time, and see how much the model's output changes.
 
@@ -30,21 +33,29 @@ def rank_layers(
         quantization: ``int8``, ``fp4``, ``nf4`` or ``nf4_double``.
         compute_dtype: What a 4-bit weight is unpacked to.
         device: Where to run.
-        images: Normalized float32 (B, C, H, W).
+        images: Normalized float32 (B, C, H, W), or a dict of them by modality.
 
     Returns:
         Name to relative error, the largest first.
     """
     training = model.training
     model.to(device).eval()
-    images = images.to(device)
-    reference = model(images).output.float()
+    moved = (
+        {name: image.to(device) for name, image in images.items()} if isinstance(images, dict) else images.to(device)
+    )
+    reference = model(moved).output.float()
     errors = {}
     for name in names:
         original = model.encoder.get_submodule(name)
         assert isinstance(original, nn.Linear)
         model.encoder.set_submodule(name, quantized(original, quantization, compute_dtype, device))
-        errors[name] = float((model(images).output.float() - reference).norm() / reference.norm())
+        errors[name] = float((model(moved).output.float() - reference).norm() / reference.norm())
         model.encoder.set_submodule(name, original)
     model.train(training)
     return dict(sorted(errors.items(), key=lambda item: -item[1]))
+
+
+def _moved(images: Images, device: torch.device) -> Images:
+    if isinstance(images, dict):
+        return {name: image.to(device) for name, image in images.items()}
+    return images.to(device)

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from terratorch.models import EncoderDecoderFactory
-from terratorch.registry import BACKBONE_REGISTRY
+from terratorch.models.utils import _get_backbone
 from torch import nn
 
 from terrasweep.build.adapters import apply_tuning, split_fused
-from terrasweep.build.calibrate import rank_layers
+from terrasweep.build.calibrate import Images, rank_layers
+from terrasweep.build.checkpoint import load_checkpoint
 from terrasweep.build.checkpointing import apply_checkpointing
+from terrasweep.build.families import known_bands
+from terrasweep.build.layout import Layout, find_layout
 from terrasweep.build.offload import apply_offload
 from terrasweep.build.quantize import logical_parameters, quantizable, quantize_linears, stored_bytes
+from terrasweep.build.registry import check_known, complete_arguments, refusals
 from terrasweep.config import TrialConfig
 from terrasweep.data.cache import pretrained_file
 from terrasweep.errors import InvalidConfig
+from terrasweep.inputs import input_modalities
 from terrasweep.project import absolute
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FACTORY_TASKS = {name: name for name in ("segmentation", "regression", "classification")} | {
+    "multilabel": "classification"
+}
+"""How TerraTorch's factory calls a task."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +37,15 @@ class BuiltModel:
     """A model that is ready to train, and what was done to it."""
 
     module: nn.Module
-    """Takes float32 (B, C, H, W) and returns TerraTorch's ModelOutput."""
+    """Takes float32 (B, C, H, W), or a dict of them by modality, and returns TerraTorch's ModelOutput."""
+    layout: Layout
+    """Of the backbone's features; an export needs it."""
     trainable_parameters: int
     total_parameters: int
     weight_bytes: int
     touched: dict[str, list[str]] = field(default_factory=dict)
-    """Module names per transformation: ``split``, ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``."""
+    """Module names per transformation: ``split``, ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``. Of a
+    checkpoint the parameters by what became of them: ``checkpoint_missing``, ``checkpoint_resized`` and so on."""
     sensitivity: dict[str, float] = field(default_factory=dict)
     """For ``quantization.skip=auto``: per linear layer how much its quantization changes the output, falling."""
 
@@ -44,7 +54,7 @@ def build_model(
     config: TrialConfig,
     num_classes: int,
     device: torch.device,
-    images: torch.Tensor | None = None,
+    images: Images | None = None,
     quantized: list[str] | None = None,
 ) -> BuiltModel:
     """Build, split, quantize, adapt, checkpoint-wrap and offload.
@@ -55,15 +65,15 @@ def build_model(
         config: What to build.
         num_classes: Of the task.
         device: Where it will train. What ZeRO offloads stays on the host until then.
-        images: Normalized float32 (B, C, H, W), which ``quantization.skip=auto`` measures with.
+        images: Normalized float32 (B, C, H, W), or a dict of them by modality: what ``quantization.skip=auto`` measures
+            with.
         quantized: Names of the layers to quantize where they are known, as for a trial that is built again.
 
     Raises:
         InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
     """
-    model = build_plain(config, num_classes)
+    model, layout, touched = _build_plain(config, num_classes)
     encoder: nn.Module = model.encoder
-    touched = {}
     if split := split_fused(encoder, config.tuning.targets):
         touched["split"] = split
     sensitivity: dict[str, float] = {}
@@ -78,6 +88,7 @@ def build_model(
         model.to(device)
     return BuiltModel(
         module=model,
+        layout=layout,
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         total_parameters=logical_parameters(model),
         weight_bytes=stored_bytes(model),
@@ -87,7 +98,7 @@ def build_model(
 
 
 def _quantize(
-    model: Any, config: TrialConfig, device: torch.device, images: torch.Tensor | None, known: list[str] | None
+    model: Any, config: TrialConfig, device: torch.device, images: Images | None, known: list[str] | None
 ) -> tuple[list[str], dict[str, float]]:
     """Names of the layers that were quantized, and their ranking where it decided."""
     quantization = config.quantization
@@ -115,67 +126,105 @@ def build_plain(config: TrialConfig, num_classes: int) -> Any:
     Raises:
         InvalidConfig: TerraTorch knows no such backbone or decoder, or refuses its arguments.
     """
-    backbone, decoder = config.backbone, config.decoder
-    if backbone.name not in BACKBONE_REGISTRY:
-        raise InvalidConfig(f"backbone.name={backbone.name}: it is not in TerraTorch's registry")
-    try:
-        model = EncoderDecoderFactory().build_model(task=config.task.name, **model_arguments(config, num_classes))
-    except (TypeError, ValueError, KeyError, NotImplementedError) as error:
-        raise InvalidConfig(
-            f"backbone={backbone.name} with decoder={decoder.name}: TerraTorch refuses it: {error}"
-        ) from error
-    if backbone.checkpoint is not None:
-        synthetic = backbone.checkpoint == "synthetic"
-        load_weights(model.encoder, pretrained_file(config) if synthetic else absolute(backbone.checkpoint))
-    return model
+    return _build_plain(config, num_classes)[0]
 
 
-def model_arguments(config: TrialConfig, num_classes: int) -> dict[str, Any]:
-    """The keyword arguments of TerraTorch's EncoderDecoderFactory: a task's ``model_args``."""
+def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
+    """The backbone alone, with its weights loaded from the Hub where they shall be, and what its features are.
+
+    Raises:
+        InvalidConfig: The registry has no such backbone, or refuses its arguments; its features are of no use.
+    """
+    backbone = config.backbone
+    check_known(backbone.name)
+    arguments = complete_arguments(config)
+    with refusals(config):
+        encoder = _get_backbone(backbone.name, pretrained=backbone.pretrained, **arguments)
+    return encoder, find_layout(config, encoder, arguments)
+
+
+def assemble(config: TrialConfig, num_classes: int, encoder: nn.Module, layout: Layout) -> Any:
+    """Neck, decoder and head behind a backbone.
+
+    Raises:
+        InvalidConfig: TerraTorch knows no such decoder, or it does not go with these features.
+    """
+    arguments = model_arguments(config, num_classes, layout) | {"backbone": encoder}
+    with refusals(config):
+        return EncoderDecoderFactory().build_model(task=FACTORY_TASKS[config.task.name], **arguments)
+
+
+def model_arguments(config: TrialConfig, num_classes: int, layout: Layout) -> dict[str, Any]:
+    """The keyword arguments of TerraTorch's EncoderDecoderFactory as plain values: a task's ``model_args``.
+
+    Args:
+        config: The model.
+        num_classes: Of the task; a regression has one output whatever it is.
+        layout: Of the backbone's features.
+
+    Raises:
+        InvalidConfig: The decoder does not go with these features.
+    """
     backbone, decoder = config.backbone, config.decoder
-    arguments = {f"backbone_{key}": value for key, value in backbone.arguments.items()}
+    regression = config.task.name == "regression"
+    arguments = {f"backbone_{key}": value for key, value in complete_arguments(config).items()}
     arguments |= {f"decoder_{key}": value for key, value in decoder.arguments.items()}
     if decoder.includes_head:
-        arguments["decoder_num_classes"] = num_classes
+        arguments["decoder_num_classes"] = 1 if regression else num_classes
+    if decoder.name == "LinearDecoder" and "upsampling_size" not in decoder.arguments:
+        if layout.stride is None:
+            raise InvalidConfig(
+                "decoder.arguments.upsampling_size: the size of a patch is not known; give it, in pixels"
+            )
+        arguments["decoder_upsampling_size"] = layout.stride
     return {
         "backbone": backbone.name,
         "backbone_pretrained": backbone.pretrained,
         "decoder": decoder.name,
-        "necks": necks(config),
-        "num_classes": num_classes,
+        "necks": necks(config, layout),
+        "num_outputs" if regression else "num_classes": 1 if regression else num_classes,
         **arguments,
     }
 
 
-def necks(config: TrialConfig) -> list[dict[str, Any]]:
-    """TerraTorch's necks: the given ones, or those that bring the backbone's tokens to what the decoder takes."""
+def necks(config: TrialConfig, layout: Layout) -> list[dict[str, Any]]:
+    """TerraTorch's necks: the given ones, or those that bring the backbone's features to what the decoder takes.
+
+    Raises:
+        InvalidConfig: The decoder wants a pyramid of four features, and there are more or fewer.
+    """
     if config.neck.modules is not None:
         return [dict(neck) for neck in config.neck.modules]
-    backbone = config.backbone
     chain: list[dict[str, Any]] = []
-    if backbone.out_indices is not None:
-        chain.append({"name": "SelectIndices", "indices": list(backbone.out_indices)})
-    if backbone.cls_token is not None:
-        chain.append({"name": "ReshapeTokensToImage", "remove_cls_token": backbone.cls_token})
+    if layout.indices is not None:
+        chain.append({"name": "SelectIndices", "indices": list(layout.indices)})
+    if layout.tokens:
+        chain.append({"name": "ReshapeTokensToImage", "remove_cls_token": layout.cls_token})
+    elif layout.channels_last:
+        chain.append({"name": "PermuteDims", "new_order": [0, 3, 1, 2]})
     if config.decoder.pyramid:
-        chain.append({"name": "LearnedInterpolateToPyramidal"})
+        if len(layout.seen) != 4:
+            raise InvalidConfig(
+                f"decoder={config.decoder.name} with backbone={config.backbone.name}: it wants four features, and sees "
+                f"{len(layout.seen)}; give four backbone.out_indices, or use decoder=fcn or linear"
+            )
+        if not layout.pyramidal:
+            chain.append({"name": "LearnedInterpolateToPyramidal"})
     return chain
 
 
-def load_weights(encoder: nn.Module, file: Path) -> None:
-    """Load a backbone's weights from safetensors, or from a pickle that may hold tensors alone.
+def _build_plain(config: TrialConfig, num_classes: int) -> tuple[Any, Layout, dict[str, list[str]]]:
+    """The model, its backbone's layout, and what became of a checkpoint's parameters."""
+    encoder, layout = build_encoder(config)
+    model = assemble(config, num_classes, encoder, layout)
+    return model, layout, _load(config, encoder)
 
-    Raises:
-        InvalidConfig: Keys are missing, unexpected or of another shape.
-    """
-    state = load_file(file) if file.suffix == ".safetensors" else torch.load(file, weights_only=True)
-    own = encoder.state_dict()
-    problems = {
-        "missing": sorted(own.keys() - state.keys()),
-        "unexpected": sorted(state.keys() - own.keys()),
-        "misshapen": sorted(k for k in own.keys() & state.keys() if own[k].shape != state[k].shape),
-    }
-    if any(problems.values()):
-        told = "; ".join(f"{len(names)} {kind} (first {names[0]})" for kind, names in problems.items() if names)
-        raise InvalidConfig(f"backbone.checkpoint={file}: it does not fit the backbone: {told}")
-    encoder.load_state_dict(state)
+
+def _load(config: TrialConfig, encoder: nn.Module) -> dict[str, list[str]]:
+    backbone = config.backbone
+    if backbone.checkpoint is None:
+        return {}
+    file = pretrained_file(config) if backbone.checkpoint == "synthetic" else absolute(backbone.checkpoint)
+    bands = [band for names in input_modalities(config).values() for band in names] or known_bands(config)
+    found = load_checkpoint(encoder, file, bands=bands, checkpoint_bands=backbone.checkpoint_bands)
+    return {f"checkpoint_{kind}": names for kind, names in found.items() if names and kind != "loaded"}

@@ -1,39 +1,44 @@
-"""Opens a data set: TerraTorch's datamodules on folders of GeoTIFFs, checked and kept in memory."""
+"""Opens a data set for training: TerraTorch's datamodule over listed files, or the user's own, kept in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from terratorch import datamodules
-from torch.utils.data import DataLoader, Dataset
+from lightning.fabric.utilities import move_data_to_device
+from terratorch.datamodules import GenericMultiModalDataModule
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from terrasweep.config import TrialConfig
-from terrasweep.data import cache
-from terrasweep.data.statistics import read_statistics
+from terrasweep.data import public, store
+from terrasweep.data.listing import LABEL_ENDING, MASK, PIXEL_TASKS, Listing
+from terrasweep.data.roots import scenes
+from terrasweep.data.survey import IMAGE
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.errors import DataError
 
 Sample = dict[str, Any]
+TASK_NAMES = {"multilabel": "multilabel_classification"}
+"""TerraTorch's names of tasks, where they differ from ours."""
 
 
 @dataclass(frozen=True)
 class OpenData:
     """A data set that is ready to train on."""
 
-    module: pl.LightningDataModule
+    module: SplitData
     num_classes: int
     class_names: list[str] | None
 
     def training_batch(self, device: torch.device) -> Sample:
         """The first batch of the training split as a step gets it: on the device, normalized."""
-        batch = next(iter(self.module.train_dataloader()))
-        batch = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
-        normalized: Sample = self.module.on_after_batch_transfer(batch, 0)
-        return normalized
+        return self.module.normalized(next(iter(self.module.train_dataloader())), device, training=True)
+
+    def validation_batch(self, device: torch.device) -> Sample:
+        """The first batch of the validation split, likewise."""
+        return self.module.normalized(next(iter(self.module.val_dataloader())), device, training=False)
 
 
 class InMemory(Dataset[Sample]):
@@ -50,13 +55,15 @@ class InMemory(Dataset[Sample]):
 
 
 class SplitData(pl.LightningDataModule):
-    """The two splits that a trial needs, with TerraTorch's normalization on the device and a seeded order."""
+    """The two splits that a trial needs, with the datamodule's normalization on the device and a seeded order."""
 
-    def __init__(self, source: Any, config: TrialConfig) -> None:
+    def __init__(self, source: pl.LightningDataModule, config: TrialConfig) -> None:
         super().__init__()
         self._source, self._config = source, config
-        self._train = self._opened(source.train_dataset, "train")
-        self._val = self._opened(source.val_dataset, "val")
+        splits = public.datasets(source)
+        self._train = self._opened(splits["train"], "train")
+        self._val = self._opened(splits["val"], "val")
+        self._collate = getattr(source, "collate_fn", None) or default_collate
 
     def _opened(self, dataset: Dataset[Sample], split: str) -> Dataset[Sample]:
         if len(dataset) == 0:  # type: ignore[arg-type]
@@ -74,8 +81,14 @@ class SplitData(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Normalize as the datamodule does; the batch's own tensors stay as they were read."""
-        normalized: Sample = self._source.aug(dict(batch))
+        training = self.trainer is None or self.trainer.training
+        normalized: Sample = public.normalized(self._source, batch, training)
         return {key: value for key, value in normalized.items() if key != "filename"}
+
+    def normalized(self, batch: Sample, device: torch.device, *, training: bool) -> Sample:
+        """A batch as a step gets it, without a trainer."""
+        on_device = move_data_to_device({k: v for k, v in batch.items() if k != "filename"}, device)
+        return public.normalized(self._source, on_device, training)
 
     def _loader(self, dataset: Dataset[Sample], *, shuffle: bool, drop_last: bool) -> DataLoader[Sample]:
         return DataLoader(
@@ -86,107 +99,105 @@ class SplitData(pl.LightningDataModule):
             num_workers=self._config.data.workers,
             persistent_workers=self._config.data.workers > 0,
             pin_memory=torch.cuda.is_available(),
+            collate_fn=self._collate,
             generator=torch.Generator().manual_seed(self._config.train.seed),
         )
 
 
 def open_data(config: TrialConfig) -> OpenData:
-    """Open the training and validation split.
+    """Open the training and validation split of a data set that was prepared.
+
+    Args:
+        config: With what :func:`terrasweep.data.store.complete` fills in.
 
     Raises:
-        DataError: Files are missing, unreadable, empty or don't fit the configuration.
+        DataError: Files are missing, unreadable or empty.
     """
-    root = cache.tiles_folder(config)
     class_names = list(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else config.data.class_names
-    classes = config.data.num_classes or len(class_names or ())
+    classes = 1 if config.task.name == "regression" else config.data.num_classes or len(class_names or ())
     try:
-        source = _datamodule(config, root, classes)
-        source.setup("fit")
-        source.setup("validate")
-        if config.task.name == "segmentation":
-            _check_pairs(config, root)
-        data = SplitData(source, config)
+        if config.data.datamodule is not None:
+            data = SplitData(public.open_datamodule(config), config)
+        else:
+            source = build_datamodule(config, classes, store.read_listing(config))
+            source.setup("fit")
+            _check_complete(source, config)
+            data = SplitData(source, config)
     except DataError:
         raise
     except Exception as error:
         reason = str(error).strip().splitlines()
-        raise DataError(f"data.root={root}: {reason[0] if reason else type(error).__name__}") from error
-    _check_first_sample(data, config, classes)
+        raise DataError(f"data.root={config.data.root}: {reason[0] if reason else type(error).__name__}") from error
     return OpenData(data, classes, class_names)
 
 
-def _datamodule(config: TrialConfig, root: Path, num_classes: int) -> Any:
-    name, arguments = datamodule_arguments(config, root, num_classes)
-    return getattr(datamodules, name)(**arguments)
-
-
-def datamodule_arguments(config: TrialConfig, root: Path, num_classes: int) -> tuple[str, dict[str, Any]]:
-    """Which of TerraTorch's datamodules reads a configuration's tiles: its name, and what it is built with."""
-    means, stds = _statistics(config)
-    common: dict[str, Any] = {
-        "batch_size": config.train.batch_size,
-        "num_workers": 0,
-        "num_classes": num_classes,
-        "means": means,
-        "stds": stds,
-        "check_stackability": False,
-    }
-    if config.task.name == "segmentation":
-        common |= {
-            f"{split}_{kind}": root / split / folder
-            for split in ("train", "val", "test")
-            for kind, folder in (("data_root", "images"), ("label_data_root", "masks"))
-        }
-        return "GenericNonGeoSegmentationDataModule", common | {
-            "img_grep": config.data.image_glob,
-            "label_grep": config.data.mask_glob,
-            "no_label_replace": config.task.ignore_index,
-            "no_data_replace": config.data.no_data_replace,
-        }
-    base = root / "scenes" if config.data.name == "synthetic" else root
-    common |= {f"{split}_data_root": base / split for split in ("train", "val", "test")}
-    if config.data.no_data_replace is not None:
-        common["no_data_replace"] = config.data.no_data_replace
-    return "GenericNonGeoClassificationDataModule", common
-
-
-def _statistics(config: TrialConfig) -> tuple[list[float], list[float]]:
-    if config.data.means is not None and config.data.stds is not None:
-        return config.data.means, config.data.stds
-    if config.data.name == "synthetic":
-        domain = cache.scenes(config).domain
-        return list(SyntheticScenes.MEANS[domain]), list(SyntheticScenes.STDS[domain])
-    return read_statistics(cache.statistics_file(config))
-
-
-def _check_pairs(config: TrialConfig, root: Path) -> None:
-    """Every image has its mask; TerraTorch pairs them by their order, and takes images for missing masks."""
-    for split in ("train", "val"):
-        images = len(list((root / split / "images").glob(config.data.image_glob)))
-        masks = len(list((root / split / "masks").glob(config.data.mask_glob)))
-        if images != masks:
+def _check_complete(source: Any, config: TrialConfig) -> None:
+    """TerraTorch passes over samples whose files are gone."""
+    for split, names in store.read_listing(config).names.items():
+        found = getattr(source, f"{split}_dataset", None)
+        if found is not None and len(found) != len(names):
             raise DataError(
-                f"data.root={root}: {split} has {images} images and {masks} masks; give each image its mask"
+                f"data.root={config.data.root}: {len(names) - len(found)} samples of {split} are gone since the data "
+                "were listed; start again"
             )
 
 
-def _check_first_sample(data: SplitData, config: TrialConfig, num_classes: int) -> None:
-    batch = next(iter(data.train_dataloader()))
-    bands = batch["image"].shape[1]
-    if bands != len(config.data.bands):
-        names = len(config.data.bands)
-        raise DataError(f"data.bands names {names} bands, the files have {bands}; correct data.bands")
-    if batch["image"].shape[-1] != config.data.tile_px or batch["image"].shape[-2] != config.data.tile_px:
-        height, width = batch["image"].shape[-2:]
-        raise DataError(f"data.tile_px={config.data.tile_px}: the tiles are {height} x {width} pixels; correct it")
-    if not torch.isfinite(batch["image"]).all():
-        raise DataError(
-            f"data.root={config.data.root}: an image has no-data or NaN pixels; fill them, or set data.no_data_replace"
-        )
-    labels = batch["mask" if config.task.name == "segmentation" else "label"]
-    counted = labels[labels != config.task.ignore_index]
-    if counted.numel() and (int(counted.max()) >= num_classes or int(counted.min()) < 0):
-        raise DataError(
-            f"data.num_classes={num_classes}: the labels run from {int(counted.min())} to {int(counted.max())}; "
-            "raise data.num_classes, or set task.ignore_index"
-        )
+def datamodule_arguments(config: TrialConfig, num_classes: int, listing: Listing) -> dict[str, Any]:
+    """What TerraTorch's GenericMultiModalDataModule reads the listed files with, as plain values."""
+    images = listing.modalities
+    means, stds = _statistics(config)
+    arguments: dict[str, Any] = {
+        "task": TASK_NAMES.get(config.task.name, config.task.name),
+        "batch_size": config.train.batch_size,
+        "num_workers": 0,
+        "num_classes": num_classes,
+        "modalities": images,
+        "image_grep": {name: f"*{listing.suffixes[name]}" for name in images},
+        "label_grep": f"*{listing.suffixes.get(MASK, LABEL_ENDING)}",
+        "means": means,
+        "stds": stds,
+        "rgb_indices": {images[0]: [0]},
+        "allow_substring_file_names": False,
+        "concat_bands": not config.data.modalities,
+        "no_data_replace": config.data.no_data_replace,
+        "no_label_replace": config.task.ignore_index if config.task.name in PIXEL_TASKS else None,
+        "check_stackability": False,
+    }
+    for split in listing.names:
+        arguments |= {
+            f"{split}_data_root": listing.roots[split],
+            f"{split}_label_data_root": str(listing.label_root(split)),
+            f"{split}_split": str(listing.split_file(split)),
+        }
+    return arguments
+
+
+def resampling(size: int | None) -> dict[str, list[dict[str, Any]]]:
+    """Albumentations' steps of each split that bring tiles to one size, as TerraTorch's configurations name them."""
+    if size is None:
+        return {}
+    resize = {"class_path": "albumentations.Resize", "init_args": {"height": size, "width": size}}
+    steps = [resize, {"class_path": "albumentations.pytorch.ToTensorV2", "init_args": {}}]
+    return {f"{split}_transform": steps for split in ("train", "val", "test")}
+
+
+def build_datamodule(config: TrialConfig, num_classes: int, listing: Listing) -> GenericMultiModalDataModule:
+    """TerraTorch's datamodule over the listed files."""
+    import albumentations
+
+    steps = (
+        [albumentations.Resize(size, size), albumentations.ToTensorV2()] if (size := config.data.resize_px) else None
+    )
+    transforms = dict.fromkeys(resampling(size), steps)
+    return GenericMultiModalDataModule(**datamodule_arguments(config, num_classes, listing), **transforms)
+
+
+def _statistics(config: TrialConfig) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    data = config.data
+    if data.modalities:
+        given = data.modalities.items()
+        return {name: m.means or [] for name, m in given}, {name: m.stds or [] for name, m in given}
+    if data.means is not None and data.stds is not None:
+        return {IMAGE: data.means}, {IMAGE: data.stds}
+    domain = scenes(config).domain
+    return {IMAGE: list(SyntheticScenes.MEANS[domain])}, {IMAGE: list(SyntheticScenes.STDS[domain])}

@@ -10,6 +10,13 @@ from terrasweep.config import TaskConfig
 from terrasweep.errors import Crashed
 
 PREFIX = "val/"
+UNDEFINED = {
+    "segmentation": "no validation pixel has a label that counts",
+    "classification": "no validation sample has a label that counts",
+    "multilabel": "no class has a positive validation sample",
+    "regression": "no validation pixel has a target that counts, or the outputs are not finite",
+}
+"""Why a task's metric can be undefined."""
 
 
 def read_quality(logged: Mapping[str, SupportsFloat], task: TaskConfig) -> tuple[float, dict[str, float]]:
@@ -30,7 +37,5 @@ def read_quality(logged: Mapping[str, SupportsFloat], task: TaskConfig) -> tuple
     if accuracy is None:
         raise Crashed(f"task.accuracy={task.accuracy}: not among the validation metrics {', '.join(sorted(values))}")
     if not math.isfinite(accuracy):
-        raise Crashed(
-            f"{task.accuracy} is {accuracy} after the evaluation: no validation pixel has a label that counts"
-        )
+        raise Crashed(f"{task.accuracy} is {accuracy} after the evaluation: {UNDEFINED[task.name]}")
     return accuracy, {f"val_{name}": value for name, value in values.items() if math.isfinite(value)}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from terrasweep.build.adapters import apply_tuning, split_fused
 from terrasweep.build.model import build_plain
 from terrasweep.build.quantize import logical_parameters, quantizable, stored_bytes
+from terrasweep.build.registry import shapes_alone
 from terrasweep.config import TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.errors import InvalidConfig
@@ -52,7 +51,7 @@ def count_planned(config: TrialConfig) -> tuple[ModelCounts, list[str]]:
         InvalidConfig: TerraTorch or PEFT refuses the configuration, or a transformation would touch nothing.
     """
     try:
-        with _shapes_alone():
+        with shapes_alone():
             model, layers, notes = _build(config)
     except (RuntimeError, InvalidConfig) as error:
         if "meta" not in str(error):
@@ -135,19 +134,3 @@ def _counts(model: nn.Module, packed: Callable[[nn.Parameter], int | None]) -> M
 
 def _size(tensor: torch.Tensor) -> int:
     return tensor.numel() * tensor.element_size()
-
-
-class _ValuesOfLinspace(TorchFunctionMode):
-    """timm's constructors take the numbers of a ``linspace`` (rates of stochastic depth); meta tensors have none."""
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        return function(*args, **(kwargs or {}) | ({"device": "cpu"} if function is torch.linspace else {}))
-
-
-@contextmanager
-def _shapes_alone() -> Iterator[None]:
-    """New tensors have shapes and no memory."""
-    with torch.device("meta"), _ValuesOfLinspace():
-        yield

@@ -6,6 +6,7 @@ from typing import Any
 
 from terrasweep.composition import without_password
 from terrasweep.records import NUMERIC_MEASUREMENTS, Objective, State, TrialResult
+from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import (
     DEFINITIONS,
     aligned,
@@ -36,6 +37,7 @@ def content(outcome: StudyOutcome) -> dict[str, Any]:
         "recommendations": recommendations(outcome),
         "failures": failures(outcome),
         "sensitivity": rankings(outcome),
+        "data": data_section(outcome.record),
         "definitions": _definitions(outcome),
         "environment": _environment(outcome),
         "setup": _setup(outcome),

@@ -3,10 +3,11 @@
 import bitsandbytes as bnb
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
 
 from terrasweep.build.adapters import target_layers
-from terrasweep.build.model import build_model, build_plain, load_weights, necks
+from terrasweep.build.model import build_encoder, build_model, build_plain, necks
 from terrasweep.errors import InvalidConfig
 from tests.composing import compose_trial
 
@@ -158,29 +159,38 @@ def test_unknown_names_are_refused_with_the_field():
         built("backbone.name=nope")
 
 
-def test_weights_are_loaded_whole_or_refused(tmp_path):
-    config = compose_trial("decoder=linear")
-    source, target = build_plain(config, CLASSES), build_plain(config, CLASSES)
-    state = {name: tensor.clone() for name, tensor in source.encoder.state_dict().items()}
-    save_file(state, tmp_path / "good.safetensors")
-    torch.save(state, tmp_path / "good.pt")
-    for file in ("good.safetensors", "good.pt"):
-        load_weights(target.encoder, tmp_path / file)
-        assert all(torch.equal(v, state[k]) for k, v in target.encoder.state_dict().items())
-    first, *_ = state
-    save_file(
-        {k: v for k, v in state.items() if k != first} | {"stranger": torch.ones(1)}, tmp_path / "bad.safetensors"
-    )
-    with pytest.raises(InvalidConfig, match=f"1 missing .*{first}.*1 unexpected .*stranger"):
-        load_weights(target.encoder, tmp_path / "bad.safetensors")
+def test_what_becomes_of_a_checkpoint_is_told(tmp_path):
+    """What the file lacks is named, and the rest is loaded; how is proven in test_checkpoint.py."""
+    source = build_plain(compose_trial("decoder=linear"), CLASSES).encoder
+    state = {name: tensor.clone() for name, tensor in source.state_dict().items()}
+    del state["norm.weight"]
+    save_file(state | {"stranger": torch.ones(1)}, tmp_path / "file.safetensors")
+    model = built("decoder=linear", f"backbone.checkpoint={tmp_path}/file.safetensors", seed=1)
+    assert model.touched["checkpoint_missing"] == ["norm.weight"]
+    assert model.touched["checkpoint_unexpected"] == ["stranger"]
+    assert "checkpoint_loaded" not in model.touched
+    loaded = {name.replace(".base_layer", ""): tensor for name, tensor in model.module.encoder.state_dict().items()}
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
 
 
 def test_given_necks_win_over_derived_ones():
-    assert [n["name"] for n in necks(compose_trial("decoder=unet"))] == [
-        "SelectIndices",
-        "ReshapeTokensToImage",
-        "LearnedInterpolateToPyramidal",
-    ]
-    assert necks(compose_trial("neck.modules=[{name: SelectIndices, indices: [3]}]")) == [
-        {"name": "SelectIndices", "indices": [3]}
-    ]
+    def names(*overrides):
+        config = compose_trial(*overrides)
+        return [neck["name"] for neck in necks(config, build_encoder(config)[1])]
+
+    derived = ["SelectIndices", "ReshapeTokensToImage", "LearnedInterpolateToPyramidal"]
+    assert names("decoder=unet") == derived
+    assert names("decoder=fcn") == derived[:2]
+    assert names("decoder=unet", "neck.modules=[{name: SelectIndices, indices: [3]}]") == ["SelectIndices"]
+
+
+def test_weights_that_the_hub_does_not_give_are_one_line(monkeypatch):
+    def offline(*_, **__):
+        raise LocalEntryNotFoundError("we cannot find the requested files\nin the local cache")
+
+    monkeypatch.setattr("terrasweep.build.model._get_backbone", offline)
+    with pytest.raises(
+        InvalidConfig, match="files can't be had .we cannot find .*give backbone.checkpoint=FILE"
+    ) as told:
+        build_plain(compose_trial("backbone=prithvi_eo_v2_300", "backbone.pretrained=true"), 2)
+    assert "\n" not in str(told.value)

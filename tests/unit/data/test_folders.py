@@ -7,10 +7,9 @@ import pytest
 import rasterio
 from rasterio.transform import from_origin
 
-from terrasweep.data import cache
+from terrasweep.data import store
 from terrasweep.data.folders import open_data
-from terrasweep.data.statistics import compute_statistics, read_statistics, write_statistics
-from terrasweep.errors import DataError
+from terrasweep.data.preparing import prepare_data
 from tests.composing import compose_trial
 
 
@@ -46,29 +45,28 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def config(folder, **changes):
-    composed = compose_trial(
-        "data=segmentation_folder",
-        f"data.root={folder}",
-        "data.bands=[RED,NIR]",
-        "backbone.bands=[RED,NIR]",
-        "data.num_classes=3",
-        "data.tile_px=32",
-        "train.batch_size=4",
-    )
+def config(folder, *overrides, **changes):
+    """What a trial gets: the data looked at, and what it tells filled in."""
+    store._state.cache_clear()
+    composed = compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4", *overrides)
     composed = dataclasses.replace(composed, data=dataclasses.replace(composed.data, **changes))
-    images = cache.training_images(composed)
-    if images and composed.data.means is None and not cache.statistics_file(composed).is_file():
-        write_statistics(cache.statistics_file(composed), images, len(composed.data.bands))
-    return composed
+    prepare_data(composed)
+    return store.complete(composed)
 
 
 def test_statistics_are_those_of_numpy_over_all_training_pixels(folder):
     files = sorted((folder / "train" / "images").glob("*.tif"))
     pixels = np.concatenate([rasterio.open(f).read().reshape(2, -1) for f in files], axis=1).astype(float)
-    means, stds = compute_statistics(files, 2)
-    assert means == pytest.approx(pixels.mean(axis=1))
-    assert stds == pytest.approx(pixels.std(axis=1))
+    data = config(folder).data
+    assert data.means == pytest.approx(pixels.mean(axis=1))
+    assert data.stds == pytest.approx(pixels.std(axis=1))
+
+
+def test_what_is_not_given_comes_from_the_files(folder):
+    data = config(folder).data
+    assert (data.bands, data.tile_px, data.num_classes) == (["B1", "B2"], 32, 3)
+    given = config(folder, bands=["RED", "NIR"], num_classes=7, means=[1.0, 2.0], stds=[3.0, 4.0]).data
+    assert (given.bands, given.num_classes, given.means, given.stds) == (["RED", "NIR"], 7, [1.0, 2.0], [3.0, 4.0])
 
 
 def test_a_folder_is_read_normalized_and_in_a_seeded_order(folder):
@@ -91,46 +89,28 @@ def test_memory_gives_the_same_tiles_as_the_disk(folder):
 
 
 def test_a_changed_file_makes_new_statistics(folder):
-    before = cache.statistics_file(config(folder))
-    assert read_statistics(before)[0][0] == pytest.approx(100, abs=2)
+    before = config(folder)
+    assert before.data.means[0] == pytest.approx(100, abs=2)
     write(folder / "train" / "images" / "0.tif", np.full((2, 32, 32), 7, np.float32))
-    assert cache.statistics_file(config(folder)) != before
-
-
-def truncate(folder):
-    file = folder / "train" / "images" / "1.tif"
-    file.write_bytes(file.read_bytes()[:200])
-
-
-def nan_pixel(folder):
-    write(folder / "val" / "images" / "0.tif", np.full((2, 32, 32), np.nan, np.float32))
-    write(folder / "train" / "images" / "0.tif", np.full((2, 32, 32), np.nan, np.float32))
-    for tile in range(1, 6):
-        write(folder / "train" / "images" / f"{tile}.tif", np.full((2, 32, 32), [[[np.nan]], [[1.0]]], np.float32))
-
-
-BROKEN = {
-    "a mask is missing": (lambda f: (f / "train/masks/0_label.tif").unlink(), {}, "6 images and 5 masks"),
-    "no mask at all": (lambda f: [m.unlink() for m in (f / "val/masks").iterdir()], {}, "2 images and 0 masks"),
-    "an empty split": (lambda f: [m.unlink() for m in (f / "val").glob("*/*")], {}, "split val has no tiles"),
-    "another number of bands": (lambda f: None, {"bands": ["RED"], "means": [1.0], "stds": [1.0]}, "files have 2"),
-    "a class too many": (lambda f: None, {"num_classes": 2}, "labels run from 0 to 2"),
-    "another tile size": (lambda f: None, {"tile_px": 64}, "tiles are 32 x 32"),
-    "a truncated file": (truncate, {"means": [1.0, 1.0], "stds": [1.0, 1.0]}, "data.root="),
-    "pixels that are no number": (nan_pixel, {"means": [1.0, 1.0], "stds": [1.0, 1.0]}, "NaN pixels"),
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_broken_data_is_refused_before_the_build(folder, name):
-    break_it, changes, told = BROKEN[name]
-    break_it(folder)
-    with pytest.raises(DataError, match=told) as refused:
-        open_data(config(folder, **changes))
-    assert "\n" not in str(refused.value)
+    assert config(folder).data.means[0] < before.data.means[0] - 10
+    assert store.data_folder(before) == store.data_folder(config(folder))
 
 
 def test_no_data_can_be_replaced(folder):
-    nan_pixel(folder)
+    for tile in range(6):
+        write(folder / "train" / "images" / f"{tile}.tif", np.full((2, 32, 32), [[[np.nan]], [[1.0]]], np.float32))
     opened = open_data(config(folder, means=[1.0, 1.0], stds=[1.0, 1.0], no_data_replace=5.0)).module
     assert float(next(iter(opened.train_dataloader()))["image"][:, 0].min()) == 5.0
+
+
+def test_a_killed_preparation_leaves_nothing_that_counts(folder, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("terrasweep.data.preparing.make_survey", die)
+        with pytest.raises(KeyboardInterrupt):
+            config(folder)
+    composed = compose_trial("data=segmentation_folder", f"data.root={folder}")
+    assert not store.survey_file(composed).exists()
+    assert config(folder).data.num_classes == 3

@@ -1,0 +1,108 @@
+"""What a configuration says about its data, as frozen dataclasses. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticConfig:
+    """Domain and sizes of the synthetic data set."""
+
+    domain: str = "target"
+    """``target``, or ``source``, on which the synthetic backbone is pretrained."""
+    train: int = 256
+    """Tiles."""
+    val: int = 96
+    test: int = 32
+    seed: int = 0
+
+
+@dataclass(kw_only=True)
+class ModalityConfig:
+    """One modality of a multimodal data set: a folder of images.
+
+    Not frozen: OmegaConf would lock a modality as soon as a user names it.
+    """
+
+    folder: str = MISSING
+    """Below the split's folder, or below ``data.root`` where splits are no folders."""
+    bands: list[str] = field(default_factory=list)
+    """Bands in its files, in order; empty: by the files."""
+    glob: str | None = None
+    """Which files are its images; null: every image."""
+    means: list[float] | None = None
+    """Per band, in the files' units; null: computed."""
+    stds: list[float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """How a data set is divided into training, validation and test samples."""
+
+    by: str = "folders"
+    """``folders`` (train, val, test), ``lists`` (files of names), ``fraction`` (by chance) or ``blocks`` (squares)."""
+    train: str | None = None
+    """For ``lists``: a text file with one sample's name per line, relative to ``data.root``."""
+    val: str | None = None
+    test: str | None = None
+    fractions: list[float] = field(default_factory=lambda: [0.7, 0.15, 0.15])
+    """For ``fraction`` and ``blocks``: shares of training, validation and test samples."""
+    seed: int = 0
+    """Of the division alone."""
+    block_tiles: int = 2
+    """For ``blocks``: side of a block that stays together, in tiles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """A data set, read through datamodules of TerraTorch and TorchGeo."""
+
+    name: str = MISSING
+    """``synthetic``, ``segmentation_folder``, ``classification_folder``, ... or a public set."""
+    root: str | None = None
+    """Folder of the data; relative to the project's root. null for synthetic data."""
+    tasks: list[str] = field(default_factory=list)
+    """Tasks it can serve."""
+    bands: list[str] = field(default_factory=list)
+    """Bands in the files, in order; empty: by the files."""
+    modalities: dict[str, ModalityConfig] = field(default_factory=dict)
+    """Several images per sample, by the names that the backbone knows; empty: one image per sample."""
+    means: list[float] | None = None
+    """Per band, in the files' units; null: computed from the training tiles once, and cached."""
+    stds: list[float] | None = None
+    num_classes: int | None = None
+    """null: counted in the class folders, the table or the training masks."""
+    class_names: list[str] | None = None
+    tile_px: int | None = None
+    """Height and width of a tile in pixels; null: by the files."""
+    cut: bool = False
+    """Cut larger images, once, into tiles of ``data.tile_px``; what is left over at the edges is dropped."""
+    resize_px: int | None = None
+    """Resample every tile to this height and width as it is read: images bilinearly, masks by the nearest pixel."""
+    split: SplitConfig = field(default_factory=SplitConfig)
+    image_folder: str = "images"
+    label_folder: str = "masks"
+    image_glob: str | None = None
+    """Which files are images; null: every image."""
+    mask_glob: str | None = None
+    labels: str | None = None
+    """Table of image-level labels (CSV below ``data.root``): name, then the class or a column per class."""
+    datamodule: str | None = None
+    """Import path of a LightningDataModule that reads the data, for sets that are no plain folders."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """What the datamodule is built with."""
+    workers: int = 0
+    """Data-loader processes."""
+    in_memory: bool = True
+    """Read every tile once, before the build, and keep it; turn off for data larger than the host's memory."""
+    no_data_replace: float | None = None
+    """Value for pixels that are no data or not finite; null: such pixels are an error."""
+    state: str | None = None
+    """Set by terrasweep: which state of the files a trial was run on."""
+    check_tiles: int | None = 2000
+    """Tiles per split that the checks and the band statistics read, drawn by chance; null: all."""
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
