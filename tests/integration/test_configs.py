@@ -59,3 +59,13 @@ def test_the_shipped_quickstart_breaks_no_rule():
     config = compose_all([])
     typed = trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
     assert list(rules.find_violations(typed)) == []
+
+
+EXAMPLE = sorted((ROOT / "results" / "example" / "recommended").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", EXAMPLE, ids=lambda file: file.stem)
+def test_the_example_s_recommendations_still_run(file):
+    command = [sys.executable, str(ROOT / "sweep.py"), "--config-dir", str(file.parent), "--config-name", file.stem]
+    finished = subprocess.run([*command, "--cfg", "job"], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr

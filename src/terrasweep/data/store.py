@@ -98,7 +98,7 @@ def complete(config: TrialConfig) -> TrialConfig:
         means=means,
         stds=stds,
         tile_px=data.resize_px or data.tile_px or survey.tile_px,
-        num_classes=data.num_classes or survey.num_classes,
+        num_classes=data.num_classes or len(data.class_names or ()) or survey.num_classes,
         class_names=data.class_names or survey.class_names,
     )
     return replace(config, data=filled)

@@ -134,6 +134,8 @@ def test_what_was_declared_before_is_not_seen_in_the_files(folder):
     data = store.complete(config).data
     assert (data.tile_px, data.bands, data.num_classes, data.class_names) == (32, ["B1", "B2"], 3, None)
     assert store.data_folder(store.complete(config)) == store.data_folder(config)
+    named = compose_trial("data=segmentation_folder", f"data.root={folder}", "data.class_names=[a,b,c,d]")
+    assert store.complete(store.located(named)).data.num_classes == 4  # The last class is not in the masks.
 
 
 def test_a_test_split_may_have_no_masks_yet(folder):

@@ -74,7 +74,7 @@ class Case:
 
     def band_names(self, modality: str, count: int) -> list[str]:
         """A name for each of ``count`` bands; numbers, from 1, where the names are another number."""
-        names = self.survey.bands.get(modality) or self.declared_bands(modality)
+        names = self.declared_bands(modality) or self.survey.bands.get(modality) or []
         return names if len(names) == count else [f"band {place + 1}" for place in range(count)]
 
     def given_statistics(self, modality: str) -> tuple[list[float], list[float]] | None:
@@ -86,8 +86,8 @@ class Case:
     @property
     def num_classes(self) -> int | None:
         """The number of classes; None where nobody says it."""
-        names = self.config.data.class_names or self.survey.class_names or ()
-        return self.config.data.num_classes or self.survey.num_classes or len(names) or None
+        given = self.config.data.num_classes or len(self.config.data.class_names or ())
+        return given or self.survey.num_classes or len(self.survey.class_names or ()) or None
 
     def class_name(self, label: int) -> str:
         """``3 (maize)``, or the number alone."""
