@@ -97,6 +97,7 @@ def step(model: torch.nn.Module, side: int) -> set[str]:
     return {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("decoder", "task"), sorted(DECODERS))
 def test_backbone_decoder_and_task_go_together_and_learn(ready, heads, decoder, task):
     head = heads[decoder, task]
@@ -117,6 +118,7 @@ def test_backbone_decoder_and_task_go_together_and_learn(ready, heads, decoder, 
         assert any(name.startswith("neck.") for name in changed)
 
 
+@pytest.mark.slow
 def test_adapters_learn_and_the_backbone_stays(ready, heads):
     """The last test of a shared backbone: its adapters stay."""
     head = heads["fcn", "segmentation"]

@@ -91,6 +91,7 @@ def test_the_most_sensitive_tenth_is_worth_more_than_any_random_tenth(trained, q
     assert accuracy >= sum(score for _, score in others) / DRAWS, (accuracy, others)
 
 
+@pytest.mark.slow
 def test_ranking_leaves_the_model_as_it_was(trained):
     model, data = trained
     images = batches(data, "train")[0]["image"][:4]
@@ -102,6 +103,7 @@ def test_ranking_leaves_the_model_as_it_was(trained):
     assert all(0 < error < 0.2 for error in ranking.values())
 
 
+@pytest.mark.slow
 def test_more_bits_change_less(trained):
     model, data = trained
     images = batches(data, "train")[0]["image"][:4]

@@ -24,6 +24,7 @@ def own_space(sweep):
     return compose_all(chosen).hydra.runtime.choices.search_spaces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sweep", "space"), list(product(SWEEPS, SPACES)))
 def test_every_sweep_composes_with_every_search_space(sweep, space, monkeypatch):
     # Data and weights are the user's.

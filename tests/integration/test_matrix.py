@@ -31,6 +31,7 @@ def allowed(composer):
     return [c for c in combinations() if not violations(composer.config(c))]
 
 
+@pytest.mark.slow
 def test_each_combination_is_allowed_or_refused_in_one_line_per_reason(composer):
     every = combinations()
     assert len(every) >= 1000
@@ -41,6 +42,7 @@ def test_each_combination_is_allowed_or_refused_in_one_line_per_reason(composer)
         assert all("\n" not in line and ": " in line and "; " in line for line in found)
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_what_excludes_each_other(composer):
     """An oracle of its own: the exclusions that this machine's knobs have, written down once more."""
     for combination in combinations():

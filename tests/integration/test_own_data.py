@@ -64,6 +64,7 @@ def test_a_folder_of_jpegs_in_class_folders(home, cli, rng):
     assert "river" in page
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_and_masks(home, cli, rng):
     for number in range(24):
         mask = np.zeros((1, 32, 32), np.uint8)

@@ -99,6 +99,7 @@ def test_peft_itself_loads_the_adapter(trained, tmp_path, tuning):
     assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 @pytest.mark.parametrize(
     "tuning",
