@@ -139,10 +139,9 @@ def _file() -> Path:
 
 def _list() -> list[str]:
     print("Listing the backbones of TerraTorch and timm, once ...", file=sys.stderr, flush=True)
-    # A forkserver would import more than this one child needs.
-    os.environ.setdefault(process.START_METHOD, "spawn")
     log = cache_folder() / f"backbones-{os.getpid()}.log"
-    outcome = process.run(_TASK, {}, log, process.Limits())
+    # A forkserver would import more than this one child needs.
+    outcome = process.run(_TASK, {}, log, process.Limits(), start_method="spawn")
     if outcome.error is not None:
         raise Crashed(f"the backbones can't be listed: {outcome.error}; see {log}") from outcome.error
     log.unlink(missing_ok=True)

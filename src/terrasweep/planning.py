@@ -146,12 +146,13 @@ def as_json(config: TrialConfig, found: Plan) -> dict[str, Any]:
 
 
 def _count(config: TrialConfig) -> Plan:
-    # A forkserver would import more than this one child needs.
-    os.environ.setdefault(process.START_METHOD, "spawn")
     descriptor, name = tempfile.mkstemp(prefix="terrasweep-plan-", suffix=".log")
     os.close(descriptor)
     log = Path(name)
-    outcome = process.run("terrasweep.predict.stage:plan", {"config": config}, log, process.Limits())
+    # A forkserver would import more than this one child needs.
+    outcome = process.run(
+        "terrasweep.predict.stage:plan", {"config": config}, log, process.Limits(), start_method="spawn"
+    )
     if outcome.error is not None and not isinstance(outcome.error, InvalidConfig):
         raise type(outcome.error)(f"{outcome.error}; see {log}") from outcome.error
     log.unlink()

@@ -55,7 +55,7 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
-def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits) -> Outcome:
+def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, start_method: str | None = None) -> Outcome:
     """Run one task in a child and wait for it.
 
     Args:
@@ -63,8 +63,9 @@ def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits) -> Outc
         arguments: Its keyword arguments, picklable.
         log: File that takes everything the child prints.
         limits: When to end it.
+        start_method: ``spawn`` for a child that needs less than the forkserver imports; None: what trials take.
     """
-    outcome = _run_once(task, arguments, log, limits)
+    outcome = _run_once(task, arguments, log, limits, start_method)
     if outcome.reported.pop("cuda_unusable", False):
         warnings.warn(
             "CUDA was initialised while the libraries were preloaded; every trial now gets a fresh interpreter, "
@@ -73,7 +74,7 @@ def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits) -> Outc
             stacklevel=2,
         )
         os.environ[START_METHOD] = "spawn"
-        outcome = _run_once(task, arguments, log, limits)
+        outcome = _run_once(task, arguments, log, limits, None)
     return outcome
 
 
@@ -81,16 +82,16 @@ def _start_method() -> str:
     return os.environ.get(START_METHOD, "forkserver")
 
 
-def _context() -> BaseContext:
-    method = _start_method()
+def _context(start_method: str | None = None) -> BaseContext:
+    method = start_method or _start_method()
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["terrasweep.preload"])
     return context
 
 
-def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits) -> Outcome:
-    context = _context()
+def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, start_method: str | None) -> Outcome:
+    context = _context(start_method)
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
     outcome = Outcome()

@@ -19,14 +19,14 @@ def listed(tmp_path, monkeypatch):
     monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
     asked = []
 
-    def run(task, arguments, log, limits):
+    def run(task, arguments, log, limits, *, start_method):
+        assert start_method == "spawn"
         asked.append(task)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         return Outcome({"names": NAMES, "done": True})
 
     monkeypatch.setattr(process, "run", run)
-    monkeypatch.setenv(process.START_METHOD, "spawn")
     return asked
 
 

@@ -109,3 +109,17 @@ def test_where_the_preload_touched_cuda_the_fallback_is_taken_with_a_warning(run
         outcome = run("answer", value=0.75)
     assert calls == ["forkserver", "spawn"]
     assert outcome.reported["measurements"]["accuracy"] == 0.75
+
+
+def test_a_child_with_an_interpreter_of_its_own_leaves_the_next_one_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.delenv(START_METHOD, raising=False)
+    asked = []
+
+    def once(task, arguments, log, limits, start_method):
+        asked.append(start_method or process._start_method())
+        return process.Outcome({"done": True})
+
+    monkeypatch.setattr(process, "_run_once", once)
+    for start_method in ("spawn", None):
+        process.run("a:task", {}, tmp_path / "log.txt", Limits(), start_method=start_method)
+    assert asked == ["spawn", "forkserver"]
