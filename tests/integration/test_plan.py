@@ -65,7 +65,7 @@ def test_the_documented_giant_is_planned_in_little_memory(command):
 
 def test_json_needs_neither_data_nor_weights_nor_disk(command):
     finished = command(
-        *("plan", "--json", "data=segmentation_folder", "data.bands=${backbone.bands}", "data.tile_px=64"),
+        *("plan", "--json", "data=segmentation_folder", "data.bands=[BLUE,GREEN,RED,NIR_NARROW,SWIR_1,SWIR_2]"),
         *("backbone.checkpoint=/nowhere/weights.pt", "decoder=unet", "tuning.targets=qv"),
         *("offload=nvme", "budget.memory_gib=0.001"),
     )
