@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from terrasweep.config import TrialConfig
+from terrasweep.data.config import SPLITTINGS
 from terrasweep.data.sources import find_absent
 from terrasweep.knobs import COMPUTE_DTYPES, IMPLEMENTATIONS, KEPT_WEIGHTS, TARGET_PRESETS, OptimizerConfig
 from terrasweep.losses import LOSSES
 from terrasweep.project import SINGLE_TRIALS, absolute
 from terrasweep.records import NUMERIC_MEASUREMENTS
-
-SPLITTINGS = ("folders", "lists", "fraction", "blocks")
 
 
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
+SPLITTINGS = ("folders", "lists", "fraction", "blocks")
+"""Ways to divide a data set."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticConfig:

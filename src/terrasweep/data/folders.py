@@ -57,10 +57,9 @@ class InMemory(Dataset[Sample]):
 class SplitData(pl.LightningDataModule):
     """The two splits that a trial needs, with the datamodule's normalization on the device and a seeded order."""
 
-    def __init__(self, source: pl.LightningDataModule, config: TrialConfig) -> None:
+    def __init__(self, source: pl.LightningDataModule, splits: dict[str, Dataset[Sample]], config: TrialConfig) -> None:
         super().__init__()
         self._source, self._config = source, config
-        splits = public.datasets(source)
         self._train = self._opened(splits["train"], "train")
         self._val = self._opened(splits["val"], "val")
         self._collate = getattr(source, "collate_fn", None) or default_collate
@@ -117,12 +116,15 @@ def open_data(config: TrialConfig) -> OpenData:
     classes = 1 if config.task.name == "regression" else config.data.num_classes or len(class_names or ())
     try:
         if config.data.datamodule is not None:
-            data = SplitData(public.open_datamodule(config), config)
+            foreign = public.open_datamodule(config)
+            data = SplitData(foreign, public.datasets(foreign), config)
         else:
-            source = build_datamodule(config, classes, store.read_listing(config))
+            listing = store.read_listing(config)
+            source = build_datamodule(config, classes, listing)
             source.setup("fit")
-            _check_complete(source, config)
-            data = SplitData(source, config)
+            splits = {"train": source.train_dataset, "val": source.val_dataset}
+            _check_complete(splits, listing)
+            data = SplitData(source, splits, config)
     except DataError:
         raise
     except Exception as error:
@@ -131,14 +133,13 @@ def open_data(config: TrialConfig) -> OpenData:
     return OpenData(data, classes, class_names)
 
 
-def _check_complete(source: Any, config: TrialConfig) -> None:
+def _check_complete(splits: dict[str, Any], listing: Listing) -> None:
     """TerraTorch passes over samples whose files are gone."""
-    for split, names in store.read_listing(config).names.items():
-        found = getattr(source, f"{split}_dataset", None)
-        if found is not None and len(found) != len(names):
+    for split, samples in splits.items():
+        if gone := len(listing.names[split]) - len(samples):
             raise DataError(
-                f"data.root={config.data.root}: {len(names) - len(found)} samples of {split} are gone since the data "
-                "were listed; start again"
+                f"{next(iter(listing.roots[split].values()))}: {gone} samples of {split} are gone since the data were "
+                "listed; bring them back, or start again"
             )
 
 

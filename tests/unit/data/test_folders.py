@@ -5,30 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_origin
 
 from terrasweep.data import store
 from terrasweep.data.folders import open_data
 from terrasweep.data.preparing import prepare_data
+from terrasweep.errors import DataError
 from tests.composing import compose_trial
-
-
-def write(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    count, height, width = pixels.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        count=count,
-        height=height,
-        width=width,
-        dtype=pixels.dtype,
-        crs="EPSG:32633",
-        transform=from_origin(3e5, 5e6, 10, 10),
-        interleave="pixel",
-    ) as file:
-        file.write(pixels)
+from tests.unit.data.rasters import write_raster
 
 
 @pytest.fixture
@@ -39,9 +22,9 @@ def folder(tmp_path, monkeypatch):
     for split, tiles in (("train", 6), ("val", 2)):
         for tile in range(tiles):
             image = rng.normal((100, 500), (10, 50), size=(32, 32, 2)).astype(np.float32)
-            write(tmp_path / "data" / split / "images" / f"{tile}.tif", np.moveaxis(image, -1, 0))
+            write_raster(tmp_path / "data" / split / "images" / f"{tile}.tif", np.moveaxis(image, -1, 0))
             mask = rng.integers(0, 3, size=(1, 32, 32), dtype=np.uint8)
-            write(tmp_path / "data" / split / "masks" / f"{tile}_label.tif", mask)
+            write_raster(tmp_path / "data" / split / "masks" / f"{tile}_label.tif", mask)
     return tmp_path / "data"
 
 
@@ -50,6 +33,7 @@ def config(folder, *overrides, **changes):
     store._state.cache_clear()
     composed = compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4", *overrides)
     composed = dataclasses.replace(composed, data=dataclasses.replace(composed.data, **changes))
+    composed = store.located(composed)
     prepare_data(composed)
     return store.complete(composed)
 
@@ -91,14 +75,16 @@ def test_memory_gives_the_same_tiles_as_the_disk(folder):
 def test_a_changed_file_makes_new_statistics(folder):
     before = config(folder)
     assert before.data.means[0] == pytest.approx(100, abs=2)
-    write(folder / "train" / "images" / "0.tif", np.full((2, 32, 32), 7, np.float32))
+    write_raster(folder / "train" / "images" / "0.tif", np.full((2, 32, 32), 7, np.float32))
     assert config(folder).data.means[0] < before.data.means[0] - 10
-    assert store.data_folder(before) == store.data_folder(config(folder))
+    assert store.data_folder(before) != store.data_folder(config(folder))
 
 
 def test_no_data_can_be_replaced(folder):
     for tile in range(6):
-        write(folder / "train" / "images" / f"{tile}.tif", np.full((2, 32, 32), [[[np.nan]], [[1.0]]], np.float32))
+        write_raster(
+            folder / "train" / "images" / f"{tile}.tif", np.full((2, 32, 32), [[[np.nan]], [[1.0]]], np.float32)
+        )
     opened = open_data(config(folder, means=[1.0, 1.0], stds=[1.0, 1.0], no_data_replace=5.0)).module
     assert float(next(iter(opened.train_dataloader()))["image"][:, 0].min()) == 5.0
 
@@ -114,3 +100,10 @@ def test_a_killed_preparation_leaves_nothing_that_counts(folder, monkeypatch):
     composed = compose_trial("data=segmentation_folder", f"data.root={folder}")
     assert not store.survey_file(composed).exists()
     assert config(folder).data.num_classes == 3
+
+
+def test_files_that_went_since_the_data_were_listed_are_told(folder):
+    listed = config(folder)
+    (folder / "train" / "images" / "3.tif").unlink()
+    with pytest.raises(DataError, match="1 samples of train are gone since the data were listed; bring them back"):
+        open_data(listed)

@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 from terrasweep.config import TrialConfig
 from terrasweep.data.checks.wording import counted
+from terrasweep.data.listing import PIXEL_TASKS
 from terrasweep.data.survey import IMAGE, ImageSurvey, SplitSurvey, Survey
 
 ERROR, WARNING = "error", "warning"
-PIXELWISE = ("segmentation", "regression")
-"""Tasks with one label per pixel."""
 EXCLUSIVE = ("segmentation", "classification")
 """Tasks whose labels are one class each."""
 
@@ -109,7 +108,7 @@ class Case:
 
     def amount(self, labels: int) -> str:
         """A number of labels with what carries them: ``3 pixels`` or ``3 samples``."""
-        return counted(labels, "pixel" if self.task in PIXELWISE else "sample")
+        return counted(labels, "pixel" if self.task in PIXEL_TASKS else "sample")
 
 
 class Rule(NamedTuple):

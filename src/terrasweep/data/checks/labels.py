@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from terrasweep.data.checks.case import ERROR, PIXELWISE, WARNING, Case, Rule, numbers_in, shape_text
+from terrasweep.data.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text
 from terrasweep.data.checks.wording import counted, listed, number, percent
+from terrasweep.data.listing import PIXEL_TASKS
 
 MOSTLY_IGNORED = 0.9
 """Share of ignored pixels in a split from which on a warning is given."""
@@ -47,7 +48,7 @@ def _not_whole(case: Case) -> Iterator[str]:
 
 
 def _sizes(case: Case) -> Iterator[str]:
-    if case.task not in PIXELWISE or not case.modalities or case.config.data.resize_px is not None:
+    if case.task not in PIXEL_TASKS or not case.modalities or case.config.data.resize_px is not None:
         return
     for split, seen in case.survey.splits.items():
         image = seen.images.get(case.modalities[0])
