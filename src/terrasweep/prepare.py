@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from terrasweep import process
 from terrasweep.config import TrialConfig
 from terrasweep.errors import DataError, InvalidConfig
 from terrasweep.ownership import locked
 from terrasweep.project import cache_folder
+
+if TYPE_CHECKING:
+    from terrasweep.data.checks import Finding
+    from terrasweep.data.survey import Survey
 
 
 def prepare(config: TrialConfig) -> float:
@@ -37,15 +41,17 @@ def prepare(config: TrialConfig) -> float:
     return time.perf_counter() - started
 
 
-def survey(config: TrialConfig) -> Any:
-    """The :class:`~terrasweep.data.survey.Survey` of a configuration's data as they are now, made where there is none.
+def survey(config: TrialConfig) -> Survey:
+    """The survey of a configuration's data as they are now, made where there is none.
+
+    Args:
+        config: With ``data.state``, as :func:`terrasweep.data.store.located` gives it.
 
     Raises:
         DataError: The files are not what the configuration says.
     """
     from terrasweep.data import store
 
-    config = store.located(config)
     prepare(config)
     if not store.survey_file(config).is_file():  # Trials on synthetic data need none.
         with locked(cache_folder() / ".lock"):
@@ -53,7 +59,7 @@ def survey(config: TrialConfig) -> Any:
     return store.read_survey(config)
 
 
-def judge(config: TrialConfig) -> tuple[Any, list[Any]]:
+def judge(config: TrialConfig) -> tuple[Survey, list[Finding]]:
     """Look at the data, and see whether the configuration with what they tell breaks a rule.
 
     Returns:
@@ -66,9 +72,10 @@ def judge(config: TrialConfig) -> tuple[Any, list[Any]]:
     from terrasweep.data import checks, store
     from terrasweep.data.checks.case import ERROR
 
-    seen = survey(config)
+    located = store.located(config)
+    seen = survey(located)
     findings = checks.find_problems(seen, config)
-    broken = rules.find_violations(store.complete(store.located(config)), files=False)
+    broken = rules.find_violations(store.complete(located), files=False)
     told = "\n".join(finding.line for finding in findings)
     more = [checks.Finding(rule="rules", level=ERROR, line=line) for line in broken if line not in told]
     return seen, [*more, *findings]

@@ -54,34 +54,41 @@ def divide(listing: Listing, config: TrialConfig) -> Listing:
     )
 
 
-def share_out(groups: dict[Hashable, list[str]], split: SplitConfig) -> dict[str, list[str]]:
+def share_out(
+    groups: dict[Hashable, list[str]], split: SplitConfig, owed: dict[str, float] | None = None
+) -> dict[str, list[str]]:
     """Give whole groups to the splits, in a seeded order, each to the split that lacks most of its share.
 
     Args:
         groups: Samples that have to stay together.
         split: Shares and seed.
+        owed: By split, how many samples it lacks from groups that were shared out before; brought up to date.
     """
-    rng = np.random.default_rng(split.seed)
+    owed = dict.fromkeys(SPLITS, 0.0) if owed is None else owed
     total = sum(map(len, groups.values()))
-    wanted = dict(zip(SPLITS, (share * total for share in split.fractions), strict=True))
+    for name, share in zip(SPLITS, split.fractions, strict=True):
+        owed[name] += share * total
     parts: dict[str, list[str]] = {name: [] for name in SPLITS}
     keys = list(groups)
-    for index in rng.permutation(len(keys)):
-        neediest = max(SPLITS, key=lambda name: wanted[name] - len(parts[name]))
-        parts[neediest] += groups[keys[index]]
+    for index in np.random.default_rng(split.seed).permutation(len(keys)):
+        group = groups[keys[index]]
+        neediest = max(SPLITS, key=lambda name: owed[name])
+        parts[neediest] += group
+        owed[neediest] -= len(group)
     return parts
 
 
 def _by_fraction(listing: Listing, config: TrialConfig) -> dict[str, list[str]]:
-    """By chance, alike in every stratum."""
+    """By chance, alike in every stratum; what rounding takes from a split in one stratum, it gets in the next."""
     names = listing.names[WHOLE]
     strata: dict[Hashable, list[str]] = {}
     for name, stratum in zip(names, _strata(listing, config), strict=True):
         strata.setdefault(stratum, []).append(name)
     parts: dict[str, list[str]] = {name: [] for name in SPLITS}
+    owed = dict.fromkeys(SPLITS, 0.0)
     for number, stratum in enumerate(sorted(strata, key=str)):
         single: dict[Hashable, list[str]] = {name: [name] for name in strata[stratum]}
-        divided = share_out(single, replace(config.data.split, seed=config.data.split.seed + number))
+        divided = share_out(single, replace(config.data.split, seed=config.data.split.seed + number), owed)
         for split, chosen in divided.items():
             parts[split] += chosen
     return parts
@@ -97,7 +104,7 @@ def _strata(listing: Listing, config: TrialConfig) -> list[Hashable]:
         return _rarest(np.array(labels, dtype=float))
     masks = [listing.file(WHOLE, name, MASK) for name in names]
     if config.task.name == "regression":
-        means = np.array([_finite_mean(mask) for mask in masks])
+        means = np.array([_mean_target(mask, config.task.ignore_index) for mask in masks])
         edges = np.nanquantile(means, np.linspace(0, 1, _QUANTILES + 1)[1:-1])
         return [int(np.searchsorted(edges, mean)) for mean in means]
     return _rarest(_shares(masks, config.task.ignore_index))
@@ -121,10 +128,10 @@ def _shares(masks: list[Path], ignore: int | None) -> np.ndarray:
     return np.array([[found.get(label, 0.0) for label in labels] for found in counts]).reshape(len(masks), -1)
 
 
-def _finite_mean(mask: Path) -> float:
+def _mean_target(mask: Path, ignore: int | None) -> float:
     values = _read(mask)
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else 0.0
+    counted = values[np.isfinite(values) & (values != ignore)]
+    return float(counted.mean()) if counted.size else 0.0
 
 
 def _read(mask: Path) -> np.ndarray:

@@ -26,7 +26,7 @@ from terrasweep.data.survey import IMAGE, Survey
 from terrasweep.project import absolute, cache_folder, home
 from terrasweep.records import write_atomically
 
-_VERSION = 2
+_VERSION = 3
 """Raised whenever the same files and settings give another listing or survey."""
 _IRRELEVANT = (
     *("state", "bands", "means", "stds", "num_classes", "class_names"),

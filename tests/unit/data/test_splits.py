@@ -127,3 +127,39 @@ def test_classes_are_spread_alike(tmp_path):
     assert {split: len(names) for split, names in listing.names.items()} == {"train": 30, "val": 15, "test": 15}
     for split, names in listing.names.items():
         assert listing.labels[split] == {name: [int(name.startswith("water"))] for name in names}
+
+
+def test_many_small_classes_leave_no_split_without_its_share(tmp_path):
+    """Each class rounded by itself would give validation nothing: 15 % of 2 samples is none."""
+    for number in range(20):
+        write_raster(tmp_path / f"class{number // 2}" / f"{number}.jpg", np.full((3, 8, 8), number, np.uint8))
+    settings = compose_trial(
+        "data=classification_folder",
+        "task=classification",
+        "decoder=identity",
+        f"data.root={tmp_path}",
+        "data.split.by=fraction",
+    )
+    listing = divide(find_samples(settings, tmp_path), settings)
+    assert {split: len(names) for split, names in listing.names.items()} == {"train": 14, "val": 3, "test": 3}
+
+
+def test_targets_are_spread_by_what_counts_in_them(tmp_path):
+    """Holes in half of the masks say nothing about their targets."""
+    for number in range(16):
+        target = np.full((1, 8, 8), float(number), np.float32)
+        target[0, :6] = -9999 if number % 2 else number
+        write_raster(tmp_path / "images" / f"{number:02d}.tif", noise(number, px=8))
+        write_raster(tmp_path / "targets" / f"{number:02d}.tif", target)
+    settings = compose_trial(
+        "data=regression_folder",
+        "task=regression",
+        f"data.root={tmp_path}",
+        "data.split.by=fraction",
+        "data.split.fractions=[0.5,0.25,0.25]",
+        "task.ignore_index=-9999",
+    )
+    for names in divide(find_samples(settings, tmp_path), settings).names.values():
+        quarters = Counter(int(name) // 4 for name in names)
+        assert set(quarters) == {0, 1, 2, 3}
+        assert len(set(quarters.values())) == 1
