@@ -47,11 +47,11 @@ def _installed_from_here(programs: Path) -> bool:
     return answer.returncode == 0 and Path(answer.stdout.strip()).is_relative_to(ROOT)
 
 
-def run(session: nox.Session, program: str, *arguments: str) -> None:
+def run(session: nox.Session, program: str, *arguments: str, **environment: str) -> None:
     """Run a program of the shared environment."""
     programs = shared_environment(session)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    session.run(str(programs / program), *arguments, external=True, env={"PATH": path})
+    session.run(str(programs / program), *arguments, external=True, env={"PATH": path, **environment})
 
 
 @nox.session
@@ -62,8 +62,11 @@ def sweep(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests; `nox -s tests -- -m "not slow"` is the quick loop."""
-    run(session, "pytest", *session.posargs)
+    """Run all tests, two files at a time; `-- -m "not slow"` is the quick loop, `-- -n0` runs one by one."""
+    # In the order of the folders: the long files come first, so that both processes end together.
+    two = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
+    # Two processes with more threads each than there are cores are several times slower than one.
+    run(session, "pytest", *two, *session.posargs, OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "1"))
 
 
 @nox.session

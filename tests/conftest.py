@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Two busy processes with two threads each are several times slower than with one.
+# More threads than cores are several times slower; noxfile.py gives each of its two processes one.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 SMALL = (

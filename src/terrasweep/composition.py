@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,12 @@ def register_schema() -> None:
     ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep", replace=True)
 
 
+@cache
 def _schema() -> DictConfig:
-    """The schema as OmegaConf sees it, without the read-only flag of frozen classes, which would refuse overrides."""
+    """The schema as OmegaConf sees it, without the read-only flag of frozen classes, which would refuse overrides.
+
+    Made once: both Hydra and ``OmegaConf.merge`` copy it.
+    """
     schema: DictConfig = OmegaConf.structured(TrialConfig)
     _clear_readonly(schema)
     return schema

@@ -111,13 +111,14 @@ def _number_of_running(study, fault):
     return []
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
-    study = home / "results" / "quickstart"
-    arguments = ["-m", "study.n_trials=3", *SMALL, "train.max_steps=25"]
-    sweep = start_sweep(home, *arguments)
+THREE_TRIALS = ("-m", "study.n_trials=3", *SMALL, "train.max_steps=25")
+
+
+def end_in_the_second_trial(home, how):
+    """Start a sweep of three trials and end it by a signal while the second one trains."""
+    sweep = start_sweep(home, *THREE_TRIALS)
     try:
-        wait_for(lambda: training(study, 1), sweep)
+        wait_for(lambda: training(home / "results" / "quickstart", 1), sweep)
         (trial,) = trial_processes(sweep)
         sweep.send_signal(how)
         sweep.communicate(timeout=60)
@@ -125,10 +126,16 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
         sweep.kill()
     psutil.wait_procs([trial], timeout=10)
     assert not trial.is_running() or trial.status() == psutil.STATUS_ZOMBIE
-    assert sweep.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    return sweep.returncode
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
+    study = home / "results" / "quickstart"
+    assert end_in_the_second_trial(home, how) == (-signal.SIGKILL if how == signal.SIGKILL else 130)
     first = read_results(study)[0].to_json()
 
-    finished = run_sweep(home, *arguments)
+    finished = run_sweep(home, *THREE_TRIALS)
     assert finished.returncode == 0, finished.stderr
     results = read_results(study)
     interrupted = [n for n, r in results.items() if r.reason == "interrupted"]
@@ -140,6 +147,12 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
     _, parents, nested = read_mlflow(home, "quickstart")
     assert (len(parents), len(nested)) == (1, 4)
     assert [row["reason"] for row in read_rows(study / "trials.csv")] == ["", "interrupted", "", ""]
+
+
+def test_a_cluster_s_signal_ends_a_sweep_as_ctrl_c_does(home):
+    assert end_in_the_second_trial(home, signal.SIGTERM) == 130
+    results = read_results(home / "results" / "quickstart")
+    assert {number: result.reason for number, result in results.items()} == {0: "", 1: "interrupted"}
 
 
 def test_a_sweep_in_which_nothing_completes_exits_with_1_and_still_reports(home):

@@ -9,6 +9,8 @@ import pytest
 from tests.integration.study import read_record, read_results
 from tests.unit.data.rasters import write_raster
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "backbone=timm_vit_tiny_patch16_224",
     "backbone.pretrained=false",
@@ -64,7 +66,6 @@ def test_a_folder_of_jpegs_in_class_folders(home, cli, rng):
     assert "river" in page
 
 
-@pytest.mark.slow
 def test_a_folder_of_images_and_masks(home, cli, rng):
     for number in range(24):
         mask = np.zeros((1, 32, 32), np.uint8)
@@ -83,7 +84,6 @@ def test_a_folder_of_images_and_masks(home, cli, rng):
     assert "Preparing once" in done.stderr
 
 
-@pytest.mark.slow
 def test_images_with_a_table_of_several_labels(home, cli, rng):
     rows = [["name", "bright", "green"]]
     for number in range(32):
@@ -101,7 +101,6 @@ def test_images_with_a_table_of_several_labels(home, cli, rng):
     assert result.config["data"]["class_names"] == ["bright", "green"]
 
 
-@pytest.mark.slow
 def test_images_with_a_number_per_pixel(home, cli, rng):
     for number in range(32):
         height = np.repeat(np.repeat(rng.uniform(-1, 1, (1, 2, 2)), 16, 1), 16, 2)

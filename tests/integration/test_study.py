@@ -118,6 +118,7 @@ def test_other_choices_of_a_key_are_refused(home, study):
     assert "use another study.name" in finished.stderr
 
 
+@pytest.mark.slow
 def test_a_recommended_configuration_gives_the_accuracy_that_its_trial_had(home, study):
     file = study / "recommended" / "most_accurate.yaml"
     command = next(line for line in file.read_text().splitlines() if "python sweep.py" in line)
@@ -139,6 +140,7 @@ def test_a_recommended_configuration_gives_the_accuracy_that_its_trial_had(home,
     assert {k: v for k, v in rerun.items() if k != "trial"} == {k: v for k, v in stored.items() if k != "trial"}
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_to_a_larger_total(home, study):
     finished = run_sweep(home, "-m", f"study.n_trials={N_TRIALS + 1}", *SMALL)
     assert finished.returncode == 0, finished.stderr
