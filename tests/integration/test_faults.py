@@ -152,7 +152,7 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
 def test_a_cluster_s_signal_ends_a_sweep_as_ctrl_c_does(home):
     assert end_in_the_second_trial(home, signal.SIGTERM) == 130
     results = read_results(home / "results" / "quickstart")
-    assert {number: result.reason for number, result in results.items()} == {0: "", 1: "interrupted"}
+    assert {number: result.reason for number, result in results.items()} == {0: None, 1: "interrupted"}
 
 
 def test_a_sweep_in_which_nothing_completes_exits_with_1_and_still_reports(home):
