@@ -190,7 +190,10 @@ def find_conflicts(config: TrialConfig) -> Iterator[str]:
             "use backbone.out_indices"
         )
     if backbone.pretrained and backbone.name.removeprefix("terratorch_") in _WITHOUT_WEIGHTS:
-        yield f"backbone.pretrained=true with backbone={backbone.name}: no weights are published; use another backbone"
+        yield (
+            f"backbone.pretrained=true with backbone={backbone.name}: no weights are published; set "
+            "backbone.pretrained=false, give backbone.checkpoint=FILE, or use another backbone"
+        )
 
 
 def _modalities(config: TrialConfig, family: str | None) -> Iterator[str]:

@@ -130,7 +130,7 @@ CONFLICTS = [
     (config("clay_v1_base", bands=["B2", "RED", "NIR"]), r"backbone\.bands: B2, NIR"),
     (config("timm_resnet18", out_indices=[]), r"backbone\.out_indices=\[\]"),
     (config("prithvi_eo_tiny", arguments={"out_indices": [1]}), r"use backbone\.out_indices"),
-    (config("prithvi_eo_tiny", pretrained=True), "no weights are published"),
+    (config("prithvi_eo_tiny", pretrained=True), "no weights are published; set backbone.pretrained=false"),
 ]
 
 
