@@ -107,18 +107,16 @@ def test_an_empty_split_is_refused(mosaic):
         divided(config(mosaic, by="fraction", fractions=[1.0, 0.0, 0.0]), mosaic)
 
 
+def class_folders(root, *overrides):
+    by_fraction = ("data=classification_folder", "data.split.by=fraction", f"data.root={root}")
+    return compose_trial("task=classification", "decoder=identity", *by_fraction, *overrides)
+
+
 def test_classes_are_spread_alike(tmp_path):
     for number in range(60):
         folder = "forest" if number < 40 else "water"
         write_raster(tmp_path / folder / f"{number}.jpg", np.full((3, 8, 8), number, np.uint8))
-    settings = compose_trial(
-        "data=classification_folder",
-        "task=classification",
-        "decoder=identity",
-        f"data.root={tmp_path}",
-        "data.split.by=fraction",
-        "data.split.fractions=[0.5,0.25,0.25]",
-    )
+    settings = class_folders(tmp_path, "data.split.fractions=[0.5,0.25,0.25]")
     whole = find_samples(settings, tmp_path)
     assert whole.names[WHOLE][:1] == ["forest/0.jpg"]
     listing = divide(whole, settings)
@@ -133,13 +131,7 @@ def test_many_small_classes_leave_no_split_without_its_share(tmp_path):
     """Each class rounded by itself would give validation nothing: 15 % of 2 samples is none."""
     for number in range(20):
         write_raster(tmp_path / f"class{number // 2}" / f"{number}.jpg", np.full((3, 8, 8), number, np.uint8))
-    settings = compose_trial(
-        "data=classification_folder",
-        "task=classification",
-        "decoder=identity",
-        f"data.root={tmp_path}",
-        "data.split.by=fraction",
-    )
+    settings = class_folders(tmp_path)
     listing = divide(find_samples(settings, tmp_path), settings)
     assert {split: len(names) for split, names in listing.names.items()} == {"train": 14, "val": 3, "test": 3}
 
