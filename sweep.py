@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-from terrasweep.entry import run_job, start
-from terrasweep.records import TrialResult
+from terrasweep.cli.sweep_script import run_job, start
+from terrasweep.results.trial_result import TrialResult
 
 
 @hydra.main(config_path="pkg://terrasweep.conf", config_name="config")

@@ -18,10 +18,10 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
-from terrasweep.composition import compose
-from terrasweep.environment import gpu_names
-from terrasweep.records import State
-from terrasweep.trial import run_trial
+from terrasweep.config.compose import compose
+from terrasweep.machine.hardware import gpu_names
+from terrasweep.results.states import State
+from terrasweep.trial.run import run_trial
 
 COMMON = (
     "backbone=terramind_v1_tiny",

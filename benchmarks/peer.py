@@ -12,8 +12,8 @@ os.environ.setdefault("TERRASWEEP_HOME", str(Path(__file__).resolve().parents[1]
 import hydra
 from omegaconf import DictConfig
 
-from terrasweep.composition import register_schema, trial_config
-from terrasweep.config import TrialConfig
+from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.config.schema import TrialConfig
 
 INNER = ("open_data_seconds", "build_seconds", "fit_seconds", "evaluate_seconds")
 OBJECTIVES = ("accuracy", "throughput_samples_per_s", "peak_memory_mib")
@@ -27,7 +27,7 @@ def peer(config: DictConfig) -> list[float] | None:
     trial = trial_config({key: config._get_node(key) for key in config if key != "peer"})
     if mode == "bare":
         return bare(trial)
-    from terrasweep.stages import measure
+    from terrasweep.trial.measure_in_child import measure
 
     found: dict[str, Any] = {}
     measure(lambda **content: found.update(content.get("measurements", {})), trial)
@@ -41,10 +41,10 @@ def bare(trial: TrialConfig) -> None:
     import torch
     from lightning.pytorch.callbacks import Callback
 
-    from terrasweep.build.model import build_model
-    from terrasweep.data.folders import open_data
-    from terrasweep.tasks import build_task
-    from terrasweep.train import build_trainer
+    from terrasweep.data.open.folders import open_data
+    from terrasweep.models.assemble import build_model
+    from terrasweep.training.tasks import build_task
+    from terrasweep.training.trainer import build_trainer
 
     class Stopwatch(Callback):
         ends: list[float] = []  # noqa: RUF012

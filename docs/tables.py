@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from terrasweep.exclusions import exclusions_table
+from terrasweep.config.exclusions import exclusions_table
 
 BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. -->"
 

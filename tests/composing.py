@@ -10,8 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from terrasweep.composition import register_schema, trial_config
-from terrasweep.config import TrialConfig
+from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.config.schema import TrialConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from terrasweep import process
-from terrasweep.config import TrialConfig
-from terrasweep.process import Limits, Outcome
+from terrasweep.config.schema import TrialConfig
+from terrasweep.process.parent import Limits, Outcome
 from tests.composing import compose_trial
 
 TWO_STEPS = (
@@ -43,15 +43,15 @@ def run_measured(home: Path, config: TrialConfig, folder: Path, timeout_s: float
 def prepare_below(report, home: str, config: TrialConfig) -> None:
     """In the child, whose environment is the forkserver's: what is made once, without a deadline."""
     os.environ["TERRASWEEP_HOME"] = home
-    from terrasweep import stages
+    from terrasweep.trial import measure_in_child
 
-    stages.prepare(report, config)
+    measure_in_child.prepare(report, config)
 
 
 def measure_below(report, home: str, config: TrialConfig, folder: Path) -> None:
     """In the child: the trial."""
     os.environ["TERRASWEEP_HOME"] = home
-    from terrasweep import stages
-    from terrasweep.data.store import complete
+    from terrasweep.data.stored import complete
+    from terrasweep.trial import measure_in_child
 
-    stages.measure(report, complete(config), folder)
+    measure_in_child.measure(report, complete(config), folder)

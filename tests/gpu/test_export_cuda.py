@@ -28,7 +28,7 @@ def test_a_trial_of_this_device_is_exported(home, knobs):
     assert finished.returncode == 0, finished.stderr
     folder = re.search(r"^folder: (.*)$", finished.stdout, re.MULTILINE)[1]
     exported = subprocess.run(
-        [sys.executable, "-c", "from terrasweep.cli import main; main()", "export", folder],
+        [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "export", folder],
         env={**os.environ, "TERRASWEEP_HOME": str(home)},
         capture_output=True,
         text=True,

@@ -8,8 +8,8 @@ import random
 import tempfile
 from collections.abc import Iterator
 
-from terrasweep import rules
-from terrasweep.config import TrialConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.trial import rules
 from tests.composing import compose_trial
 from tests.trials import TINY
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import optuna
 from mlflow import MlflowClient
 
-from terrasweep.records import StudyRecord, TrialResult
+from terrasweep.results.study_record import StudyRecord
+from terrasweep.results.trial_result import TrialResult
 
 OBJECTIVES = {"accuracy": 1, "throughput_samples_per_s": 1, "peak_memory_mib": -1}
 """Name to sign: what is to be maximized, and what minimized."""

@@ -13,13 +13,13 @@ import torch
 import yaml
 from transformers import ViTConfig
 
-from terrasweep import backbones
-from terrasweep.build.adapters import apply_tuning, split_fused, target_layers
-from terrasweep.build.checkpointing import transformer_blocks
-from terrasweep.build.layout import Layout
-from terrasweep.build.model import assemble, build_encoder
-from terrasweep.build.registry import shapes_alone
-from terrasweep.config import TrialConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.models.assemble import assemble, build_encoder
+from terrasweep.models.backbones import prepared
+from terrasweep.models.backbones.feature_layout import Layout
+from terrasweep.models.backbones.registry import shapes_alone
+from terrasweep.models.transforms.adapters import apply_tuning, split_fused, target_layers
+from terrasweep.models.transforms.checkpointing import transformer_blocks
 from tests.composing import ROOT, compose_trial
 
 CLASSES = 3
@@ -28,7 +28,7 @@ DECODERS = {
     for file in (ROOT / "src/terrasweep/conf/decoder").glob("*.yaml")
     for task in yaml.safe_load(file.read_text())["tasks"]
 }
-GROUPS = [group.name for group in backbones.groups() if group.name != "any"]
+GROUPS = [group.name for group in prepared.groups() if group.name != "any"]
 SMALL = {
     **{name: ["depth=4", "embed_dim=32", "num_heads=2"] for name in GROUPS if name.startswith(("prithvi_", "timm_"))},
     "earthmind_v1": ["num_hidden_layers=4", "hidden_size=32", "num_attention_heads=2", "intermediate_size=64"],
@@ -163,8 +163,8 @@ def test_presets_touch_the_layers_that_they_name(group, vit):
 
 @pytest.mark.slow
 def test_the_real_list_holds_what_the_groups_name(home):
-    names = set(backbones.registry_names())
+    names = set(prepared.registry_names())
     named = {compose_trial(f"backbone={group}", "backbone.source=x").backbone.name for group in GROUPS}
-    assert [line for name in named for line in backbones.find_unknown(name)] == []
+    assert [line for name in named for line in prepared.find_unknown(name)] == []
     assert {"timm_resnet18", "ssl4eos12_resnet50_sentinel2_all_moco"} <= names
-    assert backbones.cached_names() == backbones.registry_names()
+    assert prepared.cached_names() == prepared.registry_names()

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassJaccardIndex
 
-from terrasweep.build.calibrate import rank_layers
-from terrasweep.build.model import build_model
-from terrasweep.build.quantize import quantizable, quantized
-from terrasweep.data.folders import open_data
-from terrasweep.data.preparing import prepare_data
-from terrasweep.errors import InvalidConfig
+from terrasweep.data.open.folders import open_data
+from terrasweep.data.prepare import prepare_data
+from terrasweep.models.assemble import build_model
+from terrasweep.models.transforms.quantize import quantizable, quantized
+from terrasweep.models.transforms.sensitivity import rank_layers
+from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 
 CPU = torch.device("cpu")

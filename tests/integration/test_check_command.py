@@ -45,7 +45,7 @@ OVERRIDES = (
 def command(home):
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, "-c", "from terrasweep.cli import main; main()", "check", *OVERRIDES, *arguments],
+            [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "check", *OVERRIDES, *arguments],
             cwd="/",
             env={**os.environ, "TERRASWEEP_HOME": str(home), "COLUMNS": "80"},
             capture_output=True,

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 import yaml
 
-from terrasweep.records import write_atomically
+from terrasweep.machine.files import write_atomically
 from tests.unit.report.sample_study import study
 
 
@@ -24,7 +24,7 @@ def command(home):
 
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, "-c", "from terrasweep.cli import main; main()", *arguments],
+            [sys.executable, "-c", "from terrasweep.cli.app import main; main()", *arguments],
             cwd="/",
             env={**os.environ, "TERRASWEEP_HOME": str(home)},
             capture_output=True,
@@ -77,7 +77,7 @@ def test_ui_serves_the_project_s_store(home):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ui = subprocess.Popen(
-        [sys.executable, "-c", "from terrasweep.cli import main; main()", "ui", "--port", str(port)],
+        [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "ui", "--port", str(port)],
         env={**os.environ, "TERRASWEEP_HOME": str(home)},
         start_new_session=True,
         stdout=subprocess.DEVNULL,

@@ -6,10 +6,10 @@ from itertools import product
 
 import pytest
 
-from hydra_plugins.terrasweep_sweeper._checks import check_space
-from hydra_plugins.terrasweep_sweeper._space import parse_space
-from terrasweep import rules
-from terrasweep.composition import trial_config
+from terrasweep.config.compose import trial_config
+from terrasweep.study.preflight import check_space
+from terrasweep.study.search_space import parse_space
+from terrasweep.trial import rules
 from tests.composing import ROOT, compose_all
 
 CONF = ROOT / "src" / "terrasweep" / "conf"
@@ -28,7 +28,8 @@ def own_space(sweep):
 @pytest.mark.parametrize(("sweep", "space"), list(product(SWEEPS, SPACES)))
 def test_every_sweep_composes_with_every_search_space(sweep, space, monkeypatch):
     # Data and weights are the user's.
-    monkeypatch.setattr("terrasweep.values._files", lambda _: iter(()))
+    for files in ("config.allowed_values._files", "data.rules._folders"):
+        monkeypatch.setattr(f"terrasweep.{files}", lambda _: iter(()))
     chosen = [f"sweeps={sweep}", f"search_spaces={space}", *([] if sweep == "quickstart" else ["data.root=x"])]
     config = compose_all(chosen)
     assert config.study.name == sweep

@@ -42,7 +42,7 @@ def export(home, tmp_path):
     """Run ``terrasweep export`` in an empty folder."""
 
     def run(*arguments):
-        code = "from terrasweep.cli import main; main()"
+        code = "from terrasweep.cli.app import main; main()"
         return subprocess.run(
             [sys.executable, "-c", code, "export", *map(str, arguments)],
             cwd=tmp_path,

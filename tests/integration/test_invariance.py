@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from terrasweep.build.extensions import missing_for_nvme
+from terrasweep.models.offload.extensions import missing_for_nvme
 from tests.trials import run_measured, tiny
 
 BASES = ("none", "int8", "nf4")

@@ -10,10 +10,10 @@ import random
 import pytest
 import torch
 
-from terrasweep.build.extensions import missing_for_nvme
-from terrasweep.build.model import build_model
-from terrasweep.build.optimizers import build_optimizer
-from terrasweep.scratch import scratch
+from terrasweep.models.assemble import build_model
+from terrasweep.models.offload.extensions import missing_for_nvme
+from terrasweep.training.optimizers import build_optimizer
+from terrasweep.trial.nvme_folder import scratch
 from tests.integration.matrix import AXES, Composer, combinations, covering, violations
 from tests.trials import run_measured
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 PEAK = """
 import resource, subprocess, sys
-finished = subprocess.run([sys.executable, "-c", "from terrasweep.cli import main; main()", *sys.argv[1:]])
+finished = subprocess.run([sys.executable, "-c", "from terrasweep.cli.app import main; main()", *sys.argv[1:]])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(finished.returncode)
 """

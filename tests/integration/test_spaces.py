@@ -4,9 +4,9 @@ import optuna
 import pytest
 import yaml
 
-from hydra_plugins.terrasweep_sweeper._checks import typed
-from hydra_plugins.terrasweep_sweeper._space import as_override, parse_space
-from terrasweep import rules
+from terrasweep.study.preflight import typed
+from terrasweep.study.search_space import as_override, parse_space
+from terrasweep.trial import rules
 from tests.composing import ROOT, compose_all
 from tests.integration.test_configs import SPACES
 

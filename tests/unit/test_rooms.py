@@ -1,79 +1,104 @@
-"""Where libraries may be imported, and what the parent process must not import."""
+"""Where libraries may be imported, which package may use which, and what the parent process must not import."""
 
 import ast
+import re
 import subprocess
 import sys
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import pytest
 
-SRC = Path(__file__).resolve().parents[2] / "src"
+from tests.composing import ROOT
+
+SRC = ROOT / "src"
+PACKAGE = SRC / "terrasweep"
+
 ROOMS = {
-    "bitsandbytes": ["build/quantize.py", "build/optimizers.py", "preload.py", "build/merge.py"],
-    "deepspeed": ["build/zero.py", "predict/zero.py"],
-    "hydra": ["composition.py", "entry.py", "preload.py", "hydra_plugins"],
-    "huggingface_hub": ["build/release.py", "build/internvit.py", "build/hf_vision.py", "build/registry.py"],
+    "albumentations": ["data/open"],
+    "bitsandbytes": ["models/transforms", "training/optimizers.py", "trial/preload.py"],
+    "deepspeed": ["models/offload/zero.py", "predict/zero_estimates.py"],
+    "huggingface_hub": ["models/backbones"],
+    "hydra": ["cli/sweep_script.py", "config", "study", "trial/preload.py", "hydra_plugins"],
+    "hydra_plugins": ["study", "hydra_plugins"],
     "jinja2": ["report"],
-    "lightning": [
-        "build/zero.py",
-        "tasks.py",
-        "train.py",
-        "stages.py",
-        "pretraining.py",
-        "data/folders.py",
-        "data/public.py",
-        "preload.py",
-        "plain.py",
-    ],
+    "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "training", "trial"],
+    "markupsafe": ["report"],
     "matplotlib": ["report"],
-    "mlflow": ["tracking.py"],
-    "moocore": ["pareto.py"],
-    "optuna": ["report/importances.py", "hydra_plugins"],
-    "peft": ["build/adapters.py", "preload.py", "build/merge.py", "weights.py"],
+    "mlflow": ["study/mlflow_runs.py"],
+    "moocore": ["results/pareto.py"],
+    "numpy": ["data", "results/pareto.py"],
+    "omegaconf": ["cli/sweep_script.py", "config", "study", "hydra_plugins"],
+    "optuna": ["report/importances.py", "study"],
+    "peft": ["models", "trial/preload.py"],
     "plotly": ["report"],
-    "pynvml": ["measure/board.py", "environment.py", "preload.py"],
-    "rasterio": ["data", "preload.py"],
-    "rich": ["check_tables.py", "plan_tables.py", "progress.py"],
-    "terratorch": [
-        "build/model.py",
-        "build/layout.py",
-        "build/registry.py",
-        "build/adapters.py",
-        "build/vision.py",
-        "build/earthmind.py",
-        "build/hf_vision.py",
-        "data",
-        "tasks.py",
-        "preload.py",
-    ],
-    "timm": ["build/registry.py", "build/vision.py"],
+    "psutil": ["machine", "process/parent.py"],
+    "pynvml": ["machine/hardware.py", "measure/board.py", "trial/preload.py"],
+    "rasterio": ["data", "trial/preload.py"],
+    "rich": ["cli", "study/terminal.py"],
+    "rioxarray": ["trial/preload.py"],
+    "safetensors": ["models", "trial/pretrain_synthetic.py"],
+    "sqlalchemy": ["study"],
+    "terratorch": ["data/open", "models", "training", "trial/preload.py"],
+    "timm": ["models/backbones", "models/pretrained"],
     "torch": [
-        "criteria.py",
-        "extras.py",
-        "plain.py",
-        "weights.py",
-        "build",
-        "data/folders.py",
-        "data/public.py",
-        "measure",
-        "predict",
-        "tasks.py",
-        "train.py",
-        "stages.py",
-        "pretraining.py",
-        "preload.py",
+        *("data/open", "export/in_child.py", "machine/device.py", "measure", "models", "predict", "training"),
+        *("trial/after_measuring.py", "trial/budget.py", "trial/measure_in_child.py", "trial/preload.py"),
+        "trial/pretrain_synthetic.py",
     ],
-    "transformers": ["build/internvit.py", "build/earthmind.py", "build/hf_vision.py"],
-    "typer": ["cli.py"],
+    "torchgeo": ["data/open"],
+    "torchmetrics": ["models/offload/zero.py", "training"],
+    "transformers": ["models/backbones"],
+    "typer": ["cli"],
+    "yaml": ["export/in_child.py", "models/trained_weights.py", "report", "study", "trial/run.py"],
 }
+"""Every third-party library, and the folders and files that may import it."""
+
+ARROWS: dict[str, set[str]] = {
+    "results": set(),
+    "machine": {"results"},
+    "measure": {"results"},
+    "process": {"machine", "results"},
+    "config": {"machine", "results"},
+    "data": {"config", "machine", "results"},
+    "models": {"config", "data", "machine", "process", "results"},
+    "training": {"config", "data", "measure", "models", "results"},
+    "predict": {"config", "data", "models", "process", "results"},
+    "trial": {
+        *("config", "data", "machine", "measure", "models", "predict", "process", "results", "training"),
+    },
+    "report": {"config", "data", "machine", "results"},
+    "study": {"config", "machine", "process", "report", "results", "trial"},
+    "export": {
+        *("config", "data", "machine", "measure", "models", "process", "results", "study", "terratorch_backbones"),
+        *("training", "trial"),
+    },
+    "cli": {
+        "config",
+        "data",
+        "export",
+        "machine",
+        "models",
+        "predict",
+        "process",
+        "report",
+        "results",
+        "study",
+        "trial",
+    },
+    "terratorch_backbones": {"models"},
+    "weights": {"models"},
+    "conf": set(),
+}
+"""Each package, and those that it may import."""
 
 
 def imported(file):
+    """Dotted names of what a file imports; ``from a import b`` gives ``a.b``, since b may be a module."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield (node.module or "").split(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def room(file):
@@ -81,30 +106,78 @@ def room(file):
     return "/".join(parts[1:]) if parts[0] == "terrasweep" else parts[0]
 
 
+def libraries(file):
+    tops = {name.split(".")[0] for name in imported(file)}
+    return tops - set(sys.stdlib_module_names) - {"terrasweep"}
+
+
+def arrows():
+    """Each package of terrasweep, and those that its modules import."""
+    names = {re.sub(r"\.py$", "", path.name) for path in PACKAGE.iterdir() if path.name[0] != "_"}
+    found = {name: set() for name in names}
+    for file in PACKAGE.rglob("*.py"):
+        own = re.sub(r"\.py$", "", file.relative_to(PACKAGE).parts[0])
+        for name in imported(file):
+            parts = name.split(".")
+            if parts[0] == "terrasweep" and len(parts) > 1 and parts[1] in names - {own}:
+                found.setdefault(own, set()).add(parts[1])
+    return found
+
+
+def test_every_library_has_its_rooms():
+    assert {library for file in SRC.rglob("*.py") for library in libraries(file)} == set(ROOMS)
+
+
 @pytest.mark.parametrize("library", ROOMS)
 def test_a_library_is_imported_in_its_rooms_alone(library):
-    users = {room(file) for file in SRC.rglob("*.py") if library in set(imported(file))}
+    users = {room(file) for file in SRC.rglob("*.py") if library in libraries(file)}
     strangers = {u for u in users if not any(u == r or u.startswith(f"{r}/") for r in ROOMS[library])}
     assert strangers == set()
-    assert users, f"{library} is listed, but nobody imports it"
+    empty = [r for r in ROOMS[library] if not any(u == r or u.startswith(f"{r}/") for u in users)]
+    assert empty == [], f"{library} is not imported there"
+
+
+def test_packages_use_what_is_below_them_alone():
+    assert {
+        name: used - ARROWS.get(name, set()) for name, used in arrows().items() if used - ARROWS.get(name, set())
+    } == {}
+    assert {
+        name: allowed - arrows().get(name, set()) for name, allowed in ARROWS.items() if allowed - arrows()[name]
+    } == {}
+
+
+def test_the_allowed_arrows_make_no_circle():
+    order = list(TopologicalSorter(ARROWS).static_order())
+    assert order.index("results") < order.index("config") < order.index("trial") < order.index("cli")
 
 
 def test_the_parent_process_imports_no_torch():
     code = (
-        "import sys; import hydra_plugins.terrasweep_sweeper._sweep, terrasweep.trial, terrasweep.tracking, "
-        "terrasweep.cli, terrasweep.plan_tables, terrasweep.checking, terrasweep.check_tables, "
+        "import sys; import terrasweep.study.sweep, terrasweep.trial.run, terrasweep.cli.app, "
+        "terrasweep.cli.plan_tables, terrasweep.cli.check, terrasweep.cli.check_tables, "
         "terrasweep.report; from mlflow import MlflowClient; "
         "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
-def test_modules_and_functions_stay_small():
+def test_functions_stay_small():
     long = []
     for file in SRC.rglob("*.py"):
-        text = file.read_text()
-        if text.count("\n") > 250:
-            long.append(file.name)
-        functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef))
+        functions = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef))
         long += [f"{file.name}:{f.name}" for f in functions if f.end_lineno - f.lineno > 50]
     assert long == []
+
+
+def test_every_test_file_is_collected():
+    """A folder that pytest passes over by its name, like ``build``, hides its tests without a word."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", "-n0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    collected = {line.partition(":")[0] for line in listed.splitlines() if ".py:" in line}
+    there = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py")}
+    assert there - collected == set()

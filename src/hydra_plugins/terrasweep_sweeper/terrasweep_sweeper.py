@@ -12,7 +12,7 @@ from . import config as config
 
 
 class TerrasweepSweeper(Sweeper):
-    """Searches with Optuna; what it adds to hydra-optuna-sweeper is in :mod:`._sweep`."""
+    """Searches with Optuna; what it adds to hydra-optuna-sweeper is in :mod:`terrasweep.study.sweep`."""
 
     def __init__(self, sampler: DictConfig, n_jobs: int, params: DictConfig) -> None:
         self._settings: dict[str, Any] = {"sampler": sampler, "n_jobs": n_jobs, "params": params}
@@ -24,7 +24,7 @@ class TerrasweepSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the study to its total number of trials."""
-        from ._sweep import StudySweep
+        from terrasweep.study.sweep import StudySweep
 
         sweep = StudySweep(**self._settings)
         sweep.setup(**self._setup)

@@ -1,1 +1,1 @@
-"""Data: synthetic tiles, folders of GeoTIFFs, and what is cached about them."""
+"""Data sets: found, inspected, opened; and the synthetic one."""

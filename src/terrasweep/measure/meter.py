@@ -26,7 +26,7 @@ class Meter(Protocol):
         """The optimizer has stepped, and the device is synchronised."""
 
     def reading(self) -> Reading:
-        """Measurements by name; the names are those of :class:`terrasweep.records.Measurements`."""
+        """Measurements by name; the names are those of :class:`terrasweep.results.measurements.Measurements`."""
 
 
 class PassiveMeter:

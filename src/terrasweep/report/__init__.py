@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from terrasweep.records import StudyRecord, TrialResult
 from terrasweep.report.recommendations import recommend, recommended_yaml, write_recommendations
 from terrasweep.report.tables import write_tables
+from terrasweep.results.study_record import StudyRecord
+from terrasweep.results.trial_result import TrialResult
 
 __all__ = ["recommend", "recommended_yaml", "write_report", "write_tables"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.composition import without_password
-from terrasweep.records import NUMERIC_MEASUREMENTS, Objective, State, TrialResult
+from terrasweep.config.compose import without_password
 from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import (
     DEFINITIONS,
@@ -22,6 +21,10 @@ from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.recommendations import ROLES, choose, command_for
 from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.tables import as_text, searched_text
+from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
 
 
 def content(outcome: StudyOutcome) -> dict[str, Any]:

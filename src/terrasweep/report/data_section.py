@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.data.checks.wording import counted, listed, number, percent
-from terrasweep.data.survey import IMAGE
-from terrasweep.records import StudyRecord
+from terrasweep.data.inspect.checks.wording import counted, listed, number, percent
+from terrasweep.data.inspect.survey import IMAGE
+from terrasweep.results.study_record import StudyRecord
 
 SHOWN = 40
 """Classes in the table."""
@@ -18,7 +18,7 @@ def data_section(record: StudyRecord) -> dict[str, Any]:
     """The section as plain strings and lists; empty for a study that did not look at its data.
 
     Args:
-        record: With ``data`` as :func:`terrasweep.data.checks.describe` gives it.
+        record: With ``data`` as :func:`terrasweep.data.inspect.checks.describe` gives it.
     """
     if not record.data:
         return {}

@@ -9,9 +9,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from terrasweep.records import Objective, State, TrialResult
 from terrasweep.report.labels import STATE_COLOURS, label, rounded, shown, trial_name
 from terrasweep.report.outcome import StudyOutcome
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
 
 COMPLETE_COLOUR = STATE_COLOURS[State.COMPLETE]
 

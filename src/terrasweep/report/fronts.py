@@ -7,11 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from terrasweep.records import State, TrialResult
 from terrasweep.report.figures import COMPLETE_COLOUR, PageFigure, add_trials, axis_title, base_layout
 from terrasweep.report.labels import KNEE_COLOUR, STATE_COLOURS, plain_label
 from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.placement import choose_sides
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
 
 MOST_LABELS = 25
 """A front with more members is not labelled with trial numbers; hovering still names them."""

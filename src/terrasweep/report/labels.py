@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from terrasweep.records import State, TrialResult
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
 
 STATE_COLOURS = {
     State.COMPLETE: "#0072B2",

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from terrasweep.records import write_atomically
+from terrasweep.machine.files import write_atomically
 from terrasweep.report.content import content
 from terrasweep.report.outcome import StudyOutcome
 

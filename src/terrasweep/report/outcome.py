@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from terrasweep import pareto
-from terrasweep.records import Objective, State, StudyRecord, TrialResult
+from terrasweep.results import pareto
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from terrasweep import __version__
-from terrasweep.records import write_atomically
+from terrasweep.machine.files import write_atomically
 from terrasweep.report.content import content, trial_rows
 from terrasweep.report.figures import PageFigure, hypervolume_figure, importance_figure
 from terrasweep.report.fronts import marked_states, pair_figures

@@ -13,11 +13,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from terrasweep.records import State, TrialResult
 from terrasweep.report.figures import COMPLETE_COLOUR, PageFigure, base_layout, hover_text
 from terrasweep.report.labels import ABSENT, STATE_COLOURS, label, rounded
 from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.tables import searched_text
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
 
 MOST_CATEGORIES = 8
 """A numeric key with more distinct values gets a continuous axis."""

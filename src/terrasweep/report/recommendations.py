@@ -11,11 +11,14 @@ from pathlib import Path
 
 import yaml
 
-from terrasweep import pareto
-from terrasweep.records import Objective, State, StudyRecord, TrialResult, write_atomically
+from terrasweep.machine.files import write_atomically
 from terrasweep.report.labels import label, rounded, trial_name
 from terrasweep.report.outcome import StudyOutcome, by_number
 from terrasweep.report.tables import searched_text
+from terrasweep.results import pareto
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
 
 MIB_PER_GIB = 1024
 NOT_RUN_AGAIN = ("trial", "hydra")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.records import TrialResult
 from terrasweep.report.outcome import StudyOutcome
+from terrasweep.results.trial_result import TrialResult
 
 SHOWN = 20
 

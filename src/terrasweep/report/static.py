@@ -16,10 +16,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
-from terrasweep.records import State, TrialResult, write_atomically
+from terrasweep.machine.files import write_atomically
 from terrasweep.report.labels import KNEE_COLOUR, STATE_COLOURS, label
 from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.placement import choose_sides
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
 
 MOST_COLUMNS = 3
 PANEL_INCHES = (2.5, 2.35)

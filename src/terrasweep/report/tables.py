@@ -9,8 +9,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from terrasweep.records import MEASUREMENT_NAMES, State, StudyRecord, TrialResult, write_atomically
+from terrasweep.machine.files import write_atomically
 from terrasweep.report.outcome import StudyOutcome, summarize
+from terrasweep.results.measurements import MEASUREMENT_NAMES
+from terrasweep.results.states import State
+from terrasweep.results.study_record import StudyRecord
+from terrasweep.results.trial_result import TrialResult
 
 
 def write_tables(folder: Path, record: StudyRecord, results: Sequence[TrialResult]) -> None:

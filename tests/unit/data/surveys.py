@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from terrasweep.config import TaskConfig, TrainConfig, TrialConfig
-from terrasweep.data.config import DataConfig, ModalityConfig
-from terrasweep.data.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey, Survey
+from terrasweep.config.data import DataConfig, ModalityConfig
+from terrasweep.config.schema import TaskConfig, TrainConfig, TrialConfig
+from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey, Survey
 
 BANDS = ["RED", "NIR"]
 CLASSES = ["bare", "crop", "water"]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from terrasweep.build.model import build_model
 from terrasweep.measure.flops import count_flops
+from terrasweep.models.assemble import build_model
 from tests.composing import compose_trial
 
 

@@ -6,16 +6,11 @@ import sys
 
 import pytest
 
-from terrasweep.config import BudgetConfig
-from terrasweep.errors import OverBudget
-from terrasweep.measure.memory import (
-    MIB,
-    HostMemoryMeter,
-    check_budget,
-    exact_steps,
-    settle,
-)
+from terrasweep.config.schema import BudgetConfig
+from terrasweep.measure.memory import MIB, HostMemoryMeter, exact_steps, settle
 from terrasweep.measure.meter import metered, readings
+from terrasweep.results.errors import OverBudget
+from terrasweep.trial.budget import check_budget
 
 
 def touch(mib):

@@ -6,8 +6,11 @@ import dataclasses
 import random
 from typing import Any
 
-from terrasweep import pareto
-from terrasweep.records import Measurements, Objective, Reason, State, StudyRecord, TrialResult
+from terrasweep.results import pareto
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
 
 OBJECTIVES = [
     Objective(name="accuracy", direction="maximize"),

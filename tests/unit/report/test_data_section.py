@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from terrasweep.data.checks import describe, find_problems
-from terrasweep.records import StudyRecord
+from terrasweep.data.inspect.checks import describe, find_problems
 from terrasweep.report import write_report
 from terrasweep.report.data_section import SHOWN, data_section
+from terrasweep.results.study_record import StudyRecord
 from tests.unit.data.surveys import SAMPLES, config, labels, survey, two_modalities, with_labels
 from tests.unit.report import sample_study as sample
 

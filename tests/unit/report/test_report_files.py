@@ -16,8 +16,6 @@ from typing import Any
 
 import pytest
 
-from terrasweep import pareto
-from terrasweep.records import Objective, Reason, State, StudyRecord, TrialResult
 from terrasweep.report import write_report
 from terrasweep.report.figures import axis_title
 from terrasweep.report.fronts import pair_figures
@@ -26,6 +24,10 @@ from terrasweep.report.labels import label, rounded, touched_text, violation_tex
 from terrasweep.report.outcome import summarize
 from terrasweep.report.parallel import parallel_figure
 from terrasweep.report.placement import choose_sides, label_box
+from terrasweep.results import pareto
+from terrasweep.results.states import Reason, State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
 from tests.unit.report import sample_study as sample
 
 FILES = {"trials.csv", "pareto.csv", "report.html", "report.md", "pareto.png", "pareto.svg"}

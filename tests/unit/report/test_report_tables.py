@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from terrasweep.records import MEASUREMENT_NAMES, Measurements, Objective, Reason, State, StudyRecord, TrialResult
 from terrasweep.report import recommend, recommended_yaml, write_tables
 from terrasweep.report.outcome import summarize
 from terrasweep.report.recommendations import choose, write_recommendations
+from terrasweep.results.measurements import MEASUREMENT_NAMES, Measurements
+from terrasweep.results.states import Reason, State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
 from tests.unit.report import sample_study as sample
 
 ACCURACY = Objective(name="accuracy", direction="maximize")

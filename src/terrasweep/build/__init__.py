@@ -1,1 +1,0 @@
-"""Builds the model of a trial: TerraTorch, then quantization, adapters, checkpointing and offload, in this order."""

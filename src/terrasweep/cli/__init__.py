@@ -1,0 +1,1 @@
+"""The commands: `terrasweep ...`, and what surrounds `sweep.py`."""

@@ -1,0 +1,170 @@
+"""``terrasweep plan``: what a configuration needs in memory, from the configuration alone. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from terrasweep import process
+from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
+from terrasweep.config.compose import compose
+from terrasweep.config.knobs import EIGHT_BIT_OPTIMIZERS, ZERO
+from terrasweep.config.schema import BudgetConfig, TrialConfig
+from terrasweep.predict.memory_needs import Plan, ZeroNeed
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.trial import rules
+
+_UNNEEDED = ("data.root", "data.num_classes")
+"""Keys without a default that a plan can do without."""
+
+
+def plan(overrides: list[str]) -> tuple[TrialConfig, Plan]:
+    """Compose a configuration as ``python sweep.py`` does, and count what it needs in a child.
+
+    Args:
+        overrides: ``key=value`` as on the command line.
+
+    Raises:
+        InvalidConfig: With one line per mistake.
+        TerrasweepError: The child failed otherwise.
+    """
+    try:
+        config = compose(overrides, may_be_missing=_UNNEEDED)
+    except BAD_INPUT as error:
+        raise InvalidConfig("\n".join(describe_bad_input(error))) from error
+    if violations := find_violations(config):
+        raise InvalidConfig("\n".join(violations))
+    return config, _count(config)
+
+
+def find_violations(config: TrialConfig) -> list[str]:
+    """Those of :func:`terrasweep.trial.rules.find_violations` that matter without data and weights, for a GPU."""
+    device, offload = config.train.device, config.offload
+    planned = dataclasses.replace(
+        config,
+        backbone=dataclasses.replace(config.backbone, checkpoint=None),
+        train=dataclasses.replace(config.train, device="cuda" if device == "auto" else device),
+        offload=dataclasses.replace(
+            offload, nvme_path=offload.nvme_path or ("anywhere" if offload.name == "nvme" else None)
+        ),
+    )
+    return list(rules.find_violations(planned, files=False))
+
+
+def fits(need: ZeroNeed, budget: BudgetConfig) -> bool | None:
+    """Whether the model states fit the limits that are given, in 32 bits; None where there are none."""
+    return _within(budget, need.device_bytes, need.host_bytes)
+
+
+def choices_for_one_gpu(config: TrialConfig, found: Plan) -> list[str] | None:
+    """The offloads whose model states fit one GPU and its host; None where no limit is given."""
+    if _within(config.budget, 0, 0) is None:
+        return None
+    plain = _within(config.budget, found.state_bytes, found.built_bytes)
+    under_zero = [n for n in found.zero if n.gpus == 1 and n.offload in ZERO and fits(n, config.budget)]
+    return [*(["none"] if plain else []), *(need.offload for need in under_zero)]
+
+
+def chosen_need(config: TrialConfig, found: Plan) -> ZeroNeed | None:
+    """The row of the configuration's own offload on one GPU; None where ZeRO has no part in it."""
+    if config.offload.name not in ZERO:
+        return None
+    return next(need for need in found.zero if need.offload == config.offload.name and need.gpus == 1)
+
+
+def size_text(size: float) -> str:
+    """Bytes as people read them."""
+    unit, scale = ("GiB", 2**30) if size >= 2**30 else ("MiB", 2**20)
+    return f"{figure(size / scale)} {unit}"
+
+
+def figure(value: float) -> str:
+    """At most five characters: two decimals below 10, one below 100."""
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
+
+
+def left_out(config: TrialConfig, found: Plan) -> list[str]:
+    """What the numbers do not count, a phrase each."""
+    return [
+        "activations (they grow with train.batch_size and the tile, and shrink with checkpointing)",
+        "buffers of temporary gathers",
+        *(["pinned buffers on the host between GPU and disk"] if config.offload.name == "nvme" else []),
+        *([f"under ZeRO the model's buffers ({size_text(size)})"] if (size := found.counts.buffer_bytes) else []),
+        "the CUDA context (some hundred MiB)",
+        "fragmentation of the allocator",
+    ]
+
+
+def remarks(config: TrialConfig, found: Plan) -> list[str]:
+    """How to read ZeRO's rows, and what was assumed; a sentence each."""
+    bucket = size_text(found.zero[0].bucket_bytes)
+    more = {need.offload: size_text(need.full_precision_bytes) for need in found.zero if need.gpus == 1}
+    eight_bit = config.optimizer.name in EIGHT_BIT_OPTIMIZERS
+    return [
+        "ZeRO's rows are DeepSpeed's own estimates for the parameters that learn, which take training to be in 16 bits "
+        "with Adam, and the frozen weights as they are stored.",
+        f"terrasweep keeps parameters in 32 bits, which adds {more['optimizer']} per GPU with offload=optimizer and "
+        f"{more['parameters']} with offload=parameters, and DeepSpeed gathers gradients in {bucket} more; "
+        "what fits is judged with both.",
+        "The host holds each process's model in 32 bits before it is partitioned (zero_init=False).",
+        *([f"optimizer={config.optimizer.name} does not go with ZeRO, whose rows take AdamW."] if eight_bit else []),
+        *found.notes,
+    ]
+
+
+def as_json(config: TrialConfig, found: Plan) -> dict[str, Any]:
+    """All numbers as plain values; bytes unless the key says otherwise."""
+    counts = found.counts
+    groups = ("backbone", "decoder", "task", "quantization", "tuning", "offload", "precision", "optimizer")
+    return {
+        "settings": {group: getattr(config, group).name for group in groups} | {"tuning.rank": config.tuning.rank},
+        "budget": {"memory_gib": config.budget.memory_gib, "host_memory_gib": config.budget.host_memory_gib},
+        "parameters": {
+            "trainable": counts.trainable_parameters,
+            "frozen": counts.frozen_parameters,
+            "quantized": counts.quantized_parameters,
+            "total": counts.total_parameters,
+            "largest_trainable_layer": counts.largest_trainable_layer,
+        },
+        "bytes": {
+            "trainable_weights": counts.trainable_bytes,
+            "frozen_weights": counts.frozen_bytes,
+            "quantized_weights": counts.quantized_bytes,
+            "quantization_constants": counts.constant_bytes,
+            "buffers": counts.buffer_bytes,
+            "gradients": counts.gradient_bytes,
+            "optimizer": found.optimizer_bytes,
+            "sum": found.state_bytes,
+        },
+        "zero": [dataclasses.asdict(need) | {"fits": fits(need, config.budget)} for need in found.zero],
+        "fits_on_one_gpu": choices_for_one_gpu(config, found),
+        "left_out": left_out(config, found),
+        "remarks": remarks(config, found),
+    }
+
+
+def _count(config: TrialConfig) -> Plan:
+    descriptor, name = tempfile.mkstemp(prefix="terrasweep-plan-", suffix=".log")
+    os.close(descriptor)
+    log = Path(name)
+    # A forkserver would import more than this one child needs.
+    outcome = process.run(
+        "terrasweep.predict.in_child:plan", {"config": config}, log, process.Limits(), start_method="spawn"
+    )
+    if outcome.error is not None and not isinstance(outcome.error, InvalidConfig):
+        raise type(outcome.error)(f"{outcome.error}; see {log}") from outcome.error
+    log.unlink()
+    if outcome.error is not None:
+        raise outcome.error
+    found = outcome.reported["plan"]
+    assert isinstance(found, Plan)
+    return found
+
+
+def _within(budget: BudgetConfig, device: int, host: int) -> bool | None:
+    limits = [(device, budget.memory_gib), (host, budget.host_memory_gib)]
+    given = [(size, limit) for size, limit in limits if limit is not None]
+    return all(size <= limit * 2**30 for size, limit in given) if given else None

@@ -1,0 +1,107 @@
+"""``terrasweep plan`` as a person reads it, on 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from terrasweep.cli.plan import choices_for_one_gpu, chosen_need, figure, fits, left_out, remarks, size_text
+from terrasweep.config.schema import TrialConfig
+from terrasweep.predict.memory_needs import Plan, ZeroNeed
+
+_WIDTH = 80
+
+
+def show(config: TrialConfig, found: Plan, console: Console | None = None) -> None:
+    """Print exact bytes, ZeRO's rows, what fits, and what is left out."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    console.print(f"{config.backbone.name}, tuning={config.tuning.name}: exact bytes on one device, without ZeRO")
+    console.print(_exact(config, found))
+    console.print("Model states under DeepSpeed's ZeRO, by the number of GPUs in one machine")
+    console.print(_zero(config, found.zero))
+    not_counted = f"Not counted: {', '.join(left_out(config, found))}."
+    for paragraph in (_answers(config, found), not_counted, " ".join(remarks(config, found))):
+        console.print(textwrap.fill(paragraph, min(console.width, 120)), soft_wrap=True, markup=False)
+        console.print()
+
+
+def _exact(config: TrialConfig, found: Plan) -> Table:
+    counts = found.counts
+    rows: list[tuple[str, int | None, int]] = [
+        ("weights that learn, in 32 bits", counts.trainable_parameters, counts.trainable_bytes),
+        ("frozen weights, in 32 bits", counts.frozen_parameters, counts.frozen_bytes),
+        (f"quantized weights, {config.quantization.name}", counts.quantized_parameters, counts.quantized_bytes),
+        ("their scales and code tables", None, counts.constant_bytes),
+        ("buffers", None, counts.buffer_bytes),
+        ("gradients", None, counts.gradient_bytes),
+        (f"state of {config.optimizer.name}", None, found.optimizer_bytes),
+    ]
+    unit, scale = _unit(size for *_, size in rows)
+    table = _table()
+    table.add_column("")
+    table.add_column("parameters", justify="right")
+    table.add_column(unit, justify="right")
+    for label, parameters, size in rows:
+        if size:
+            table.add_row(label, "" if parameters is None else f"{parameters:,}", figure(size / scale))
+    table.add_section()
+    table.add_row("sum", f"{counts.total_parameters:,}", figure(found.state_bytes / scale))
+    return table
+
+
+def _zero(config: TrialConfig, needs: list[ZeroNeed]) -> Table:
+    unit, scale = _unit(size for need in needs for size in (need.gpu_bytes, need.host_bytes, need.disk_bytes))
+    table = _table()
+    for name in ("offload", "ZeRO", unit):
+        table.add_column(name, no_wrap=True)
+    for gpus in sorted({need.gpus for need in needs}):
+        table.add_column(str(gpus), justify="right", no_wrap=True)
+    for offload, stage in dict.fromkeys((need.offload, need.stage) for need in needs):
+        row = [need for need in needs if (need.offload, need.stage) == (offload, stage)]
+        lines = {
+            "GPU": [figure(need.gpu_bytes / scale) for need in row],
+            "host": [figure(need.host_bytes / scale) for need in row],
+            "disk": [figure(need.disk_bytes / scale) for need in row] if offload == "nvme" else [],
+            "fits": ["yes" if fit else "no" for need in row if (fit := fits(need, config.budget)) is not None],
+        }
+        head = (offload, str(stage))
+        for place, cells in lines.items():
+            if cells:
+                table.add_row(*head, place, *cells, style="bold" if offload == config.offload.name else None)
+                head = ("", "")
+        table.add_section()
+    return table
+
+
+def _answers(config: TrialConfig, found: Plan) -> str:
+    """What this configuration needs on one GPU, and what else would fit there."""
+    need, budget = chosen_need(config, found), config.budget
+    size = found.state_bytes if need is None else need.device_bytes
+    text = f"offload={config.offload.name} on one GPU: {size_text(size)} of model states"
+    if need is not None:
+        places = {"host": need.host_bytes, "disk": need.disk_bytes}
+        text += " in 32 bits, " + " and ".join(f"{size_text(b)} on the {place}" for place, b in places.items() if b)
+    if budget.memory_gib is not None:
+        left = budget.memory_gib * 2**30 - size
+        text += f"; {size_text(left)} of the GPU are left" if left > 0 else f"; {size_text(-left)} too much"
+    choices = choices_for_one_gpu(config, found)
+    if choices is None:
+        return f"{text}."
+    given = {"one GPU": budget.memory_gib, "its host": budget.host_memory_gib}
+    limits = " and ".join(f"{limit:g} GiB of {place}" for place, limit in given.items() if limit is not None)
+    named = ", ".join(f"offload={choice}" for choice in choices) or "no offload"
+    return f"{text}. Within {limits}, the model states fit with {named}."
+
+
+def _table() -> Table:
+    return Table(pad_edge=False, padding=(0, 1, 0, 0), box=SIMPLE_HEAD)
+
+
+def _unit(sizes: Iterable[int]) -> tuple[str, int]:
+    return ("GiB", 2**30) if max(sizes) >= 2**30 else ("MiB", 2**20)

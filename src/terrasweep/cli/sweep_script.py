@@ -1,0 +1,133 @@
+"""What surrounds ``sweep.py``: one trial without a sampler, exit statuses, and errors as one line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from terrasweep.config.bad_input import (
+    BAD_INPUT,
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_NOTHING_COMPLETED,
+    describe_bad_input,
+)
+from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.trial import rules
+
+
+def start(main: Callable[[], None], script: str) -> NoReturn:
+    """Run a Hydra application as DESIGN's contract wants it; ends the process.
+
+    Args:
+        main: The function that ``@hydra.main`` decorated.
+        script: The path of ``sweep.py``; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
+    """
+    os.environ["TERRASWEEP_SHIPPED"] = str(Path(script).resolve().parent)
+    os.environ.setdefault("TERRASWEEP_HOME", os.environ["TERRASWEEP_SHIPPED"])
+    # A root that is made by the first study has no sweeps of its own yet.
+    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
+    # Hydra would print the error itself and exit with 1.
+    shown = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    register_schema()
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_status(main, show_traceback=shown))
+
+
+def run_job(config: DictConfig) -> TrialResult:
+    """One trial: under the sweeper its result goes back to it, alone it is printed and decides the exit status."""
+    from terrasweep.trial.run import run_trial
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        return run_trial(trial_config(config), folder)
+    sys.exit(_single(config, folder))
+
+
+def _single(config: DictConfig, folder: Path) -> int:
+    from terrasweep.study import mlflow_runs
+    from terrasweep.trial import prepare
+    from terrasweep.trial.run import run_trial
+
+    try:
+        typed = trial_config(config)
+        rules.check(typed)
+        mlflow_runs.check_reachable(typed.tracking.uri)
+        prepare.check_backbone(typed)
+        prepare.check_data(typed)
+    except InvalidConfig as error:
+        _remove_empty(folder)
+        return _refuse(error)
+    result = run_trial(typed, folder)
+    _print(result, folder)
+    mlflow_runs.log_single(result, typed.tracking.uri)
+    return 0 if result.state is State.COMPLETE else EXIT_NOTHING_COMPLETED
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take back the folders that Hydra has made, as far up as they are empty."""
+    with contextlib.suppress(OSError):
+        for made in (folder, folder.parent, folder.parent.parent):
+            made.rmdir()
+
+
+def _refuse(error: BaseException) -> int:
+    print("\n".join(describe_bad_input(error)), file=sys.stderr)
+    return EXIT_BAD_INPUT
+
+
+def _print(result: TrialResult, folder: Path) -> None:
+    print(f"state: {result.state}" + (f" ({result.reason}: {result.message})" if result.reason else ""))
+    for name in NUMERIC_MEASUREMENTS:
+        value = result.value(name)
+        if value is not None:
+            print(f"{name}: {value:.10g}")
+    print(f"folder: {folder}")
+
+
+def _status(main: Callable[[], None], *, show_traceback: bool) -> int:
+    try:
+        main()
+    except BAD_INPUT as error:
+        if show_traceback:
+            traceback.print_exc()
+        return _refuse(error)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except ValueError as error:
+        if not _raised_by_hydra(error):
+            raise
+        print(f"{error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OSError as error:
+        print(f"{error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra itself refused the command line; it has no exception of its own for some mistakes."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and str(frames[-1][0].f_globals.get("__name__", "")).startswith("hydra.")
+
+
+def _interrupt(*_: object) -> None:
+    """A request to end, from a cluster's scheduler for example, is treated as Ctrl-C: what ran is recorded."""
+    raise KeyboardInterrupt

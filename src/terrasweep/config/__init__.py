@@ -1,0 +1,1 @@
+"""What can be asked of a trial, and what is refused whatever the data: the schema, the knobs, allowed values."""

@@ -1,0 +1,125 @@
+"""From Hydra's composed configuration to a TrialConfig, and from there to plain values that can be stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import warnings
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as compose_with_hydra
+from hydra import initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.paths import home
+from terrasweep.results.errors import InvalidConfig
+
+
+def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
+    """Turn a composed configuration, or a stored one, into a TrialConfig.
+
+    Raises:
+        InvalidConfig: A key is missing, unknown or of the wrong type.
+    """
+    try:
+        typed = OmegaConf.to_object(OmegaConf.merge(_schema(), config))
+    except OmegaConfBaseException as error:
+        raise InvalidConfig(f"{error.full_key or 'configuration'}: {error.msg or error}".splitlines()[0]) from error
+    assert isinstance(typed, TrialConfig)
+    return typed
+
+
+def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> TrialConfig:
+    """Compose ``config.yaml`` with overrides as ``python sweep.py`` does, without running anything.
+
+    Args:
+        overrides: ``key=value`` as on the command line.
+        may_be_missing: Keys like ``data.root`` that become null where no value is given.
+
+    Raises:
+        HydraException, OmegaConfBaseException: Hydra refuses the overrides.
+        InvalidConfig: A key is missing, unknown or of the wrong type.
+    """
+    os.environ.setdefault("TERRASWEEP_HOME", str(home()))
+    os.environ.setdefault("TERRASWEEP_SHIPPED", str(Path(__file__).resolve().parents[2]))
+    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
+    register_schema()
+    with initialize_config_module("terrasweep.conf"):
+        composed = compose_with_hydra("config", overrides, return_hydra_config=True)
+    # Names like the study's are taken from Hydra's own part.
+    HydraConfig.instance().set_config(composed)
+    for key in may_be_missing:
+        section, _, name = key.rpartition(".")
+        if OmegaConf.is_missing(OmegaConf.select(composed, section), name):
+            OmegaConf.update(composed, key, None)
+    return trial_config({str(key): composed._get_node(str(key)) for key in composed if key != "hydra"})
+
+
+def as_dict(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as plain dicts, lists and scalars."""
+    return dataclasses.asdict(config)
+
+
+def public_dict(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as it may be stored and shared: without the passwords in its URLs."""
+    values = as_dict(config)
+    for section, key in (("study", "storage"), ("tracking", "uri")):
+        if values[section][key]:
+            values[section][key] = without_password(values[section][key])
+    return values
+
+
+def fixed_settings(config: TrialConfig) -> dict[str, Any]:
+    """What makes the trials of a study comparable, as dotted key to value; not who runs it, where, or for how long."""
+    flat: dict[str, Any] = {}
+
+    def walk(values: dict[str, Any], prefix: str) -> None:
+        for key, value in values.items():
+            if isinstance(value, dict) and value:
+                walk(value, f"{prefix}{key}.")
+            else:
+                flat[prefix + key] = value
+
+    values = as_dict(config)
+    walk({key: section for key, section in values.items() if key not in ("trial", "study", "tracking", "budget")}, "")
+    return flat
+
+
+def without_password(url: str) -> str:
+    """A storage or tracking URL that may be shown to others."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
+
+
+def register_schema() -> None:
+    """Give Hydra the schema, as the config named ``schema``."""
+    ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep", replace=True)
+
+
+@cache
+def _schema() -> DictConfig:
+    """The schema as OmegaConf sees it, without the read-only flag of frozen classes, which would refuse overrides.
+
+    Made once: both Hydra and ``OmegaConf.merge`` copy it.
+    """
+    schema: DictConfig = OmegaConf.structured(TrialConfig)
+    _clear_readonly(schema)
+    return schema
+
+
+def _clear_readonly(node: Any) -> None:
+    OmegaConf.set_readonly(node, None)
+    if isinstance(node, DictConfig) and node._metadata.object_type is dict:
+        # Free keys, like a backbone's arguments: new ones need no `+` on the command line.
+        OmegaConf.set_struct(node, False)
+    for key in node if isinstance(node, DictConfig) else ():
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not child._is_none():
+            _clear_readonly(child)

@@ -1,0 +1,188 @@
+"""The TrialConfig tree: the only schema of the configuration, as frozen dataclasses.
+
+Hydra composes ``conf/`` against these types, and :mod:`terrasweep.config.compose` turns the result into a
+:class:`TrialConfig`. Past that door there is no DictConfig. The knobs of the search are in
+:mod:`terrasweep.config.knobs`, what describes data in :mod:`terrasweep.config.data`; ranges and contradictions are
+checked in :mod:`terrasweep.trial.rules`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from terrasweep.config.data import DataConfig
+from terrasweep.config.knobs import (
+    CheckpointingConfig,
+    OffloadConfig,
+    OptimizerConfig,
+    PrecisionConfig,
+    QuantizationConfig,
+    TuningConfig,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialIdentity:
+    """Which trial of its study this is."""
+
+    number: int | None = None
+    """Optuna's trial number; set by the sweeper, null for a single trial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """One objective: any measurement."""
+
+    name: str = MISSING
+    direction: str = MISSING
+    """``maximize`` or ``minimize``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """The study that a trial belongs to."""
+
+    name: str = MISSING
+    """Folder below ``results/`` and MLflow experiment; default: the sweep's file name."""
+    n_trials: int = 20
+    """Total number of trials, over all starts; at least 1."""
+    objectives: list[ObjectiveConfig] = field(default_factory=list)
+    storage: str | None = None
+    """Optuna storage URL; null: ``optuna.db`` in the study's folder."""
+    seed: int = 0
+    """Seed of the sampler."""
+    keep_weights: str = "front"
+    """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """A geospatial backbone from TerraTorch's registry."""
+
+    name: str = MISSING
+    """Name in TerraTorch's backbone registry."""
+    source: str | None = None
+    """For ``earthmind_v1`` and ``hf_vision``: a model's id on the Hub, or a local folder in the same layout."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the registry's builder; they win over those that are derived."""
+    bands: list[str] = field(default_factory=list)
+    """What the backbone calls the input bands, in order; empty: by the data's names."""
+    modality: str | None = None
+    """What a single image is to a backbone of several modalities, like ``S2L2A``; null: its first one."""
+    merge: str = "mean"
+    """How the tokens of several modalities become one sequence: ``mean``, ``max`` or ``concat`` (of the channels)."""
+    out_indices: list[int] | None = None
+    """Blocks whose features the decoder sees; null: four, evenly spread."""
+    cls_token: bool | None = None
+    """Whether the first token is a class token to drop; null: found by looking at the features."""
+    pretrained: bool = False
+    """Weights from the Hub."""
+    checkpoint: str | None = None
+    """Weights from a file (safetensors, or a pickle of tensors), or ``synthetic``: see docs/quickstart.md."""
+    checkpoint_bands: list[str] | None = None
+    """Bands of the checkpoint's input layer, in order; null: those that its family was pretrained on, where known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeckConfig:
+    """What stands between backbone and decoder."""
+
+    modules: list[dict[str, Any]] | None = None
+    """TerraTorch necks as ``{name: ..., **arguments}``; null: derived from backbone and decoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """A decoder from TerraTorch's registry."""
+
+    name: str = MISSING
+    arguments: dict[str, Any] = field(default_factory=dict)
+    pyramid: bool = False
+    """Whether the decoder wants four features of falling resolution (neck LearnedInterpolateToPyramidal)."""
+    includes_head: bool = False
+    """Whether the decoder itself ends in the classes."""
+    tasks: list[str] = field(default_factory=list)
+    """Tasks it can serve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskConfig:
+    """What is learnt, and by which loss."""
+
+    name: str = MISSING
+    """``segmentation``, ``classification``, ``multilabel`` or ``regression`` (one value per pixel)."""
+    loss: str = "ce"
+    ignore_index: int | None = -1
+    """Label that counts neither in the loss nor in a metric; null: every label counts."""
+    class_weights: list[float] | None = None
+    accuracy: str = MISSING
+    """The validation metric that becomes ``accuracy``, by TerraTorch's name."""
+    accuracy_name: str = MISSING
+    """How reports call it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How long and with what a trial trains."""
+
+    batch_size: int = 8
+    """Tiles per step."""
+    lr: float = 1e-3
+    """Constant learning rate."""
+    max_steps: int = 60
+    """Timed optimizer steps."""
+    warmup_steps: int = 3
+    """Steps before them that train but are not timed."""
+    seed: int = 0
+    """Seed of initialisation, data order and dropout."""
+    device: str = "auto"
+    """``auto``, ``cpu`` or ``cuda``."""
+    save_weights: bool = True
+    """Whether what was trained is written to the trial's folder, after everything is measured."""
+    count_flops: bool = True
+    """Whether one more step after the evaluation counts its floating-point operations."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetConfig:
+    """Limits per trial; null: none."""
+
+    memory_gib: float | None = None
+    """Of the device's memory; of the resident set's growth on a CPU."""
+    timeout_s: float | None = None
+    """Seconds from the start of the trial's process."""
+    host_memory_gib: float | None = None
+    """Growth of the trial's processes on the host at which they are ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingConfig:
+    """Where runs are tracked."""
+
+    uri: str = MISSING
+    """MLflow tracking URI; a relative SQLite path is relative to the project's root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialConfig:
+    """Everything a trial needs to know."""
+
+    trial: TrialIdentity = field(default_factory=TrialIdentity)
+    study: StudyConfig = field(default_factory=StudyConfig)
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    neck: NeckConfig = field(default_factory=NeckConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    quantization: QuantizationConfig = field(default_factory=QuantizationConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
+    checkpointing: CheckpointingConfig = field(default_factory=CheckpointingConfig)
+    offload: OffloadConfig = field(default_factory=OffloadConfig)
+    precision: PrecisionConfig = field(default_factory=PrecisionConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)

@@ -1,0 +1,1 @@
+"""Which files are samples: by their names, divided into splits, cut into tiles."""

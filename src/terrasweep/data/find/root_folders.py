@@ -1,0 +1,41 @@
+"""Where the samples of a configuration lie. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.synthetic import SyntheticScenes, synthetic_folder
+from terrasweep.machine.paths import absolute, cache_folder
+
+
+def scenes(config: TrialConfig) -> SyntheticScenes:
+    """The synthetic data set of a configuration."""
+    sizes = config.data.synthetic
+    return SyntheticScenes(
+        domain=sizes.domain,
+        seed=sizes.seed,
+        tile_px=config.data.tile_px or 64,
+        train=sizes.train,
+        val=sizes.val,
+        test=sizes.test,
+    )
+
+
+def synthetic_root() -> Path:
+    """The folder of all synthetic data sets."""
+    return cache_folder() / "synthetic"
+
+
+def tiles_folder(config: TrialConfig) -> Path:
+    """Where the tiles of a configuration lie."""
+    if config.data.name == "synthetic":
+        return synthetic_folder(synthetic_root(), scenes(config))
+    return absolute(config.data.root or "")
+
+
+def samples_root(config: TrialConfig) -> Path:
+    """The folder whose layout is that of ``data.root``: of synthetic tiles, the one for the task."""
+    root = tiles_folder(config)
+    sorted_by_class = config.data.name == "synthetic" and config.task.name == "classification"
+    return root / "scenes" if sorted_by_class else root

@@ -1,0 +1,99 @@
+"""Cuts scenes into tiles: every modality and the mask of a sample on the same grid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import rasterio
+from rasterio import Affine
+from rasterio.enums import MaskFlags
+from rasterio.windows import Window
+from rasterio.windows import transform as window_transform
+
+from terrasweep.data.find.sample_list import MASK, Listing
+from terrasweep.results.errors import DataError
+
+SCENE = "TERRASWEEP_SCENE"
+"""Tag of a tile: the name of the scene that it was cut from."""
+
+
+def cut_scenes(listing: Listing, tile_px: int, target: Path) -> Listing:
+    """Cut every image and mask into squares, row by row from the upper left; what is left over is dropped.
+
+    Tiles keep the scene's numeric type, its no-data value, names of bands and place on the ground. A scene without a
+    place gets its pixels' rows and columns for coordinates, so that neighbours stay neighbours.
+
+    Args:
+        listing: Scenes with masks.
+        tile_px: Height and width of a tile.
+        target: Takes ``<split>/<modality>/<scene>_r<row>_c<column>.tif``, and the masks below ``mask``.
+
+    Returns:
+        The tiles.
+
+    Raises:
+        DataError: A sample's files differ in size, or are smaller than a tile.
+    """
+    kinds = [*listing.modalities, MASK]
+    names: dict[str, list[str]] = {}
+    for split, scenes in listing.names.items():
+        names[split] = []
+        for scene in scenes:
+            windows = _windows([listing.file(split, scene, kind) for kind in kinds], tile_px)
+            stems = {f"{scene.replace('/', '_')}_r{row:03d}_c{column:03d}": (row, column) for row, column in windows}
+            for kind in kinds:
+                _cut(listing.file(split, scene, kind), target / split / kind, stems, tile_px)
+            names[split] += stems
+    return replace(
+        listing,
+        names={split: sorted(tiles) for split, tiles in names.items()},
+        roots={s: {kind: str(target / s / kind) for kind in listing.modalities} for s in listing.names},
+        suffixes=dict.fromkeys(kinds, ".tif"),
+        mask_roots={split: str(target / split / MASK) for split in listing.names},
+    )
+
+
+def _windows(files: list[Path], tile_px: int) -> list[tuple[int, int]]:
+    """Rows and columns of the tiles that fit into all files of a sample."""
+    sizes = {}
+    for path in files:
+        with rasterio.open(path) as file:
+            sizes[path] = (file.height, file.width)
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{path.name} {height} x {width}" for path, (height, width) in sizes.items())
+        raise DataError(f"data.cut=true: the files of one scene differ in pixels: {told}; resample them to one grid")
+    height, width = sizes[files[0]]
+    if min(height, width) < tile_px:
+        raise DataError(
+            f"data.tile_px={tile_px} with data.cut=true: {files[0]} has {height} x {width} pixels; use smaller tiles"
+        )
+    return [(row, column) for row in range(height // tile_px) for column in range(width // tile_px)]
+
+
+def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(scene) as source:
+        profile = {
+            "driver": "GTiff",
+            "count": source.count,
+            "dtype": source.dtypes[0],
+            "crs": source.crs,
+            "nodata": source.nodata,
+            "height": tile_px,
+            "width": tile_px,
+        }
+        for stem, (row, column) in stems.items():
+            window = Window(column * tile_px, row * tile_px, tile_px, tile_px)
+            placed = window_transform(window, source.transform)
+            if source.transform.is_identity:
+                placed = Affine.translation(column * tile_px, -row * tile_px) * Affine.scale(1, -1)
+            with (
+                rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+                rasterio.open(folder / f"{stem}.tif", "w", **profile, transform=placed) as tile,
+            ):
+                tile.write(source.read(window=window))
+                tile.descriptions = source.descriptions
+                tile.update_tags(**{SCENE: scene.name})
+                if any(MaskFlags.per_dataset in flags for flags in source.mask_flag_enums):
+                    tile.write_mask(source.dataset_mask(window=window))

@@ -1,0 +1,190 @@
+"""Checks of class labels. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.wording import counted, listed, percent
+
+RARE = 0.1
+"""A class with less than this part of an even share of train's labels is rare."""
+RARE_POSITIVE = 0.01
+"""A class of several labels per sample that fewer of train's samples have is rare."""
+_NAMED = 6
+
+
+def _settings(case: Case) -> Iterator[str]:
+    if case.task == "regression" or case.num_classes is None:
+        return
+    per_class = {
+        "task.class_weights": case.config.task.class_weights,
+        "data.class_names": case.config.data.class_names,
+    }
+    for key, values in per_class.items():
+        if values is not None and len(values) != case.num_classes:
+            yield (
+                f"{key}: it has {len(values)} values for {counted(case.num_classes, 'class')}; give one per class, or "
+                "null"
+            )
+
+
+def _range(case: Case) -> Iterator[str]:
+    classes, ignored = case.num_classes, case.config.task.ignore_index
+    if case.task == "regression" or classes is None:
+        return
+    first: dict[int, str] = {}
+    for split, seen in case.survey.splits.items():
+        for label, count in sorted(seen.labels.counts.items()):
+            if label != ignored and count > 0 and not 0 <= label < classes:
+                first.setdefault(label, f"{split}/{seen.labels.first_with.get(label, '?')}")
+    if first:
+        shown = listed(f"{label} (first in {place})" for label, place in sorted(first.items()))
+        yield (
+            f"data.num_classes={classes}: labels outside 0 to {classes - 1}: {shown}; "
+            f"{_way_out(case, classes, sorted(first))}"
+        )
+
+
+def _way_out(case: Case, classes: int, outside: list[int]) -> str:
+    lowest, highest = outside[0], outside[-1]
+    zero = any(seen.labels.counts.get(0) for seen in case.survey.splits.values())
+    if outside == [classes] and not zero:
+        return f"number the classes from 0, or raise data.num_classes to {classes + 1}"
+    raised = f"raise data.num_classes to {highest + 1}"
+    if len(outside) == 1 and case.task == "segmentation":
+        ignore = f"set task.ignore_index={lowest} if it means no data"
+        return ignore + (f", or {raised}" if lowest >= 0 else ", or mend the labels")
+    return f"{raised}, or mend the labels" if lowest >= 0 else "mend the labels"
+
+
+def _far_label(case: Case) -> int | None:
+    """A largest label that gave the number of classes, though train has fewer than half of them."""
+    given = case.config.data.num_classes or case.config.data.class_names or case.survey.class_names
+    counts = case.class_counts("train")
+    if case.task not in EXCLUSIVE or given or len(counts) < 2:
+        return None
+    largest = max(counts)
+    return largest if largest + 1 == case.num_classes and len(counts) < (largest + 1) / 2 else None
+
+
+def _gap(case: Case) -> Iterator[str]:
+    largest = _far_label(case)
+    if largest is not None:
+        counts, place = case.class_counts("train"), case.split("train").labels.first_with.get(largest, "?")
+        yield (
+            f"data.num_classes=null: by the largest label, {largest} (first in train/{place}), there are {largest + 1} "
+            f"classes, but train has {len(counts)} of them; set task.ignore_index={largest} if it means no data, "
+            f"number the classes 0 to {len(counts) - 1}, or set data.num_classes={largest + 1}"
+        )
+
+
+def _single_train(case: Case) -> Iterator[str]:
+    classes = case.class_counts("train")
+    if case.task in EXCLUSIVE and len(classes) == 1:
+        yield (
+            f"{case.place}: every label of train that counts{case.partly('train')} is {_names(case, classes)}, so that "
+            "there is nothing to learn; correct the labels, or the division into splits"
+        )
+
+
+def _single_val(case: Case) -> Iterator[str]:
+    classes = case.class_counts("val")
+    if case.task in EXCLUSIVE and len(classes) == 1 < len(case.class_counts("train")):
+        yield (
+            f"{case.place}: every label of val that counts{case.partly('val')} is {_names(case, classes)}, so that a "
+            "model that always says so is perfect; correct the labels, or the division into splits"
+        )
+
+
+def _disjoint(case: Case) -> Iterator[str]:
+    train, val = case.class_counts("train"), case.class_counts("val")
+    if case.task != "regression" and train and val and not train.keys() & val.keys():
+        yield (
+            f"{case.place}: val has none of train's classes (train: {_names(case, train)}; val: {_names(case, val)}), "
+            "so that no configuration can be right; correct the labels, or the division into splits"
+        )
+
+
+def _unlearnt(case: Case) -> Iterator[str]:
+    train, val = case.class_counts("train"), case.class_counts("val")
+    missing = [label for label in val if label not in train]
+    if case.task != "regression" and train.keys() & val.keys() and missing:
+        yield (
+            f"{case.place}: {counted(len(missing), 'class')} of val never in train{case.partly('train')}: "
+            f"{_names(case, missing)}; no configuration can learn them, and all lose accuracy alike: divide the splits "
+            "anew, or drop the classes"
+        )
+
+
+def _unused(case: Case) -> Iterator[str]:
+    if case.task == "regression" or case.num_classes is None:
+        return
+    seen = case.class_counts("train").keys() | case.class_counts("val").keys()
+    unused = [n for n in range(case.num_classes) if n not in seen and n != case.config.task.ignore_index]
+    if seen and unused and _far_label(case) is None:
+        carrier = "positive in" if case.task == "multilabel" else "in"
+        yield (
+            f"data.num_classes={case.num_classes}: {counted(len(unused), 'class')} never {carrier} train or "
+            f"val{case.partly('train')}: {_names(case, unused)}; lower it, or add samples of them"
+        )
+
+
+def _rare(case: Case) -> Iterator[str]:
+    counts = case.class_counts("train")
+    if case.task not in EXCLUSIVE or case.config.task.class_weights is not None or len(counts) < 2:
+        return
+    total, limit = sum(counts.values()), RARE / (case.num_classes or len(counts))
+    shares = {label: count / total for label, count in counts.items() if count / total < limit}
+    if shares:
+        labels = "pixels" if case.task == "segmentation" else "samples"
+        yield (
+            f"{case.place}: rare classes in train ({_shares(case, shares)} of the {labels}; an even share is "
+            f"{percent(limit / RARE)}); weight them by task.class_weights, or add samples of them"
+        )
+
+
+def _rare_positive(case: Case) -> Iterator[str]:
+    read, counts = case.split("train").read, case.class_counts("train")
+    if case.task != "multilabel" or case.config.task.class_weights is not None or not read:
+        return
+    shares = {label: count / read for label, count in counts.items() if count / read < RARE_POSITIVE}
+    if shares:
+        yield (
+            f"{case.place}: classes that few samples of train have ({_shares(case, shares)}); weight them by "
+            "task.class_weights, or add samples of them"
+        )
+
+
+def _always_positive(case: Case) -> Iterator[str]:
+    read = case.split("train").read
+    always = [label for label, count in case.class_counts("train").items() if count >= read > 0]
+    if case.task == "multilabel" and always:
+        yield (
+            f"{case.place}: {counted(len(always), 'class')} positive in every sample of train"
+            f"{case.partly('train')}: {_names(case, always)}; they tell nothing: leave them out, or add samples without"
+        )
+
+
+def _names(case: Case, labels: Iterable[int]) -> str:
+    return listed((case.class_name(label) for label in labels), _NAMED)
+
+
+def _shares(case: Case, shares: dict[int, float]) -> str:
+    rarest_first = sorted(shares.items(), key=lambda pair: pair[1])
+    return listed((f"{case.class_name(label)} {percent(share)}" for label, share in rarest_first), _NAMED)
+
+
+CLASS_RULES = (
+    Rule("class-settings", ERROR, _settings),
+    Rule("label-range", ERROR, _range),
+    Rule("class-gap", ERROR, _gap),
+    Rule("single-class", ERROR, _single_train),
+    Rule("no-common-class", ERROR, _disjoint),
+    Rule("single-class-val", WARNING, _single_val),
+    Rule("class-not-in-train", WARNING, _unlearnt),
+    Rule("class-unused", WARNING, _unused),
+    Rule("class-rare", WARNING, _rare),
+    Rule("class-rarely-positive", WARNING, _rare_positive),
+    Rule("class-always-positive", WARNING, _always_positive),
+)

@@ -1,0 +1,207 @@
+"""One pass over a data set: reads samples as a trial would, and counts what the checks and the statistics need."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from terrasweep.data.find.sample_list import PIXEL_TASKS
+from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey
+
+Sample = dict[str, Any]
+Read = Callable[[int], Sample]
+"""Gives the sample of an index: ``image`` (an array, or one per modality), ``mask`` or ``label``, and by modality the
+``dtypes`` that files store, where they are known."""
+
+
+def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limit: int | None) -> Seen:
+    """Read a split.
+
+    Args:
+        read: Gives a sample; what it raises is noted, and the sample counts as unreadable.
+        names: Of all samples.
+        task: Decides what the labels are.
+        ignore: Label that does not count.
+        limit: Read at most so many samples, drawn by a fixed seed; None: all.
+    """
+    chosen = np.arange(len(names))
+    if limit is not None and limit < len(names):
+        chosen = np.sort(np.random.default_rng(0).choice(len(names), limit, replace=False))
+    seen = Seen(samples=len(names), labels=_Labels(task, ignore))
+    for index in chosen:
+        name = names[int(index)]
+        try:
+            sample = read(int(index))
+        except Exception as error:
+            seen.unreadable[name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            continue
+        seen.add(name, sample)
+    return seen
+
+
+def find_shared(splits: dict[str, Seen]) -> list[list[str]]:
+    """Samples of two splits with the same pixels: ``[split, name, other split, other name]``."""
+    first: dict[bytes, tuple[str, str]] = {}
+    shared = []
+    for split, seen in splits.items():
+        for digest, name in seen.digests.items():
+            if digest in first and first[digest][0] != split:
+                shared.append([*first[digest], split, name])
+            first.setdefault(digest, (split, name))
+    return shared
+
+
+@dataclass
+class Seen:
+    """What was counted so far in a split."""
+
+    samples: int
+    labels: _Labels
+    read: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+    images: dict[str, _Images] = field(default_factory=dict)
+    digests: dict[bytes, str] = field(default_factory=dict)
+
+    def add(self, name: str, sample: Sample) -> None:
+        """Count a sample."""
+        self.read += 1
+        image = sample["image"]
+        images = image if isinstance(image, dict) else {IMAGE: image}
+        digest, varied = hashlib.blake2b(digest_size=16), False
+        for modality, values in images.items():
+            pixels = np.asarray(values)
+            stored = sample.get("dtypes", {}).get(modality, str(pixels.dtype))
+            self.images.setdefault(modality, _Images()).add(name, pixels, stored)
+            digest.update(np.ascontiguousarray(pixels).data)
+            finite = pixels[np.isfinite(pixels)]
+            varied = varied or bool(finite.size and (finite != finite[0]).any())
+        if varied:  # Empty tiles are all alike.
+            self.digests.setdefault(digest.digest(), name)
+        self.labels.add(name, np.asarray(sample["mask"] if "mask" in sample else sample["label"]))
+
+    def survey(self) -> SplitSurvey:
+        """The counts as a record."""
+        return SplitSurvey(
+            samples=self.samples,
+            read=self.read,
+            unreadable=self.unreadable,
+            images={name: images.survey() for name, images in self.images.items()},
+            labels=self.labels.survey(),
+        )
+
+
+class _Images:
+    """Running sums per band."""
+
+    def __init__(self) -> None:
+        self._shapes: Counter[str] = Counter()
+        self._dtypes: Counter[str] = Counter()
+        self._bands = 0
+        self._first_not_finite: str | None = None
+
+    def add(self, name: str, pixels: np.ndarray, stored: str) -> None:
+        self._shapes["x".join(map(str, pixels.shape))] += 1
+        self._dtypes[stored] += 1
+        flat = pixels.reshape(len(pixels), -1).astype(np.float64) if pixels.ndim else pixels.reshape(1, 1)
+        if not self._bands:
+            self._bands = len(flat)
+            self._pixels, self._count = np.zeros(self._bands), np.zeros(self._bands)
+            self._total, self._squares = np.zeros(self._bands), np.zeros(self._bands)
+            self._low, self._high = np.full(self._bands, np.inf), np.full(self._bands, -np.inf)
+            self._infinite = np.zeros(self._bands)
+        if len(flat) != self._bands:
+            return  # The shapes tell.
+        finite = np.isfinite(flat)
+        if not finite.all() and self._first_not_finite is None:
+            self._first_not_finite = name
+        clean = np.where(finite, flat, 0.0)
+        self._pixels += flat.shape[1]
+        self._count += finite.sum(axis=1)
+        self._infinite += np.isinf(flat).sum(axis=1)
+        self._total += clean.sum(axis=1)
+        self._squares += (clean**2).sum(axis=1)
+        self._low = np.minimum(self._low, np.where(finite, flat, np.inf).min(axis=1))
+        self._high = np.maximum(self._high, np.where(finite, flat, -np.inf).max(axis=1))
+
+    def survey(self) -> ImageSurvey:
+        count = np.maximum(self._count, 1)
+        means = self._total / count
+        seen = self._count > 0
+        return ImageSurvey(
+            shapes=dict(self._shapes),
+            dtypes=dict(self._dtypes),
+            means=means.tolist(),
+            stds=np.sqrt(np.maximum(self._squares / count - means**2, 0.0)).tolist(),
+            minima=np.where(seen, self._low, 0.0).tolist(),
+            maxima=np.where(seen, self._high, 0.0).tolist(),
+            not_finite=(1 - self._count / self._pixels).tolist(),
+            infinite=(self._infinite / self._pixels).tolist(),
+            first_not_finite=self._first_not_finite,
+        )
+
+
+class _Labels:
+    """Counts per class, or running sums of regression targets."""
+
+    def __init__(self, task: str, ignore: int | None) -> None:
+        self._task, self._ignore = task, ignore
+        self._counts: Counter[int] = Counter()
+        self._first: dict[int, str] = {}
+        self._shapes: Counter[str] = Counter()
+        self._not_finite = self._not_whole = self._counted = 0
+        self._total = self._squares = 0.0
+        self._low, self._high = np.inf, -np.inf
+
+    def add(self, name: str, label: np.ndarray) -> None:
+        self._shapes["x".join(map(str, label.shape))] += 1
+        values = label.reshape(-1).astype(np.float64)
+        finite = np.isfinite(values)
+        if self._task in PIXEL_TASKS and self._ignore is not None:
+            # A trial gives pixels that the file marks as no data the label that does not count.
+            values = np.where(np.isnan(values), self._ignore, values)
+            finite = np.isfinite(values)
+        self._not_finite += int((~finite).sum())
+        values = values[finite]
+        if self._task == "regression":
+            self._add_targets(values if self._ignore is None else values[values != self._ignore])
+            return
+        if self._task == "multilabel":
+            found = dict.fromkeys(np.flatnonzero(values), 1)
+            self._counted += 1
+        else:
+            whole = values == np.round(values)
+            self._not_whole += int((~whole).sum())
+            labels, pixels = np.unique(values[whole], return_counts=True)
+            found = dict(zip(labels.tolist(), pixels.tolist(), strict=True))
+            self._counted += sum(count for value, count in found.items() if value != self._ignore)
+        for value, count in found.items():
+            self._counts[int(value)] += int(count)
+            self._first.setdefault(int(value), name)
+
+    def _add_targets(self, values: np.ndarray) -> None:
+        self._counted += len(values)
+        if len(values):
+            self._total += float(values.sum())
+            self._squares += float((values**2).sum())
+            self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
+
+    def survey(self) -> LabelSurvey:
+        targets = self._task == "regression" and self._counted > 0
+        mean = self._total / max(self._counted, 1)
+        return LabelSurvey(
+            counts=dict(sorted(self._counts.items())),
+            first_with=self._first,
+            shapes=dict(self._shapes),
+            minimum=self._low if targets else None,
+            maximum=self._high if targets else None,
+            mean=mean if targets else None,
+            std=float(np.sqrt(max(self._squares / self._counted - mean**2, 0.0))) if targets else None,
+            counted=self._counted,
+            not_finite=self._not_finite,
+            not_whole=self._not_whole,
+        )

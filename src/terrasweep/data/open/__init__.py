@@ -1,0 +1,1 @@
+"""Data as a trainer reads it."""

@@ -1,0 +1,205 @@
+"""Opens a data set for training: TerraTorch's datamodule over listed files, or the user's own, kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities import move_data_to_device
+from terratorch.datamodules import GenericMultiModalDataModule
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data import stored
+from terrasweep.data.find.root_folders import scenes
+from terrasweep.data.find.sample_list import LABEL_ENDING, MASK, PIXEL_TASKS, Listing
+from terrasweep.data.inspect.survey import IMAGE
+from terrasweep.data.open import public
+from terrasweep.data.synthetic import SyntheticScenes
+from terrasweep.results.errors import DataError
+
+Sample = dict[str, Any]
+TASK_NAMES = {"multilabel": "multilabel_classification"}
+"""TerraTorch's names of tasks, where they differ from ours."""
+
+
+@dataclass(frozen=True)
+class OpenData:
+    """A data set that is ready to train on."""
+
+    module: SplitData
+    num_classes: int
+    class_names: list[str] | None
+
+    def training_batch(self, device: torch.device) -> Sample:
+        """The first batch of the training split as a step gets it: on the device, normalized."""
+        return self.module.normalized(next(iter(self.module.train_dataloader())), device, training=True)
+
+    def validation_batch(self, device: torch.device) -> Sample:
+        """The first batch of the validation split, likewise."""
+        return self.module.normalized(next(iter(self.module.val_dataloader())), device, training=False)
+
+
+class InMemory(Dataset[Sample]):
+    """Every sample of a dataset, read once. Its tensors are handed out as they are: no transform may alter them."""
+
+    def __init__(self, dataset: Dataset[Sample]) -> None:
+        self._samples = [dataset[index] for index in range(len(dataset))]  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._samples[index]
+
+
+class SplitData(pl.LightningDataModule):
+    """The two splits that a trial needs, with the datamodule's normalization on the device and a seeded order."""
+
+    def __init__(self, source: pl.LightningDataModule, splits: dict[str, Dataset[Sample]], config: TrialConfig) -> None:
+        super().__init__()
+        self._source, self._config = source, config
+        self._train = self._opened(splits["train"], "train")
+        self._val = self._opened(splits["val"], "val")
+        self._collate = getattr(source, "collate_fn", None) or default_collate
+
+    def _opened(self, dataset: Dataset[Sample], split: str) -> Dataset[Sample]:
+        if len(dataset) == 0:  # type: ignore[arg-type]
+            raise DataError(f"data.root={self._config.data.root}: the split {split} has no tiles; see docs/data.md")
+        return InMemory(dataset) if self._config.data.in_memory else dataset
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Shuffled batches; the last one is dropped where it is smaller, unless it is the only one."""
+        few = len(self._train) < self._config.train.batch_size  # type: ignore[arg-type]
+        return self._loader(self._train, shuffle=True, drop_last=not few)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """All validation tiles, in order."""
+        return self._loader(self._val, shuffle=False, drop_last=False)
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """Normalize as the datamodule does; the batch's own tensors stay as they were read."""
+        training = self.trainer is None or self.trainer.training
+        normalized: Sample = public.normalized(self._source, batch, training)
+        return {key: value for key, value in normalized.items() if key != "filename"}
+
+    def normalized(self, batch: Sample, device: torch.device, *, training: bool) -> Sample:
+        """A batch as a step gets it, without a trainer."""
+        on_device = move_data_to_device({k: v for k, v in batch.items() if k != "filename"}, device)
+        return public.normalized(self._source, on_device, training)
+
+    def _loader(self, dataset: Dataset[Sample], *, shuffle: bool, drop_last: bool) -> DataLoader[Sample]:
+        return DataLoader(
+            dataset,
+            batch_size=self._config.train.batch_size,
+            shuffle=shuffle,
+            drop_last=drop_last,
+            num_workers=self._config.data.workers,
+            persistent_workers=self._config.data.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=self._collate,
+            generator=torch.Generator().manual_seed(self._config.train.seed),
+        )
+
+
+def open_data(config: TrialConfig) -> OpenData:
+    """Open the training and validation split of a data set that was prepared.
+
+    Args:
+        config: With what :func:`terrasweep.data.stored.complete` fills in.
+
+    Raises:
+        DataError: Files are missing, unreadable or empty.
+    """
+    class_names = list(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else config.data.class_names
+    classes = 1 if config.task.name == "regression" else config.data.num_classes or len(class_names or ())
+    try:
+        if config.data.datamodule is not None:
+            foreign = public.open_datamodule(config)
+            data = SplitData(foreign, public.datasets(foreign), config)
+        else:
+            listing = stored.read_listing(config)
+            source = build_datamodule(config, classes, listing)
+            source.setup("fit")
+            splits = {"train": source.train_dataset, "val": source.val_dataset}
+            _check_complete(splits, listing)
+            data = SplitData(source, splits, config)
+    except DataError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise DataError(f"data.root={config.data.root}: {reason[0] if reason else type(error).__name__}") from error
+    return OpenData(data, classes, class_names)
+
+
+def _check_complete(splits: dict[str, Any], listing: Listing) -> None:
+    """TerraTorch passes over samples whose files are gone."""
+    for split, samples in splits.items():
+        if gone := len(listing.names[split]) - len(samples):
+            raise DataError(
+                f"{next(iter(listing.roots[split].values()))}: {gone} samples of {split} are gone since the data were "
+                "listed; bring them back, or start again"
+            )
+
+
+def datamodule_arguments(config: TrialConfig, num_classes: int, listing: Listing) -> dict[str, Any]:
+    """What TerraTorch's GenericMultiModalDataModule reads the listed files with, as plain values."""
+    images = listing.modalities
+    means, stds = _statistics(config)
+    arguments: dict[str, Any] = {
+        "task": TASK_NAMES.get(config.task.name, config.task.name),
+        "batch_size": config.train.batch_size,
+        "num_workers": 0,
+        "num_classes": num_classes,
+        "modalities": images,
+        "image_grep": {name: f"*{listing.suffixes[name]}" for name in images},
+        "label_grep": f"*{listing.suffixes.get(MASK, LABEL_ENDING)}",
+        "means": means,
+        "stds": stds,
+        "rgb_indices": {images[0]: [0]},
+        "allow_substring_file_names": False,
+        "concat_bands": not config.data.modalities,
+        "no_data_replace": config.data.no_data_replace,
+        "no_label_replace": config.task.ignore_index if config.task.name in PIXEL_TASKS else None,
+        "check_stackability": False,
+    }
+    for split in listing.names:
+        arguments |= {
+            f"{split}_data_root": listing.roots[split],
+            f"{split}_label_data_root": str(listing.label_root(split)),
+            f"{split}_split": str(listing.split_file(split)),
+        }
+    return arguments
+
+
+def resampling(size: int | None) -> dict[str, list[dict[str, Any]]]:
+    """Albumentations' steps of each split that bring tiles to one size, as TerraTorch's configurations name them."""
+    if size is None:
+        return {}
+    resize = {"class_path": "albumentations.Resize", "init_args": {"height": size, "width": size}}
+    steps = [resize, {"class_path": "albumentations.pytorch.ToTensorV2", "init_args": {}}]
+    return {f"{split}_transform": steps for split in ("train", "val", "test")}
+
+
+def build_datamodule(config: TrialConfig, num_classes: int, listing: Listing) -> GenericMultiModalDataModule:
+    """TerraTorch's datamodule over the listed files."""
+    import albumentations
+
+    steps = (
+        [albumentations.Resize(size, size), albumentations.ToTensorV2()] if (size := config.data.resize_px) else None
+    )
+    transforms = dict.fromkeys(resampling(size), steps)
+    return GenericMultiModalDataModule(**datamodule_arguments(config, num_classes, listing), **transforms)
+
+
+def _statistics(config: TrialConfig) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    data = config.data
+    if data.modalities:
+        given = data.modalities.items()
+        return {name: m.means or [] for name, m in given}, {name: m.stds or [] for name, m in given}
+    if data.means is not None and data.stds is not None:
+        return {IMAGE: data.means}, {IMAGE: data.stds}
+    domain = scenes(config).domain
+    return {IMAGE: list(SyntheticScenes.MEANS[domain])}, {IMAGE: list(SyntheticScenes.STDS[domain])}

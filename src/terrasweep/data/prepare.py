@@ -1,0 +1,153 @@
+"""The child's side of preparing data: list the samples, cut and divide them, and look at them once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data import stored
+from terrasweep.data.find.root_folders import samples_root, scenes, synthetic_root
+from terrasweep.data.find.sample_list import MASK, Listing, find_samples
+from terrasweep.data.find.splits import divide
+from terrasweep.data.find.tiles import cut_scenes
+from terrasweep.data.inspect.scan import Sample, Seen, find_shared, scan_split
+from terrasweep.data.inspect.survey import IMAGE, SplitSurvey, Survey
+from terrasweep.data.open import public
+from terrasweep.data.open.folders import build_datamodule
+from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
+from terrasweep.machine.files import write_atomically
+from terrasweep.results.errors import DataError
+
+RGB = ["RED", "GREEN", "BLUE"]
+
+
+def prepare_data(config: TrialConfig) -> None:
+    """Make the listing and the survey, where they are missing.
+
+    Raises:
+        DataError: The files are not what the configuration says.
+    """
+    if config.data.name == "synthetic":
+        write_synthetic(synthetic_root(), scenes(config))
+    if config.data.datamodule is None and not stored.listing_file(config).is_file():
+        stored.write_listing(_make_listing(config), config)
+    if config.data.name != "synthetic" and not stored.survey_file(config).is_file():
+        write_atomically(stored.survey_file(config), make_survey(config).to_json())
+
+
+def make_survey(config: TrialConfig) -> Survey:
+    """Read the samples of every split, as a trial would but for missing values, and whatever the configuration says."""
+    listed = stored.read_listing(config) if config.data.datamodule is None else None
+    if listed is None:
+        datasets = public.datasets(public.open_datamodule(config), test=True)
+    else:
+        source = _open_raw(config, listed)
+        datasets = {split: getattr(source, f"{split}_dataset") for split in listed.names}
+    seen: dict[str, Seen] = {}
+    for split, dataset in datasets.items():
+        names = listed.names[split] if listed else [f"sample {index}" for index in range(len(dataset))]  # type: ignore[arg-type]
+        task, ignore = config.task.name, config.task.ignore_index
+        read = partial(_read, dataset, listed, split)
+        seen[split] = scan_split(read, names, task, ignore, config.data.check_tiles)
+    class_names = listed.class_names if listed else None
+    if config.data.name == "synthetic":
+        class_names = list(SyntheticScenes.CLASSES)
+    splits = {split: counted.survey() for split, counted in seen.items()}
+    return Survey(
+        splits=splits,
+        bands={IMAGE: config.data.bands} if listed is None else _bands(listed),
+        class_names=class_names,
+        num_classes=len(class_names) if class_names else _num_classes(config, listed, splits["train"]),
+        tile_px=_tile_px(splits["train"]),
+        shared=find_shared(seen),
+    )
+
+
+def _make_listing(config: TrialConfig) -> Listing:
+    listing = find_samples(config, samples_root(config))
+    if not config.data.cut:
+        return divide(listing, config)
+    assert config.data.tile_px is not None
+    target = stored.data_folder(config) / "tiles"
+    shutil.rmtree(target, ignore_errors=True)  # What a killed process left.
+    if config.data.split.by == "lists":  # They name scenes.
+        return cut_scenes(divide(listing, config), config.data.tile_px, target)
+    return divide(cut_scenes(listing, config.data.tile_px, target), config)
+
+
+def _open_raw(config: TrialConfig, listed: Listing) -> Any:
+    """TerraTorch's datamodule with the files' own values: nothing is replaced, and masks are not rounded."""
+    unknown = {name: replace(m, means=[0.0], stds=[1.0]) for name, m in config.data.modalities.items()}
+    raw = replace(config.data, modalities=unknown, means=[0.0], stds=[1.0], no_data_replace=None, resize_px=None)
+    task = config.task
+    if task.name == "segmentation":
+        task = replace(task, name="regression", ignore_index=None)
+    source = build_datamodule(replace(config, data=raw, task=task), 1, listed)
+    for stage in ("fit", *(["test"] if "test" in listed.names else [])):
+        source.setup(stage)
+    return source
+
+
+def _read(dataset: Any, listed: Listing | None, split: str, index: int) -> Sample:
+    """A sample, with the numeric types of its files."""
+    sample: Sample = dict(dataset[index])
+    if listed is not None:
+        sample["dtypes"] = {}
+        for kind in listed.suffixes:
+            with rasterio.open(listed.file(split, listed.names[split][index], kind)) as image:
+                sample["dtypes"][kind] = image.dtypes[0]
+                if kind == MASK and image.count != 1:
+                    raise DataError(f"its mask has {image.count} bands; write the labels in one")
+    return sample
+
+
+def _bands(listed: Listing) -> dict[str, list[str]]:
+    """Names of the bands by modality, as the first file has them."""
+    split, names = next(iter(listed.names.items()))
+    return {kind: _bands_of(listed.file(split, names[0], kind)) for kind in listed.modalities}
+
+
+def _bands_of(file: Path) -> list[str]:
+    try:
+        with rasterio.open(file) as image:
+            described = [re.sub(r"\W+", "_", text or "") for text in image.descriptions]
+            if all(described) and len(set(described)) == image.count:
+                return described
+            if image.count == len(RGB) and image.driver != "GTiff":
+                return RGB
+            return [f"B{number}" for number in range(1, image.count + 1)]
+    except rasterio.errors.RasterioError as error:
+        raise DataError(f"{file}: it can't be read: {str(error).splitlines()[0]}; mend it, or take it out") from error
+
+
+def _num_classes(config: TrialConfig, listed: Listing | None, train: SplitSurvey) -> int | None:
+    """One more than the largest label of the training split, of which then every mask is read."""
+    if config.task.name == "regression":
+        return None
+    if config.task.name == "multilabel":  # One place per class.
+        return max((int(shape) for shape in train.labels.shapes if shape.isdigit()), default=None)
+    labels = set(train.labels.counts)
+    if listed is not None and train.read < train.samples and not config.data.num_classes:
+        for name in listed.names["train"]:
+            with rasterio.open(listed.file("train", name, MASK)) as mask:
+                labels |= {int(value) for value in np.unique(mask.read(1, masked=True).compressed())}
+    return max((label for label in labels if label != config.task.ignore_index), default=0) + 1
+
+
+def _tile_px(train: SplitSurvey) -> int | None:
+    """The side of most training tiles; None where they are no squares."""
+    sizes: Counter[tuple[str, ...]] = Counter()
+    for image in train.images.values():
+        for shape, count in image.shapes.items():
+            sizes[tuple(shape.split("x")[-2:])] += count
+    height, width = sizes.most_common(1)[0][0] if sizes else ("", "-")
+    return int(height) if height == width else None

@@ -1,0 +1,94 @@
+"""What is wrong about a configuration's data before any file of theirs is opened. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from terrasweep.config.data import SPLITTINGS, DataConfig, ModalityConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.open.public_sources import find_absent
+from terrasweep.machine.paths import absolute
+from terrasweep.results.wording import nearest
+
+
+def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
+    """One line per value that is wrong on its own; also what names an absent folder, unless ``files=False``."""
+    yield from _division(config)
+    if config.data.name == "synthetic":
+        yield from _synthetic(config)
+    if files:
+        yield from _folders(config)
+
+
+def find_conflicts(config: TrialConfig) -> Iterator[str]:
+    """One line per pair of settings that don't go together."""
+    yield from _combinations(config)
+
+
+def _division(config: TrialConfig) -> Iterator[str]:
+    """How a data set is divided and cut."""
+    data, split = config.data, config.data.split
+    if split.by not in SPLITTINGS:
+        yield f"data.split.by={split.by}: unknown; {nearest(split.by, SPLITTINGS)}"
+    if len(split.fractions) != 3 or min(split.fractions) < 0 or not 0.999 < sum(split.fractions) < 1.001:
+        yield (
+            f"data.split.fractions={split.fractions}: shares of train, val and test are needed, which sum up to 1; "
+            "use for example [0.7, 0.15, 0.15]"
+        )
+    if split.by == "lists" and not (split.train and split.val):
+        yield "data.split.by=lists: data.split.train and data.split.val are needed; name a list of samples for each"
+    if data.cut and data.tile_px is None:
+        yield "data.cut=true: the tiles' size is missing; set data.tile_px"
+    if data.cut and config.task.name in ("classification", "multilabel"):
+        yield f"data.cut=true with task={config.task.name}: a tile has no label of its own; cut the images beforehand"
+
+
+def _synthetic(config: TrialConfig) -> Iterator[str]:
+    from terrasweep.data.find.root_folders import scenes
+    from terrasweep.data.synthetic import SyntheticScenes
+
+    try:
+        scenes(config)
+    except ValueError as error:
+        key = str(error).partition("=")[0]
+        yield f"data.{'' if key == 'tile_px' else 'synthetic.'}{error}"
+    if config.data.bands != list(SyntheticScenes.BANDS):
+        yield f"data.bands={config.data.bands} with data=synthetic: its tiles have six bands of their own; drop it"
+
+
+def _folders(config: TrialConfig) -> Iterator[str]:
+    data = config.data
+    if data.name != "synthetic" and data.datamodule is None and not (data.root and absolute(data.root).is_dir()):
+        reason = "there is no such folder" if data.root else "no folder is given"
+        yield f"data.root={data.root}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
+    if data.datamodule is not None and (absent := find_absent(config)):
+        yield absent
+
+
+def _combinations(config: TrialConfig) -> Iterator[str]:
+    data, task, decoder, backbone = config.data, config.task, config.decoder, config.backbone
+    if task.name not in decoder.tasks:
+        yield f"decoder={decoder.name} with task={task.name}: it serves {', '.join(decoder.tasks)}; use another one"
+    if task.name not in data.tasks:
+        yield f"data={data.name} with task={task.name}: it serves {', '.join(data.tasks)}; use another of the two"
+    if backbone.bands and data.bands and len(data.bands) != len(backbone.bands):
+        yield (
+            f"data.bands={data.bands} with backbone.bands={backbone.bands}: the input layer differs from the data; "
+            "give each band one name of the backbone, or drop backbone.bands"
+        )
+    if data.datamodule is not None and (data.means is not None or data.cut or data.resize_px or data.modalities):
+        key = "means" if data.means else "cut" if data.cut else "resize_px" if data.resize_px else "modalities"
+        yield f"data.{key} with data={data.name}: its datamodule does that itself; drop it, or use data.arguments"
+    for name, modality in data.modalities.items():
+        yield from _statistics(f"data.modalities.{name}.", modality)
+    yield from _statistics("data.", data)
+
+
+def _statistics(prefix: str, image: DataConfig | ModalityConfig) -> Iterator[str]:
+    for key, values in {"means": image.means, "stds": image.stds}.items():
+        if values is not None and image.bands and len(values) != len(image.bands):
+            yield f"{prefix}{key} has {len(values)} values for {len(image.bands)} bands; give one per band, or null"
+    if (image.means is None) != (image.stds is None):
+        yield f"{prefix}means and {prefix}stds: one is given, the other null; give both or neither"
+    if image.stds is not None and any(not std > 0 for std in image.stds):
+        yield f"{prefix}stds={image.stds}: a standard deviation must be above 0"

@@ -1,0 +1,186 @@
+"""What is known of a data set on the disk: its listing, its cut tiles and its survey, by the state of its files.
+
+Everything of one state lies in one folder below ``results/.cache/data``, which another state of the files, or another
+way to divide them, never touches. The listing is written last of what it needs, so that it marks a complete folder.
+Imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from terrasweep.config.data import DataConfig, ModalityConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.find.root_folders import tiles_folder
+from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
+from terrasweep.data.inspect.survey import IMAGE, Survey
+from terrasweep.machine.files import write_atomically
+from terrasweep.machine.paths import absolute, cache_folder, home
+
+_VERSION = 3
+"""Raised whenever the same files and settings give another listing or survey."""
+_IRRELEVANT = (
+    *("state", "bands", "means", "stds", "num_classes", "class_names"),
+    *("workers", "in_memory", "no_data_replace", "check_tiles", "resize_px", "synthetic"),
+)
+"""Settings that change nothing of what lies in the folder; :func:`complete` may fill them in."""
+
+
+def located(config: TrialConfig) -> TrialConfig:
+    """The configuration with the state that its data's files are in now, as ``data.state``.
+
+    Only the parent looks: all that one trial does, in whatever process, is about one state.
+    """
+    if config.data.name == "synthetic":
+        return config
+    return replace(config, data=replace(config.data, state=_state_of(config)))
+
+
+def data_folder(config: TrialConfig) -> Path:
+    """Where everything that is known of the data lies."""
+    return cache_folder() / "data" / (config.data.state or _state_of(config))
+
+
+def listing_file(config: TrialConfig) -> Path:
+    """Where the listing lies."""
+    return data_folder(config) / "listing.json"
+
+
+def survey_file(config: TrialConfig) -> Path:
+    """Where the survey lies: one for every number of tiles that are read."""
+    return data_folder(config) / f"survey-{config.data.check_tiles or 'all'}.json"
+
+
+def read_listing(config: TrialConfig) -> Listing:
+    """The stored listing."""
+    return Listing.from_json(listing_file(config).read_text())
+
+
+def read_survey(config: TrialConfig) -> Survey:
+    """The stored survey."""
+    return Survey.from_json(survey_file(config).read_text())
+
+
+def write_listing(listing: Listing, config: TrialConfig) -> None:
+    """Write the names and labels as TerraTorch reads them, and then the listing itself."""
+    listing = replace(listing, folder=str(data_folder(config)))
+    for split, names in listing.names.items():
+        write_atomically(listing.split_file(split), "\n".join(names) + "\n")
+        if listing.labels:
+            _write_labels(listing.labels[split], listing.label_root(split))
+    write_atomically(listing_file(config), listing.to_json())
+
+
+def complete(config: TrialConfig) -> TrialConfig:
+    """The configuration with what only the data tells: bands, tile size, classes, band statistics.
+
+    What the configuration says itself stays.
+    """
+    if config.data.name == "synthetic":
+        return config
+    survey, data = read_survey(config), config.data
+    modalities = {name: _complete_modality(name, modality, survey) for name, modality in data.modalities.items()}
+    # A datamodule of others normalizes with its own.
+    means, stds = (None, None) if modalities or data.datamodule else _statistics(data, survey, IMAGE)
+    filled = replace(
+        data,
+        bands=data.bands or ([] if modalities else survey.bands.get(IMAGE, [])),
+        modalities=modalities,
+        means=means,
+        stds=stds,
+        tile_px=data.resize_px or data.tile_px or survey.tile_px,
+        num_classes=data.num_classes or len(data.class_names or ()) or survey.num_classes,
+        class_names=data.class_names or survey.class_names,
+    )
+    return replace(config, data=filled)
+
+
+def _complete_modality(name: str, modality: ModalityConfig, survey: Survey) -> ModalityConfig:
+    means, stds = _statistics(modality, survey, name)
+    return replace(modality, bands=modality.bands or survey.bands.get(name, []), means=means, stds=stds)
+
+
+def _statistics(
+    given: DataConfig | ModalityConfig, survey: Survey, name: str
+) -> tuple[list[float] | None, list[float] | None]:
+    """Means and standard deviations over the training tiles; a constant band keeps its scale."""
+    seen = survey.splits["train"].images.get(name)
+    if given.means is not None or seen is None:
+        return given.means, given.stds
+    return seen.means, [std if std > 0 else 1.0 for std in seen.stds]
+
+
+def _write_labels(labels: dict[str, list[int]], folder: Path) -> None:
+    """A number per sample, or a row of 0 and 1 where it may have several labels."""
+    for name, values in labels.items():
+        file = folder / f"{name}{LABEL_ENDING}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, np.array(values if len(values) > 1 else values[0], np.int64))
+
+
+def _state_of(config: TrialConfig) -> str:
+    data = {key: value for key, value in asdict(config.data).items() if key not in _IRRELEVANT}
+    for modality in data["modalities"].values():
+        del modality["bands"], modality["means"], modality["stds"]
+    for loading in ("batch_size", "num_workers"):
+        data["arguments"].pop(loading, None)
+    if not config.data.cut:
+        del data["tile_px"]
+    parts = [_VERSION, data, config.task.name, config.task.ignore_index, _files(config)]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    return f"{config.data.name}-{digest}"
+
+
+def _files(config: TrialConfig) -> list[str]:
+    """What the files of a data set are like; synthetic tiles never change."""
+    data = config.data
+    if data.name == "synthetic":
+        return [str(tiles_folder(config))]
+    roots = [absolute(data.root)] if data.root else []
+    # Lists, tables and folders may lie elsewhere, and a datamodule is told its folders by its arguments.
+    named = [data.split.train, data.split.val, data.split.test, data.labels, *map(str, data.arguments.values())]
+    named += [modality.folder for modality in data.modalities.values()]
+    for name in filter(None, named):
+        candidates = (Path(name).expanduser(), *(root / name for root in roots[:1]), absolute(name))
+        roots += [path for path in candidates if path.is_absolute() and path.exists()]
+    whole = dict.fromkeys(path.resolve() for path in [*roots, *_sources(data.datamodule)])
+    return [_state(path) for path in whole if not any(path != other and path.is_relative_to(other) for other in whole)]
+
+
+def _sources(datamodule: str | None) -> list[Path]:
+    """The file of a datamodule, beside ``sweep.py`` or on the path."""
+    if datamodule is None:
+        return []
+    relative = Path(*datamodule.split(".")[:-1]).with_suffix(".py")
+    return [path for folder in (str(home()), *sys.path) if (path := Path(folder) / relative).is_file()][:1]
+
+
+@cache
+def _state(root: Path) -> str:
+    """Names, sizes and times of a file, or of all below a folder, as they were when this process first looked.
+
+    Hidden files don't count, nor does what terrasweep itself writes.
+    """
+    digest = hashlib.sha256(str(root).encode())
+    own, seen = home() / "results", set()
+    below: Iterable[tuple[str, list[str], list[str]]] = [(str(root.parent), [], [root.name])]
+    for folder, folders, files in os.walk(root, followlinks=True) if root.is_dir() else below:
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and Path(folder) / name != own)
+        if (real := Path(folder).resolve()) in seen:
+            folders.clear()  # A link leads in a circle.
+        seen.add(real)
+        for name in sorted(name for name in files if not name.startswith(".")):
+            path = Path(folder) / name
+            if path.exists():  # A link may lead nowhere.
+                status = path.stat()
+                digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

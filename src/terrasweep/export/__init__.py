@@ -1,0 +1,1 @@
+"""A trained trial as plain TerraTorch."""

@@ -1,0 +1,176 @@
+"""The child's side of an export: a trial's model as plain TerraTorch, checked against the model it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import yaml
+from torch import nn
+
+from terrasweep import terratorch_backbones
+from terrasweep.config.knobs import OffloadConfig, PrecisionConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data import stored
+from terrasweep.data.open import public
+from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data, resampling
+from terrasweep.export.parent import CHECKPOINT, CONFIG
+from terrasweep.machine.device import select_device
+from terrasweep.measure.accuracy import read_accuracy
+from terrasweep.models.assemble import model_arguments
+from terrasweep.models.backbones.feature_layout import Layout
+from terrasweep.models.backbones.prepared import OWN
+from terrasweep.models.trained_weights import ADAPTER, restore
+from terrasweep.models.transforms.merge import merge
+from terrasweep.process.child import Report
+from terrasweep.results import weights_folder
+from terrasweep.results.errors import Crashed
+from terrasweep.training.tasks import TASKS, measured_task, task_arguments
+from terrasweep.training.trainer import build_trainer, evaluate
+
+TOLERANCE = 1e-3
+"""Relative L2 difference of the outputs, in 32-bit arithmetic, above which an export is wrong. Rounding makes 1e-6 in
+four blocks. int8 layers also round their inputs, which the exported ones do not: their difference is only said."""
+_HEADER = """\
+# The model of {title} as plain TerraTorch; weights.ckpt beside this file holds its weights.
+# The paths below are absolute: change them where the tiles or this folder move.
+"""
+
+
+def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, final: Path, title: str) -> None:
+    """Write a trial's model as ``config.yaml`` and ``weights.ckpt``, which the ``terratorch`` command runs.
+
+    Reports ``difference``, the relative L2 difference of its outputs on a validation batch from those of the trial's
+    model, both in 32-bit arithmetic, and ``accuracy``, its own on the validation split in ``precision``: that of the
+    trial, but for fp16 on a CPU.
+
+    Args:
+        report: Takes both.
+        config: The trial's configuration.
+        trial: The folder with its weights.
+        draft: Takes the files.
+        final: Where they will be; the configuration says so.
+        title: What the configuration says that it is.
+
+    Raises:
+        TerrasweepError: Data or weights are not what they were, or the outputs differ.
+    """
+    pl.seed_everything(config.train.seed, verbose=False)
+    device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
+    data = open_data(config)
+    images = data.validation_batch(device)["image"]
+    restored = restore(trial, _in_32_bits(config), device)
+    model: Any = restored.module
+    expected = _outputs(model, images)
+    adapter = trial / weights_folder.WEIGHTS / ADAPTER
+    merge(model.encoder, adapter if adapter.is_dir() else None, restored.touched.get("split", []))
+    text = yaml.safe_dump(settings(config, data, restored.layout, final), sort_keys=False, width=120)
+    task = _plain_task(config, yaml.safe_load(text)["model"], model.state_dict()).to(device)
+    _compare(report, config, expected, _outputs(task.model, images))
+    as_evaluated = replace(config, offload=OffloadConfig(name="none"))
+    if device.type == "cpu" and config.precision.name == "fp16":
+        as_evaluated = replace(as_evaluated, precision=PrecisionConfig(name="fp32", lightning="32-true"))
+    report(precision=as_evaluated.precision.name)
+    trainer = build_trainer(as_evaluated, device, [], restored, draft)
+    accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
+    report(accuracy=accuracy)
+    (draft / CONFIG).write_text(_HEADER.format(title=title) + text)
+    torch.save(_checkpoint(task, config), draft / CHECKPOINT)
+
+
+def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -> dict[str, Any]:
+    """TerraTorch's configuration of a trial: what Lightning's command line takes, as plain values.
+
+    Args:
+        config: The trial.
+        data: Its data.
+        layout: Of its backbone's features.
+        final: The folder that the configuration will lie in.
+    """
+    arguments = model_arguments(config, data.num_classes, layout)
+    # All weights come from the checkpoint.
+    model = {"model_factory": "EncoderDecoderFactory", "model_args": arguments | {"backbone_pretrained": False}}
+    own = (
+        {"custom_modules_path": str(Path(terratorch_backbones.__file__).parent)} if config.backbone.name in OWN else {}
+    )
+    return {
+        "seed_everything": config.train.seed,
+        "trainer": {
+            "accelerator": "auto",
+            "devices": 1,
+            "precision": config.precision.lightning,
+            "logger": False,
+            "enable_checkpointing": False,
+            "default_root_dir": str(final),
+        },
+        "model": {
+            "class_path": f"terratorch.tasks.{TASKS[config.task.name].__name__}",
+            "init_args": model | task_arguments(config, data),
+        },
+        "data": _datamodule(config, data),
+        # TerraTorch would copy the configuration to where it is run.
+        "deploy_config_file": False,
+        **own,
+    }
+
+
+def _datamodule(config: TrialConfig, data: OpenData) -> dict[str, Any]:
+    """The datamodule and its arguments; without test tiles the validation split is tested and predicted."""
+    if config.data.datamodule is not None:
+        return {"class_path": config.data.datamodule, "init_args": public.built_with(config)}
+    arguments = datamodule_arguments(config, data.num_classes, stored.read_listing(config))
+    arguments |= resampling(config.data.resize_px)
+    if "test_split" not in arguments:
+        arguments |= {k.replace("val_", "test_", 1): v for k, v in arguments.items() if k.startswith("val_")}
+    arguments |= {"num_workers": config.data.workers, "predict_data_root": _predicted(config, arguments)}
+    return {"class_path": "terratorch.datamodules.GenericMultiModalDataModule", "init_args": arguments}
+
+
+def _predicted(config: TrialConfig, arguments: dict[str, Any]) -> dict[str, str]:
+    """The folders of images to predict. TerraTorch looks into no folders below: of class folders it is the first."""
+    names = Path(arguments["test_split"]).read_text().split("\n")
+    below = Path(names[0]).parent if config.task.name == "classification" else ""
+    return {modality: str(Path(root) / below) for modality, root in arguments["test_data_root"].items()}
+
+
+def _plain_task(config: TrialConfig, section: dict[str, Any], state: dict[str, torch.Tensor]) -> Any:
+    """The task that TerraTorch makes of the written configuration, with the weights in it; each name has to fit.
+
+    It is that task behind what a trial adds to it, since TerraTorch alone has not every metric.
+    """
+    task = measured_task(replace(config, offload=OffloadConfig(name="none")))(**section["init_args"])
+    task.model.load_state_dict(state)
+    return task.eval()
+
+
+def _in_32_bits(config: TrialConfig) -> TrialConfig:
+    return replace(config, quantization=replace(config.quantization, compute_dtype="fp32"))
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, images: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor:
+    outputs: torch.Tensor = model(images).output.float()
+    return outputs
+
+
+def _compare(report: Report, config: TrialConfig, expected: torch.Tensor, actual: torch.Tensor) -> None:
+    difference = float((actual - expected).norm() / expected.norm())
+    report(difference=difference)
+    if not difference <= TOLERANCE and config.quantization.name != "int8":
+        raise Crashed(
+            f"the exported model's outputs differ from the trial's by {difference:.2g} (relative), more than "
+            f"{TOLERANCE:g}; this is a defect of terrasweep, please report it"
+        )
+
+
+def _checkpoint(task: pl.LightningModule, config: TrialConfig) -> dict[str, Any]:
+    """What Lightning loads for an evaluation."""
+    return {
+        "state_dict": {name: tensor.cpu() for name, tensor in task.state_dict().items()},
+        "pytorch-lightning_version": pl.__version__,
+        "epoch": 0,
+        "global_step": config.train.warmup_steps + config.train.max_steps,
+    }

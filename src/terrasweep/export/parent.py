@@ -1,0 +1,214 @@
+"""A trained trial as plain TerraTorch: which one, its weights (trained again where they are gone), and the commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from terrasweep import process
+from terrasweep.config.compose import trial_config
+from terrasweep.config.schema import BudgetConfig, TrialConfig
+from terrasweep.data.stored import located
+from terrasweep.machine.paths import results_folder
+from terrasweep.results import weights_folder
+from terrasweep.results.errors import Crashed, InvalidConfig
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.folder import open_existing
+from terrasweep.trial import prepare
+from terrasweep.trial.run import run_trial
+
+CONFIG, CHECKPOINT = "config.yaml", "weights.ckpt"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A complete trial."""
+
+    title: str
+    folder: Path
+    result: TrialResult
+    config: TrialConfig
+    default_output: Path
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came out."""
+
+    folder: Path
+    difference: float
+    """Relative L2 difference of the outputs on a validation batch from those of the trial's model."""
+    accuracy: float
+    """Of the exported model on the validation split."""
+    precision: str
+    """Of that evaluation."""
+
+
+def find_trial(study: str, number: int | None) -> Trained:
+    """The trial of a study, or a single one by its folder.
+
+    Args:
+        study: Name of the study; for a single trial its folder, as ``sweep.py`` prints it.
+        number: The trial's number; None for a single trial.
+
+    Raises:
+        InvalidConfig: There is none, or it did not complete.
+    """
+    if number is None:
+        return _single(study)
+    folder = open_existing(study)
+    result = folder.result(number)
+    front = ", ".join(str(r.number) for r in folder.front()) or "empty"
+    if result is None:
+        raise InvalidConfig(f"number={number}: study {study} has no such trial; on the front: {front}")
+    trial = folder.path / "trials" / str(number)
+    return _complete(f"trial {number} of {study}", trial, result, folder.path / "exported" / str(number), front)
+
+
+def export(trial: Trained, output: Path | None) -> Exported:
+    """Write a trial's model as plain TerraTorch, in a process of its own.
+
+    Args:
+        trial: From :func:`find_trial`.
+        output: Folder for the files; None for the default below the study's.
+
+    Raises:
+        TerrasweepError: The folder holds something else, or the trial can't be built or trained again.
+    """
+    final = (output or trial.default_output).resolve()
+    if final.exists() and not _is_free(final):
+        raise InvalidConfig(f"output={final}: it holds something else than an export; name a new folder")
+    log = trial.folder / "export.log"
+    log.unlink(missing_ok=True)
+    trial = replace(trial, config=_on_present_data(trial))
+    prepare.prepare(trial.config)
+    with _weights(trial) as weights, _draft(final) as draft:
+        arguments = {"config": trial.config, "trial": weights, "draft": draft, "final": final, "title": trial.title}
+        outcome = process.run("terrasweep.export.in_child:write_plain", arguments, log, process.Limits())
+        if isinstance(outcome.error, Crashed):
+            raise Crashed(f"{trial.title}: {outcome.error}; see {log}") from outcome.error
+        if outcome.error is not None:
+            raise outcome.error
+        final.mkdir(parents=True, exist_ok=True)
+        for name in (CHECKPOINT, CONFIG):
+            os.replace(draft / name, final / name)
+    found = outcome.reported
+    return Exported(final, found["difference"], found["accuracy"], found["precision"])
+
+
+def _on_present_data(trial: Trained) -> TrialConfig:
+    """The trial's configuration, for the data's files as they are now; says so where they have changed."""
+    config = located(trial.config)
+    if trial.config.data.state not in (None, config.data.state):
+        print(
+            f"warning: the files below data.root={config.data.root} have changed since {trial.title}: what is measured "
+            "on them is not comparable",
+            file=sys.stderr,
+        )
+    return config
+
+
+def describe(trial: Trained, exported: Exported) -> str:
+    """What was written, how near it is to the trial, and the commands that use it, ready to copy."""
+    name, recorded = trial.result.measurements.accuracy_name, trial.result.value("accuracy")
+    is_int8 = trial.config.quantization.name == "int8"
+    reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
+    given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
+    return "\n".join(
+        [
+            f"{_shown(exported.folder)}: {CONFIG}, {CHECKPOINT}",
+            f"outputs differ from the trial's by {exported.difference:.1e} (relative, one validation batch){reason}",
+            f"{name} on the validation split, in {exported.precision}: {exported.accuracy:.6g}; "
+            f"the trial's: {recorded:.6g}",
+            "",
+            f"terratorch test {given}",
+            f"terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",
+        ]
+    )
+
+
+def _shown(path: Path) -> str:
+    """A path as one types it in the current folder."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _single(name: str) -> Trained:
+    """A trial that was run without a sampler."""
+    for folder in (Path(name).expanduser().resolve(), results_folder(name)):
+        file = folder / "result.json"
+        if file.is_file():
+            result = TrialResult.from_json(file.read_text())
+            return _complete(f"trial {folder.name}", folder, result, folder / "exported", "")
+    if Path(name).is_dir() and not (results_folder(name) / "study.json").is_file():
+        raise InvalidConfig(f"study={name}: the folder holds no trial that came to an end (no result.json)")
+    study = open_existing(name)
+    front = ", ".join(str(result.number) for result in study.front()) or "empty"
+    raise InvalidConfig(f"study {name}: give the number of a trial, too; on the front: {front}")
+
+
+def _complete(title: str, folder: Path, result: TrialResult, output: Path, front: str) -> Trained:
+    if result.state is not State.COMPLETE:
+        others = f"; on the front: {front}" if front else ""
+        raise InvalidConfig(f"{title}: it is {result.state} ({result.reason}) and has no trained model{others}")
+    return Trained(title, folder, result, trial_config(result.config), output)
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether an export may go there: nothing is in it, or an earlier export."""
+    if not folder.is_dir():
+        return False
+    return not any(folder.iterdir()) or all((folder / name).is_file() for name in (CONFIG, CHECKPOINT))
+
+
+@contextlib.contextmanager
+def _draft(final: Path) -> Iterator[Path]:
+    """A folder on the same file system, gone afterwards."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{final.name}-", dir=final.parent) as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _weights(trial: Trained) -> Iterator[Path]:
+    """The folder with the trial's weights; where they were not kept, that of the same trial trained again."""
+    if (trial.folder / weights_folder.WEIGHTS).is_dir():
+        yield trial.folder
+        return
+    seed, steps = trial.config.train.seed, trial.config.train.warmup_steps + trial.config.train.max_steps
+    _say(f"{trial.title}: its weights were not kept; training it again, with seed {seed} for {steps} steps ...")
+    with tempfile.TemporaryDirectory(prefix=".again-", dir=trial.folder) as folder:
+        result = run_trial(_to_train_again(trial.config), Path(folder))
+        if result.state is not State.COMPLETE or not (Path(folder) / weights_folder.WEIGHTS).is_dir():
+            shutil.copy(Path(folder) / "log.txt", trial.folder / "export.log")
+            raise Crashed(f"{trial.title}: it did not train again: {result.message}; see {trial.folder / 'export.log'}")
+        name, before, now = (
+            trial.result.measurements.accuracy_name,
+            trial.result.value("accuracy"),
+            result.value("accuracy"),
+        )
+        verdict = "the same" if now == before else f"it was {before:.6g}"
+        _say(f"{name} after training again: {now:.6g}; {verdict}")
+        yield Path(folder)
+
+
+def _to_train_again(config: TrialConfig) -> TrialConfig:
+    """The trial without limits that another machine may miss, and with its weights saved."""
+    return replace(
+        config,
+        budget=BudgetConfig(),
+        study=replace(config.study, keep_weights="all"),
+        train=replace(config.train, save_weights=True, count_flops=False),
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

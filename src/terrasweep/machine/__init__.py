@@ -1,0 +1,1 @@
+"""This machine: paths, files written safely, locks, processes, hardware, versions, process-wide settings."""

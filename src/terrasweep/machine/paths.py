@@ -1,0 +1,37 @@
+"""Where things are: the project's root and the folders below it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SINGLE_TRIALS = "single"
+"""Folder below ``results/`` for trials that belong to no study."""
+
+
+def home() -> Path:
+    """The project's root: ``TERRASWEEP_HOME``, else the nearest folder upwards that holds a ``sweep.py``."""
+    if folder := os.environ.get("TERRASWEEP_HOME"):
+        return Path(folder).resolve()
+    checkout = Path(__file__).resolve().parents[2]
+    here = Path.cwd().resolve()
+    for candidate in (here, *here.parents, checkout):
+        if (candidate / "sweep.py").is_file():
+            return candidate
+    return here
+
+
+def results_folder(study: str) -> Path:
+    """``results/<study>`` below the root."""
+    return home() / "results" / study
+
+
+def cache_folder() -> Path:
+    """What is computed once and used by many trials: synthetic data, pretrained weights, band statistics."""
+    return home() / "results" / ".cache"
+
+
+def absolute(path: str) -> Path:
+    """A path from a configuration: relative ones are relative to the root."""
+    expanded = Path(path).expanduser()
+    return expanded if expanded.is_absolute() else home() / expanded

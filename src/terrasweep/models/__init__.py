@@ -1,0 +1,1 @@
+"""The model of a trial: a backbone and its weights, transformed, adapted, checkpointed, offloaded, in this order."""

@@ -1,0 +1,230 @@
+"""The seam between build and train: a TerraTorch model with every requested transformation, verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from terratorch.models import EncoderDecoderFactory
+from terratorch.models.utils import _get_backbone
+from torch import nn
+
+from terrasweep.config.input_bands import input_modalities
+from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.paths import absolute
+from terrasweep.models.backbones.families import known_bands
+from terrasweep.models.backbones.feature_layout import Layout, find_layout
+from terrasweep.models.backbones.registry import check_known, complete_arguments, refusals
+from terrasweep.models.offload.apply import apply_offload
+from terrasweep.models.pretrained.checkpoint import load_checkpoint
+from terrasweep.models.pretrained.synthetic import pretrained_file
+from terrasweep.models.transforms.adapters import apply_tuning, split_fused
+from terrasweep.models.transforms.checkpointing import apply_checkpointing
+from terrasweep.models.transforms.quantize import logical_parameters, quantizable, quantize_linears, stored_bytes
+from terrasweep.models.transforms.sensitivity import Images, rank_layers
+from terrasweep.results.errors import InvalidConfig
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FACTORY_TASKS = {name: name for name in ("segmentation", "regression", "classification")} | {
+    "multilabel": "classification"
+}
+"""How TerraTorch's factory calls a task."""
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A model that is ready to train, and what was done to it."""
+
+    module: nn.Module
+    """Takes float32 (B, C, H, W), or a dict of them by modality, and returns TerraTorch's ModelOutput."""
+    layout: Layout
+    """Of the backbone's features; an export needs it."""
+    trainable_parameters: int
+    total_parameters: int
+    weight_bytes: int
+    touched: dict[str, list[str]] = field(default_factory=dict)
+    """Module names per transformation: ``split``, ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``. Of a
+    checkpoint the parameters by what became of them: ``checkpoint_missing``, ``checkpoint_resized`` and so on."""
+    sensitivity: dict[str, float] = field(default_factory=dict)
+    """For ``quantization.skip=auto``: per linear layer how much its quantization changes the output, falling."""
+
+
+def build_model(
+    config: TrialConfig,
+    num_classes: int,
+    device: torch.device,
+    images: Images | None = None,
+    quantized: list[str] | None = None,
+) -> BuiltModel:
+    """Build, split, quantize, adapt, checkpoint-wrap and offload.
+
+    Decoder and head stay trainable and in full precision.
+
+    Args:
+        config: What to build.
+        num_classes: Of the task.
+        device: Where it will train. What ZeRO offloads stays on the host until then.
+        images: Normalized float32 (B, C, H, W), or a dict of them by modality: what ``quantization.skip=auto`` measures
+            with.
+        quantized: Names of the layers to quantize where they are known, as for a trial that is built again.
+
+    Raises:
+        InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
+    """
+    model, layout, touched = _build_plain(config, num_classes)
+    encoder: nn.Module = model.encoder
+    if split := split_fused(encoder, config.tuning.targets):
+        touched["split"] = split
+    sensitivity: dict[str, float] = {}
+    if config.quantization.name != "none":
+        touched["quantized"], sensitivity = _quantize(model, config, device, images, quantized)
+    touched.update(apply_tuning(encoder, config.tuning))
+    if config.checkpointing.name != "none":
+        touched["checkpointed"] = apply_checkpointing(encoder, config.checkpointing.every or 1)
+    if config.offload.name != "none":
+        touched["offloaded"] = apply_offload(model, config.offload)
+    if config.offload.name not in ("parameters", "nvme"):
+        model.to(device)
+    return BuiltModel(
+        module=model,
+        layout=layout,
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        total_parameters=logical_parameters(model),
+        weight_bytes=stored_bytes(model),
+        touched=touched,
+        sensitivity=sensitivity,
+    )
+
+
+def _quantize(
+    model: Any, config: TrialConfig, device: torch.device, images: Images | None, known: list[str] | None
+) -> tuple[list[str], dict[str, float]]:
+    """Names of the layers that were quantized, and their ranking where it decided."""
+    quantization = config.quantization
+    chosen = quantization.compute_dtype
+    dtype = DTYPES[config.precision.name if chosen == "auto" else chosen]
+    names = quantizable(model.encoder, quantization) if known is None else known
+    sensitivity: dict[str, float] = {}
+    if quantization.skip == "auto" and known is None:
+        assert images is not None and quantization.skip_count is not None
+        if quantization.skip_count >= len(names):
+            raise InvalidConfig(
+                f"quantization.skip_count={quantization.skip_count}: the backbone has {len(names)} linear layers, "
+                "and none would be quantized; use fewer"
+            )
+        sensitivity = rank_layers(model, names, quantization.name, dtype, device, images)
+        kept = list(sensitivity)[: quantization.skip_count]
+        names = [name for name in names if name not in kept]
+    quantize_linears(model.encoder, names, quantization, dtype, device)
+    return names, sensitivity
+
+
+def build_plain(config: TrialConfig, num_classes: int) -> Any:
+    """The TerraTorch model in full precision, with its weights loaded, on the CPU.
+
+    Raises:
+        InvalidConfig: TerraTorch knows no such backbone or decoder, or refuses its arguments.
+    """
+    return _build_plain(config, num_classes)[0]
+
+
+def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
+    """The backbone alone, with its weights loaded from the Hub where they shall be, and what its features are.
+
+    Raises:
+        InvalidConfig: The registry has no such backbone, or refuses its arguments; its features are of no use.
+    """
+    backbone = config.backbone
+    check_known(backbone.name)
+    arguments = complete_arguments(config)
+    with refusals(config):
+        encoder = _get_backbone(backbone.name, pretrained=backbone.pretrained, **arguments)
+    return encoder, find_layout(config, encoder, arguments)
+
+
+def assemble(config: TrialConfig, num_classes: int, encoder: nn.Module, layout: Layout) -> Any:
+    """Neck, decoder and head behind a backbone.
+
+    Raises:
+        InvalidConfig: TerraTorch knows no such decoder, or it does not go with these features.
+    """
+    arguments = model_arguments(config, num_classes, layout) | {"backbone": encoder}
+    with refusals(config):
+        return EncoderDecoderFactory().build_model(task=FACTORY_TASKS[config.task.name], **arguments)
+
+
+def model_arguments(config: TrialConfig, num_classes: int, layout: Layout) -> dict[str, Any]:
+    """The keyword arguments of TerraTorch's EncoderDecoderFactory as plain values: a task's ``model_args``.
+
+    Args:
+        config: The model.
+        num_classes: Of the task; a regression has one output whatever it is.
+        layout: Of the backbone's features.
+
+    Raises:
+        InvalidConfig: The decoder does not go with these features.
+    """
+    backbone, decoder = config.backbone, config.decoder
+    regression = config.task.name == "regression"
+    arguments = {f"backbone_{key}": value for key, value in complete_arguments(config).items()}
+    arguments |= {f"decoder_{key}": value for key, value in decoder.arguments.items()}
+    if decoder.includes_head:
+        arguments["decoder_num_classes"] = 1 if regression else num_classes
+    if decoder.name == "LinearDecoder" and "upsampling_size" not in decoder.arguments:
+        if layout.stride is None:
+            raise InvalidConfig(
+                "decoder.arguments.upsampling_size: the size of a patch is not known; give it, in pixels"
+            )
+        arguments["decoder_upsampling_size"] = layout.stride
+    return {
+        "backbone": backbone.name,
+        "backbone_pretrained": backbone.pretrained,
+        "decoder": decoder.name,
+        "necks": necks(config, layout),
+        "num_outputs" if regression else "num_classes": 1 if regression else num_classes,
+        **arguments,
+    }
+
+
+def necks(config: TrialConfig, layout: Layout) -> list[dict[str, Any]]:
+    """TerraTorch's necks: the given ones, or those that bring the backbone's features to what the decoder takes.
+
+    Raises:
+        InvalidConfig: The decoder wants a pyramid of four features, and there are more or fewer.
+    """
+    if config.neck.modules is not None:
+        return [dict(neck) for neck in config.neck.modules]
+    chain: list[dict[str, Any]] = []
+    if layout.indices is not None:
+        chain.append({"name": "SelectIndices", "indices": list(layout.indices)})
+    if layout.tokens:
+        chain.append({"name": "ReshapeTokensToImage", "remove_cls_token": layout.cls_token})
+    elif layout.channels_last:
+        chain.append({"name": "PermuteDims", "new_order": [0, 3, 1, 2]})
+    if config.decoder.pyramid:
+        if len(layout.seen) != 4:
+            raise InvalidConfig(
+                f"decoder={config.decoder.name} with backbone={config.backbone.name}: it wants four features, and sees "
+                f"{len(layout.seen)}; give four backbone.out_indices, or use decoder=fcn or linear"
+            )
+        if not layout.pyramidal:
+            chain.append({"name": "LearnedInterpolateToPyramidal"})
+    return chain
+
+
+def _build_plain(config: TrialConfig, num_classes: int) -> tuple[Any, Layout, dict[str, list[str]]]:
+    """The model, its backbone's layout, and what became of a checkpoint's parameters."""
+    encoder, layout = build_encoder(config)
+    model = assemble(config, num_classes, encoder, layout)
+    return model, layout, _load(config, encoder)
+
+
+def _load(config: TrialConfig, encoder: nn.Module) -> dict[str, list[str]]:
+    backbone = config.backbone
+    if backbone.checkpoint is None:
+        return {}
+    file = pretrained_file(config) if backbone.checkpoint == "synthetic" else absolute(backbone.checkpoint)
+    bands = [band for names in input_modalities(config).values() for band in names] or known_bands(config)
+    found = load_checkpoint(encoder, file, bands=bands, checkpoint_bands=backbone.checkpoint_bands)
+    return {f"checkpoint_{kind}": names for kind, names in found.items() if names and kind != "loaded"}

@@ -1,0 +1,40 @@
+"""What leaves the device while it is not needed. Activations by torch; the rest is ZeRO's, see :mod:`.zero`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.graph import save_on_cpu
+
+from terrasweep.config.knobs import OffloadConfig
+
+ZERO_OFFLOADS = {
+    "optimizer": ["optimizer state"],
+    "parameters": ["parameters", "optimizer state"],
+    "nvme": ["parameters", "optimizer state"],
+}
+
+
+def apply_offload(model: nn.Module, offload: OffloadConfig) -> list[str]:
+    """Prepare the model for its offload.
+
+    Returns:
+        What is offloaded.
+    """
+    if offload.name in ZERO_OFFLOADS:
+        return ZERO_OFFLOADS[offload.name]  # DeepSpeed does it when the training starts.
+    _offload_activations(model)
+    return ["activations"]
+
+
+def _offload_activations(model: nn.Module) -> None:
+    """Keep what the backward pass needs on the host, in pinned memory where there is CUDA."""
+    forward = model.forward
+
+    def forward_with_offload(*args: Any, **kwargs: Any) -> Any:
+        with save_on_cpu(pin_memory=torch.cuda.is_available()):
+            return forward(*args, **kwargs)
+
+    model.forward = forward_with_offload

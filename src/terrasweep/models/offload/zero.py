@@ -1,0 +1,133 @@
+"""DeepSpeed's ZeRO (Rajbhandari et al. 2020, 2021) through Lightning's strategy, on CUDA and on a CPU alike."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.pytorch.strategies import DeepSpeedStrategy
+from torch import nn
+from torchmetrics import Metric
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.files import write_atomically
+from terrasweep.machine.locks import locked
+from terrasweep.models.offload.deepspeed_settings import Sizes, deepspeed_config
+from terrasweep.models.offload.extensions import (
+    FOLDER_VARIABLE,
+    extensions_folder,
+    mark_compiled,
+    remove_stale_locks,
+    search_path,
+)
+
+
+class ZeroStrategy(DeepSpeedStrategy):
+    """Lightning's strategy for one process, without its refusal of CPUs."""
+
+    def __init__(self, settings: dict[str, Any], device: torch.device, folder: Path) -> None:
+        """Args: ``folder`` takes the settings as ``deepspeed_config.json``, as DeepSpeed is given them."""
+        import_deepspeed(device)
+        self._device, self._folder = device, folder
+        super().__init__(
+            config=settings,
+            parallel_devices=[device],
+            cluster_environment=LightningEnvironment(),
+            process_group_backend="nccl" if device.type == "cuda" else "gloo",
+        )
+
+    @property
+    def root_device(self) -> torch.device:
+        """The trial's device; Lightning's own property knows GPUs alone."""
+        return self._device
+
+    def setup_environment(self) -> None:
+        """As Lightning does, less the check for a GPU."""
+        super(DeepSpeedStrategy, self).setup_environment()
+
+    def _initialize_deepspeed_train(self, model: nn.Module) -> None:
+        import deepspeed
+
+        write_atomically(self._folder / "deepspeed_config.json", json.dumps(self.config, indent=2) + "\n")
+        if self.zero_stage_3:
+            # One parameter after the other to the host: the whole model need never fit the device.
+            deepspeed.zero.Init(module=model, config_dict_or_path=self.config)
+            place_unpartitioned(model, self._device)
+        super()._initialize_deepspeed_train(model)
+
+    def _initialize_deepspeed_inference(self, model: nn.Module) -> None:
+        if self.zero_stage_3:
+            # Lightning has sent everything to the CPU after the training.
+            place_unpartitioned(model, self._device)
+        super()._initialize_deepspeed_inference(model)
+
+
+def place_unpartitioned(model: nn.Module, device: torch.device) -> None:
+    """Move to the device what ZeRO-3 does not manage: buffers, metrics' states, the constants of low-bit weights.
+
+    DeepSpeed leaves a module with partitioned parameters where it is.
+    """
+    for module in model.modules():
+        if isinstance(module, Metric):
+            module.to(device)
+        for name, buffer in module.named_buffers(recurse=False):
+            module._buffers[name] = buffer.to(device)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(device)  # Empty where it is partitioned.
+        if (state := getattr(parameter, "quant_state", None)) is not None:
+            state.to(device)
+
+
+def zero_strategy(config: TrialConfig, model: nn.Module, device: torch.device, folder: Path) -> ZeroStrategy:
+    """The strategy of a configuration whose offload is one of ZeRO's."""
+    sizes = Sizes(
+        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        largest=max(parameter.numel() for parameter in model.parameters()),
+    )
+    settings = deepspeed_config(config, sizes, pin_memory=device.type == "cuda")
+    return ZeroStrategy(settings, torch.device(device.type, device.index or 0), folder)
+
+
+def import_deepspeed(device: torch.device) -> Any:
+    """Import DeepSpeed for a device, with its extensions where terrasweep keeps them, and none to compile needlessly.
+
+    Returns:
+        The package.
+    """
+    os.environ.setdefault(FOLDER_VARIABLE, str(extensions_folder(device.type)))
+    os.environ["PATH"] = search_path()
+    if device.type == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    import deepspeed
+
+    # What it could compile: nothing. It would look for compilers, and build shared memory between ranks for minutes.
+    deepspeed.ops.__compatible_ops__ = {}
+    return deepspeed
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A parameter with all its elements, also where ZeRO-3 keeps it in parts; another tensor as it is."""
+    if not hasattr(tensor, "ds_id"):
+        return tensor
+    import deepspeed
+
+    with deepspeed.zero.GatheredParameters([tensor]):
+        return tensor.detach().clone()
+
+
+def compile_extensions(device: torch.device) -> None:
+    """Compile what NVMe needs, under a lock; what a killed build left behind is cleared away first."""
+    folder = extensions_folder(device.type)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".terrasweep.lock"):
+        for lock in remove_stale_locks(device.type):
+            print(f"removed the stale lock of a build that was killed: {lock}", flush=True)
+        import_deepspeed(device)
+        from deepspeed.ops.op_builder import AsyncIOBuilder
+
+        AsyncIOBuilder().load()
+        mark_compiled(device.type)

@@ -1,0 +1,1 @@
+"""Weights of a backbone from a file, fitted to other bands and image sizes."""

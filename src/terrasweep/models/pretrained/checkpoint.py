@@ -1,0 +1,216 @@
+"""Weights of a backbone from a file: found by name, fitted to other bands and image sizes, and accounted for."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from terrasweep.models.pretrained.input_layers import (
+    InputLayers,
+    adapt_input,
+    by_channel,
+    input_layers,
+    name_bands,
+    resize_positions,
+)
+from terrasweep.results.errors import InvalidConfig
+
+MAX_LOST = 0.02
+"""Share of the backbone's parameters that may stay as they were initialized: a new token, a scale, a small head."""
+
+POSITIONS = r"pos(ition)?_?emb"
+"""In the names of position embeddings."""
+
+KINDS = ("loaded", "missing", "unexpected", "misshapen", "resized", "adapted_input", "kept")
+
+
+def load_checkpoint(
+    encoder: nn.Module, file: Path, *, bands: list[str], checkpoint_bands: list[str] | None
+) -> dict[str, list[str]]:
+    """Load a backbone's weights from safetensors, or from a pickle that may hold tensors alone.
+
+    The tensors may lie in nested dictionaries, and their names may begin otherwise than the encoder's (``encoder.``,
+    ``module.``, ``model.backbone.``): the dictionary and the beginning that fit best are taken, and what is left over,
+    like a decoder, is ignored. Learnt position embeddings are resized to the encoder's grid, fixed ones stay the
+    encoder's own. Input layers are adapted to the bands; see
+    :func:`terrasweep.models.pretrained.input_layers.adapt_input`.
+
+    Args:
+        encoder: The backbone; its weights are replaced.
+        file: The checkpoint.
+        bands: What the encoder sees, in order; of several modalities one after the other.
+        checkpoint_bands: The same of the checkpoint; None for what the family was pretrained on, where TerraTorch
+            knows it (Prithvi, TerraMind) and the channels are as many.
+
+    Returns:
+        Names of the encoder's parameters and buffers by what became of them: ``loaded`` (all that have the file's
+        weights), of these ``resized`` and ``adapted_input``; ``missing`` in the file, ``misshapen`` there, and ``kept``
+        (fixed position embeddings). ``unexpected``: what the file has besides, by its own names.
+
+    Raises:
+        InvalidConfig: The file can't be read, no input layer fits, ``checkpoint_bands`` doesn't fit, or what is missing
+            and misshapen holds more than ``MAX_LOST`` of the encoder's parameters.
+    """
+    tensors, unexpected = _best_fit(_read(file), encoder)
+    inputs = input_layers(encoder)
+    named = name_bands(encoder, inputs, tensors, bands, checkpoint_bands)
+    learnt = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+    found: dict[str, list[str]] = {kind: [] for kind in KINDS} | {"unexpected": unexpected}
+    state: dict[str, Tensor] = {}
+    for name, own in encoder.state_dict().items():
+        if re.search(POSITIONS, name) and own.ndim == 3 and name not in learnt:
+            found["kept"].append(name)
+        elif name not in tensors:
+            found["missing"].append(name)
+        else:
+            kind, fitted = _fitted(name, tensors[name], own, inputs, named)
+            found[kind].append(name)
+            if fitted is not None:
+                state[name] = fitted
+    found["loaded"] = list(state)
+    _check(encoder, file, inputs, found)
+    encoder.load_state_dict(state, strict=False)
+    return found
+
+
+def _read(file: Path) -> Any:
+    """What the file holds, without running any code that is in it."""
+    if not file.is_file():
+        raise InvalidConfig(f"backbone.checkpoint={file}: there is no such file")
+    with file.open("rb") as stream:
+        head = stream.read(9)
+    try:
+        if file.suffix == ".safetensors" or head[8:] == b"{":
+            return load_file(file)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        strange = re.search(r"GLOBAL (\S+)|function (\S+)", str(error))
+        if strange is None:
+            raise _unreadable(file, error) from error
+        raise InvalidConfig(
+            f"backbone.checkpoint={file}: it holds more than tensors ({strange[1] or strange[2]}), which would be code "
+            "to run; save the model's state_dict alone, or as safetensors, and use that"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> InvalidConfig:
+    told = (str(error) or type(error).__name__).splitlines()[0]
+    return InvalidConfig(
+        f"backbone.checkpoint={file}: it is truncated, or neither safetensors nor a PyTorch pickle ({told}); "
+        "download or save it again"
+    )
+
+
+def _best_fit(content: Any, encoder: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
+    """The dictionary of tensors that fits the encoder best, by the encoder's names, and what is left of it."""
+    own = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    best: dict[str, str] = {}
+    chosen: dict[str, Tensor] = {}
+    for tensors in _dictionaries(content):
+        names = _translation(list(tensors), own)
+        if not chosen or len(names) > len(best):
+            best, chosen = names, tensors
+    unexpected = sorted(chosen.keys() - best.values())
+    return {ours: chosen[theirs] for ours, theirs in best.items()}, unexpected
+
+
+def _dictionaries(content: Any, depth: int = 4) -> Iterator[dict[str, Tensor]]:
+    """Every dictionary of named tensors in it, outer ones first."""
+    if not isinstance(content, dict) or not depth:
+        return
+    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    if tensors:
+        yield tensors
+    for value in content.values():
+        yield from _dictionaries(value, depth - 1)
+
+
+def _translation(theirs: list[str], own: dict[str, Any]) -> dict[str, str]:
+    """The encoder's names to the file's, for the beginnings (of either) under which the most names agree."""
+    best: dict[str, str] = {}
+    for inner in _beginnings(list(own)):
+        short = {name.removeprefix(inner): name for name in own}
+        counts = Counter(name.removesuffix(end) for name in theirs for end in _ends(name) if end in short)
+        # Of equals the shortest: what is not in front of the rest is the model itself.
+        for outer in sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix)))[:1]:
+            if counts[outer] > len(best):
+                best = {
+                    short[name.removeprefix(outer)]: name
+                    for name in theirs
+                    if name.startswith(outer) and name.removeprefix(outer) in short
+                }
+    return best
+
+
+def _ends(name: str) -> Iterator[str]:
+    """``a.b.c``, ``b.c``, ``c``."""
+    parts = name.split(".")
+    return (".".join(parts[start:]) for start in range(len(parts)))
+
+
+def _beginnings(names: list[str]) -> list[str]:
+    """What all names begin with, in whole parts: nothing, then one part, then two ..."""
+    found = [""]
+    while len(first := {name.removeprefix(found[-1]).split(".", 1)[0] for name in names}) == 1:
+        longer = f"{found[-1]}{first.pop()}."
+        if not all(name.startswith(longer) for name in names):
+            break
+        found.append(longer)
+    return found
+
+
+def _fitted(
+    name: str,
+    tensor: Tensor,
+    own: Tensor,
+    inputs: InputLayers,
+    named: dict[str, tuple[list[str] | None, list[str] | None]],
+) -> tuple[str, Tensor | None]:
+    """What becomes of a tensor, and the tensor as the encoder takes it; None where it can't."""
+    if name in inputs and tensor.ndim == own.ndim:
+        source, target = by_channel(tensor, inputs[name]), by_channel(own, inputs[name])
+        if source.shape[0] == target.shape[0] and source.shape[2:] == target.shape[2:]:
+            adapted = adapt_input(source, *named[name], target.shape[1])
+            result = adapted if not inputs[name] else adapted.transpose(1, 2).reshape(own.shape)
+            same = tensor.shape == own.shape and torch.equal(result, tensor)
+            return "loaded" if same else "adapted_input", result
+    if tensor.shape == own.shape:
+        return "loaded", tensor
+    if re.search(POSITIONS, name) and tensor.ndim == own.ndim and tensor.shape[-1] == own.shape[-1]:
+        # An nn.Embedding of positions, as SigLIP's, has no axis for the batch.
+        table = tensor if tensor.ndim == 3 else tensor.unsqueeze(0)
+        resized = resize_positions(table, own.shape[-2])
+        if resized is not None and table.ndim == 3 and table.shape[0] == 1:
+            return "resized", resized.reshape(own.shape)
+    return "misshapen", None
+
+
+def _check(encoder: nn.Module, file: Path, inputs: InputLayers, found: dict[str, list[str]]) -> None:
+    """Refuse what would train another model than the one that was asked for."""
+    sizes = {name: parameter.numel() for name, parameter in encoder.named_parameters()}
+    lost = sum(sizes.get(name, 0) for kind in ("missing", "misshapen") for name in found[kind])
+    share = lost / max(1, sum(sizes.values()))
+    blind = bool(inputs) and not set(inputs) & set(found["loaded"])
+    if share <= MAX_LOST and not blind:
+        return
+    told = "; ".join(
+        f"{len(found[kind])} {kind} (first {', '.join(found[kind][:3])})"
+        for kind in ("missing", "misshapen", "unexpected")
+        if found[kind]
+    )
+    reason = f"{share:.0%} of its parameters would stay random" if share > MAX_LOST else "no input layer fits"
+    raise InvalidConfig(
+        f"backbone.checkpoint={file}: it does not fit the backbone, {reason} (at most {MAX_LOST:.0%} may): {told}; "
+        "name the backbone that it was saved from, or set backbone.arguments as there"
+    )

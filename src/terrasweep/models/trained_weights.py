@@ -1,0 +1,238 @@
+"""What a trial has learnt, on disk and back: the adapter in PEFT's format, and all else that changed beside it.
+
+The frozen backbone is not stored. It is built again from where it came from, and quantized again: the state of a 4-bit
+layer can't be loaded into another one. A checksum of its unquantized part tells whether it is still the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from terrasweep.config.compose import trial_config
+from terrasweep.config.knobs import CheckpointingConfig, OffloadConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.models.assemble import BuiltModel, build_model, build_plain
+from terrasweep.models.offload.zero import whole
+from terrasweep.models.transforms.adapters import split_fused
+from terrasweep.results import weights_folder
+from terrasweep.results.errors import InvalidConfig
+
+SCHEMA_VERSION = 1
+ADAPTER, TRAINED, RECORD = "adapter", "trained.safetensors", "weights.json"
+_PEFT_PREFIX = "base_model.model."
+_WRAPPED = "_checkpoint_wrapped_module."
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsRecord:
+    """What is needed beside the trial's configuration to build its model again."""
+
+    num_classes: int
+    split: list[str]
+    """Fused projections of the backbone that were split into queries, keys and values."""
+    quantized: list[str]
+    """Layers of the backbone that were quantized; ``quantization.skip=auto`` is not measured again."""
+    base_sha256: str
+    """Of the backbone's frozen parameters, without those of quantized layers."""
+    schema_version: int = SCHEMA_VERSION
+
+
+def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
+    """Write what was trained to ``weights/`` below a trial's folder, which is there as a whole or not at all.
+
+    Args:
+        trial: The trial's folder.
+        model: The model after its training; under ZeRO-3 its parameters may still be in parts.
+        num_classes: That it was built for.
+    """
+    draft = weights_folder.draft_of(trial)
+    try:
+        encoder: Any = model.module.encoder
+        if "adapted" in model.touched:
+            _save_adapter(draft / ADAPTER, encoder)
+        save_file({n: _copy(t) for n, t in _own(model.module).items() if not _is_adapter(n)}, draft / TRAINED)
+        record = WeightsRecord(
+            num_classes=num_classes,
+            split=model.touched.get("split", []),
+            quantized=model.touched.get("quantized", []),
+            base_sha256=_checksum(encoder, model.touched.get("quantized", [])),
+        )
+        (draft / RECORD).write_text(json.dumps(asdict(record), indent=2) + "\n")
+        for file in draft.rglob("*.safetensors"):
+            shutil.copymode(draft / RECORD, file)  # They were written for the owner alone.
+        weights_folder.accept(draft)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def load_trial(trial: str | Path, device: str = "cpu") -> nn.Module:
+    """A trial's model as it was evaluated.
+
+    Args:
+        trial: Its folder, ``results/<study>/trials/<number>``.
+        device: Where to put it.
+
+    Returns:
+        A module in evaluation mode that takes normalized float32 (B, C, H, W) and returns TerraTorch's ModelOutput.
+
+    Raises:
+        InvalidConfig: The weights are not there, or no longer fit their backbone.
+    """
+    return restore(Path(trial), _stored_config(trial), torch.device(device)).module
+
+
+def load_backbone(trial: str | Path) -> nn.Module:
+    """The backbone that a trial's adapter stands on, in full precision: ``PeftModel.from_pretrained`` takes it."""
+    record, config = _read_record(Path(trial)), _stored_config(trial)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        encoder: nn.Module = build_plain(config, record.num_classes).encoder
+    split_fused(encoder, config.tuning.targets)
+    return encoder
+
+
+def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltModel:
+    """Build a trial's model again, and load what it had learnt.
+
+    Checkpointing and offload are left out: they change how a model trains, not what it computes.
+
+    Args:
+        trial: The trial's folder.
+        config: Its configuration.
+        device: Where to put it; low-bit layers are the same on the kind of device that the trial ran on.
+
+    Raises:
+        InvalidConfig: The weights are not there, or no longer fit their backbone.
+    """
+    record = _read_record(trial)
+    config = replace(config, checkpointing=CheckpointingConfig(name="none"), offload=OffloadConfig(name="none"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)  # A backbone without weights of its own is drawn again.
+        model = build_model(config, record.num_classes, device, quantized=record.quantized)
+    encoder: Any = model.module.encoder
+    _check_base(encoder, record, config)
+    folder = trial / weights_folder.WEIGHTS
+    if (folder / ADAPTER).is_dir():
+        adapter = load_file(folder / ADAPTER / "adapter_model.safetensors")
+        _load_adapter(encoder, _below(adapter, _PEFT_PREFIX))
+    _load(model.module, load_file(folder / TRAINED), folder)
+    model.module.eval()
+    return model
+
+
+def _own(module: nn.Module) -> State:
+    """All that can differ from a new build: parameters that learn, or lie outside the backbone, and stored buffers.
+
+    Statistics of batches change in frozen layers too.
+    """
+    stored = module.state_dict().keys()
+    parameters = ((_clean(name), p) for name, p in module.named_parameters())
+    own: State = {name: p for name, p in parameters if p.requires_grad or not name.startswith("encoder.")}
+    return own | {_clean(name): b for name, b in module.named_buffers() if _clean(name) in stored}
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    return whole(tensor).detach().cpu().contiguous().clone()
+
+
+def _clean(name: str) -> str:
+    """A parameter's name as the state dict has it."""
+    return name.replace(_WRAPPED, "")
+
+
+def _below(state: State, prefix: str) -> State:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def _is_adapter(name: str) -> bool:
+    return name.startswith("encoder.") and ".lora_" in name
+
+
+def _save_adapter(folder: Path, encoder: Any) -> None:
+    """As ``PeftModel.save_pretrained`` does.
+
+    Raises:
+        RuntimeError: PEFT would leave something out, which it does without a word.
+    """
+    own = {name: _copy(p) for name, p in encoder.named_parameters() if ".lora_" in name}
+    adapter = get_peft_model_state_dict(encoder, own, save_embedding_layers=False)
+    if len(adapter) != len(own):
+        raise RuntimeError(f"PEFT gives {len(adapter)} of the adapter's {len(own)} tensors")
+    folder.mkdir()
+    file = folder / "adapter_model.safetensors"
+    save_file({_PEFT_PREFIX + _clean(name): tensor for name, tensor in adapter.items()}, file)
+    encoder.peft_config["default"].save_pretrained(folder)
+
+
+def _load_adapter(encoder: nn.Module, adapter: State) -> None:
+    loaded = set_peft_model_state_dict(encoder, dict(adapter))
+    missing = [name for name in loaded.missing_keys if ".lora_" in name]
+    if missing or loaded.unexpected_keys:
+        raise InvalidConfig(
+            f"tuning.targets: the stored adapter is for other layers (first {[*missing, *loaded.unexpected_keys][0]}); "
+            "use the version of terrasweep that trained it"
+        )
+
+
+def _load(module: nn.Module, state: State, folder: Path) -> None:
+    """Load what changed, each tensor by its name; nothing may be left out on either side."""
+    own = {name: tensor for name, tensor in _own(module).items() if not _is_adapter(name)}
+    if own.keys() != state.keys():
+        names = sorted(own.keys() ^ state.keys())
+        raise InvalidConfig(f"{folder}: it is for another model: {len(names)} names differ, the first is {names[0]}")
+    with torch.no_grad():
+        for name, tensor in state.items():
+            own[name].copy_(tensor)
+
+
+def _check_base(encoder: nn.Module, record: WeightsRecord, config: TrialConfig) -> None:
+    if _checksum(encoder, record.quantized) == record.base_sha256:
+        return
+    origin = config.backbone.checkpoint or ("the Hub" if config.backbone.pretrained else f"seed {config.train.seed}")
+    raise InvalidConfig(
+        f"backbone={config.backbone.name}: its weights from {origin} are not those that the trial was trained on; "
+        "bring them back, or train again"
+    )
+
+
+def _checksum(encoder: nn.Module, quantized: list[str]) -> str:
+    """SHA-256 over the frozen parameters.
+
+    Without those of quantized layers: how weights are packed depends on the kind of device, and bitsandbytes turns a
+    bias into the type of what comes in.
+    """
+    digest = hashlib.sha256()
+    named = {_clean(name).replace(".base_layer.", "."): p for name, p in encoder.named_parameters()}
+    for name, parameter in sorted(named.items()):
+        if not parameter.requires_grad and name.rpartition(".")[0] not in quantized:
+            tensor = whole(parameter).detach().cpu().contiguous().flatten()  # A view where it can be one.
+            digest.update(name.encode())
+            digest.update(tensor.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _read_record(trial: Path) -> WeightsRecord:
+    file = trial / weights_folder.WEIGHTS / RECORD
+    if not file.is_file():
+        raise InvalidConfig(f"{trial}: it holds no weights; see study.keep_weights and train.save_weights")
+    fields = json.loads(file.read_text())
+    if fields["schema_version"] > SCHEMA_VERSION:
+        raise InvalidConfig(f"{file}: it has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
+    return WeightsRecord(**fields)
+
+
+def _stored_config(trial: str | Path) -> TrialConfig:
+    return trial_config(yaml.safe_load((Path(trial) / "config.yaml").read_text()))

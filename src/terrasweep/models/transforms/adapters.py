@@ -1,0 +1,129 @@
+"""Which parameters of the backbone learn: all, none, or low-rank adapters by PEFT."""
+
+from __future__ import annotations
+
+import re
+
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from terratorch.models.peft_utils import QKVSep, replace_qkv
+from torch import nn
+
+from terrasweep.config.knobs import TuningConfig
+from terrasweep.models.transforms.checkpointing import transformer_blocks
+from terrasweep.results.errors import InvalidConfig
+
+FUSED = ("qkv", "to_qkv")
+"""Names of a linear layer that computes queries, keys and values at once: Prithvi, timm and TerraMind; Clay."""
+
+PRESETS = {
+    # A bare `proj` would hit patch embeddings. HF's ViT and DINOv2 say attention.output.dense, others o_proj.
+    "qv": r"(^|\.)((qkv|to_qkv)\.(q|v)_linear|attn\.(q|v)|(q|v)_proj|query|value)$",
+    "attention": r"(^|\.)(attn\.(qkv|q|k|v|proj)|to_qkv|to_out(\.0)?|(q|k|v|o|out)_proj|projection_layer|"
+    r"query|key|value|attention\.output\.dense)$",
+    "mlp": r"(^|\.)(mlp\.(fc1|fc2|fc3|w1|w2|w3|up_proj|down_proj|gate_proj|weights_in|weights_out)|1\.net\.\d+|fc1|fc2|"
+    r"intermediate\.dense|layers?\.\d+\.output\.dense)$",
+}
+
+
+def split_fused(encoder: nn.Module, targets: str | list[str] | None) -> list[str]:
+    """Replace each fused projection by one of queries, keys and values, where the targets name q, k or v alone.
+
+    The layers keep their weights, and the model its outputs. By TerraTorch's ``replace_qkv``.
+
+    Returns:
+        Dotted names of the layers that were split.
+
+    Raises:
+        InvalidConfig: A fused layer is not three layers of one width.
+    """
+    named = [] if targets is None or isinstance(targets, str) else targets
+    if targets != "qv" and not any(name.rsplit(".", 1)[-1] in ("q_linear", "k_linear", "v_linear") for name in named):
+        return []
+    fused = [
+        name
+        for name, module in encoder.named_modules()
+        if isinstance(module, nn.Linear) and name.rsplit(".", 1)[-1] in FUSED
+    ]
+    try:
+        for ending in {name.rsplit(".", 1)[-1] for name in fused}:
+            replace_qkv(encoder, ending)
+    except ValueError as error:
+        raise InvalidConfig(f"tuning.targets={targets}: {fused[0]} can't be split: {error}; use attention") from error
+    return fused
+
+
+def fuse(split: QKVSep) -> nn.Linear:
+    """One linear layer of the three that :func:`split_fused` made."""
+    from torch import cat
+
+    parts = (split.q_linear, split.k_linear, split.v_linear)
+    fused = nn.Linear(split.in_features, split.out_features, bias=parts[0].bias is not None)
+    fused.weight.data = cat([part.weight.data for part in parts])
+    if parts[0].bias is not None:
+        fused.bias.data = cat([part.bias.data for part in parts])
+    return fused
+
+
+def apply_tuning(encoder: nn.Module, tuning: TuningConfig) -> dict[str, list[str]]:
+    """Freeze or adapt the backbone.
+
+    Returns:
+        ``{"adapted": names}`` with the dotted names of the adapted layers for LoRA, else nothing.
+
+    Raises:
+        InvalidConfig: The targets name no linear layer.
+    """
+    if tuning.name == "full":
+        return {}
+    encoder.requires_grad_(False)
+    if tuning.name == "frozen":
+        return {}
+    names = target_layers(encoder, tuning.targets)
+    inject_adapter_in_model(lora_config(tuning, names), encoder)
+    adapted = [name for name, module in encoder.named_modules() if isinstance(module, LoraLayer)]
+    if sorted(adapted) != sorted(names):
+        raise InvalidConfig(
+            f"tuning.targets={tuning.targets}: PEFT adapted {len(adapted)} of {len(names)} layers; name others"
+        )
+    return {"adapted": adapted}
+
+
+def lora_config(tuning: TuningConfig, names: list[str]) -> LoraConfig:
+    """PEFT's settings for adapters on the named layers."""
+    assert tuning.rank is not None
+    return LoraConfig(
+        r=tuning.rank,
+        lora_alpha=tuning.alpha_ratio * tuning.rank,
+        lora_dropout=tuning.dropout,
+        target_modules=names,
+        use_dora=tuning.use_dora,
+        use_rslora=tuning.use_rslora,
+    )
+
+
+def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
+    """Dotted names of the linear layers that a preset, or a list of name endings, stands for.
+
+    A preset means the transformer blocks alone: not a pooling head, not what generates patch embeddings.
+
+    Raises:
+        InvalidConfig: A preset or a name matches no linear layer.
+    """
+    linears = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
+    if isinstance(targets, str):
+        patterns = {part: PRESETS[part] for part in targets.split("_")}
+        blocks = tuple(f"{name}." for name in transformer_blocks(encoder))
+        linears = [name for name in linears if name.startswith(blocks)] if blocks else linears
+    else:
+        patterns = {name: rf"(^|\.){re.escape(name)}$" for name in targets}
+    found: list[str] = []
+    for label, pattern in patterns.items():
+        matching = [name for name in linears if re.search(pattern, name)]
+        if not matching:
+            examples = ", ".join(linears[:4]) or "it has none"
+            raise InvalidConfig(
+                f"tuning.targets={label}: no linear layer of the backbone matches (it has {examples} ...); name others"
+            )
+        found += [name for name in matching if name not in found]
+    return found

@@ -1,0 +1,109 @@
+"""The child's side of :mod:`terrasweep.process.parent`: run one task, report, and turn every end into a reason."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from terrasweep.results import errors
+from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, HostOutOfMemory, TerrasweepError
+from terrasweep.results.states import Reason
+
+Message = tuple[str, dict[str, Any]]
+"""``report`` with partial results, ``error`` with a reason, or ``done``."""
+
+Report = Callable[..., None]
+"""Sends keyword arguments to the parent; dictionaries are merged."""
+
+CHILD_ERRORS: dict[Reason, type[TerrasweepError]] = {
+    error.reason: error for error in TerrasweepError.__subclasses__() if error.__module__ == errors.__name__
+}
+
+_PR_SET_PDEATHSIG = 1
+_NO_HOST_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "std::bad_alloc")
+
+
+def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
+    """Call ``module:function`` with a Report and the arguments, and say how it ended; the process ends here."""
+    _detach(log)
+
+    def report(**content: Any) -> None:
+        sender.send(("report", content))
+
+    try:
+        if _cuda_unusable():
+            report(cuda_unusable=True)
+        else:
+            module, _, function = task.partition(":")
+            getattr(importlib.import_module(module), function)(report, **arguments)
+        sender.send(("done", {}))
+    except BaseException as error:
+        traceback.print_exc()
+        known = classify(error)
+        sender.send(("error", {"reason": known.reason, "message": str(known), "violation": known.violation}))
+    sender.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without the interpreter's shutdown: everything is said, and libraries' exit handlers take time or hang.
+    os._exit(0)
+
+
+def classify(error: BaseException) -> TerrasweepError:
+    """The known error behind an exception; its causes and contexts are searched, since libraries wrap them."""
+    for link in _chain(error):
+        if isinstance(link, TerrasweepError):
+            return link
+        if found := _classify_one(link):
+            return found
+    text = str(error).strip().splitlines()
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return Crashed(f"{type(error).__name__}: {text[0] if text else 'no message'}{place}")
+
+
+def _classify_one(error: BaseException) -> TerrasweepError | None:
+    kind, text = type(error).__name__, str(error)
+    if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
+        return DeviceOutOfMemory(f"the device ran out of memory: {_first_line(text)}")
+    if isinstance(error, MemoryError) or any(phrase in text for phrase in _NO_HOST_MEMORY):
+        return HostOutOfMemory(f"the host ran out of memory: {_first_line(text)}")
+    if type(error).__module__.startswith("rasterio"):
+        return DataError(f"the data can't be read: {_first_line(text)}")
+    return None
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no message"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cuda_unusable() -> bool:
+    preload = sys.modules.get("terrasweep.trial.preload")
+    return preload is not None and not preload.CUDA_UNTOUCHED
+
+
+def _detach(log: str) -> None:
+    """Lead an own process group, die with the parent, leave Ctrl-C to it, and print to the log."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)

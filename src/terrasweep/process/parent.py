@@ -1,0 +1,211 @@
+"""One process per trial: started from a preloaded forkserver, watched, and ended whatever it does."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from terrasweep.machine.hardware import host_memory_limit_bytes
+from terrasweep.process.child import CHILD_ERRORS, Message, main
+from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
+
+START_METHOD = "TERRASWEEP_START_METHOD"
+"""Environment variable: ``forkserver`` (default) or ``spawn``, a fresh interpreter per trial."""
+
+POLL_S = 0.05
+RESERVE_BYTES = 512 * 2**20
+"""Host memory that must stay available; below it, the trial is ended before the kernel ends something else."""
+
+
+@dataclass
+class Outcome:
+    """What came back from a child: everything it reported, and how it failed, if it did."""
+
+    reported: dict[str, Any] = field(default_factory=dict)
+    error: TerrasweepError | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a child is ended by its parent."""
+
+    timeout_s: float | None = None
+    host_memory_bytes: int | None = None
+    """Growth of the resident sets of the child and its data-loader workers."""
+
+
+def warm_up() -> None:
+    """Start the forkserver; it imports in the background, and the first trial waits for it."""
+    if _start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        _context()
+        forkserver.ensure_running()
+
+
+def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, start_method: str | None = None) -> Outcome:
+    """Run one task in a child and wait for it.
+
+    Args:
+        task: ``module:function``, called with a :data:`terrasweep.process.child.Report`.
+        arguments: Its keyword arguments, picklable.
+        log: File that takes everything the child prints.
+        limits: When to end it.
+        start_method: ``spawn`` for a child that needs less than the forkserver imports; None: what trials take.
+    """
+    outcome = _run_once(task, arguments, log, limits, start_method)
+    if outcome.reported.pop("cuda_unusable", False):
+        warnings.warn(
+            "CUDA was initialised while the libraries were preloaded; every trial now gets a fresh interpreter, "
+            "which costs some seconds each",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        os.environ[START_METHOD] = "spawn"
+        outcome = _run_once(task, arguments, log, limits, None)
+    return outcome
+
+
+def _start_method() -> str:
+    return os.environ.get(START_METHOD, "forkserver")
+
+
+def _context(start_method: str | None = None) -> BaseContext:
+    method = start_method or _start_method()
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["terrasweep.trial.preload"])
+    return context
+
+
+def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, start_method: str | None) -> Outcome:
+    context = _context(start_method)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
+    outcome = Outcome()
+    try:
+        child.start()
+        sender.close()
+        _Watch(child, limits).listen(receiver, outcome)
+    finally:
+        _end(child)
+        receiver.close()
+    if outcome.error is None and not (outcome.reported.get("done") or outcome.reported.get("measured")):
+        outcome.error = Crashed(f"the trial's process {_how_it_ended(child.exitcode)}; see {log}")
+    return outcome
+
+
+class _Watch:
+    """Listens to a child until it is done, gone, late or too large."""
+
+    def __init__(self, child: BaseProcess, limits: Limits) -> None:
+        self._child, self._limits = child, limits
+        self._deadline = time.monotonic() + limits.timeout_s if limits.timeout_s is not None else None
+        self._baseline: int | None = None
+        self._host_limit = host_memory_limit_bytes()
+
+    def listen(self, receiver: Any, outcome: Outcome) -> None:
+        while True:
+            ready = connection.wait([receiver, self._child.sentinel], timeout=POLL_S)
+            if receiver in ready:
+                if not _receive(receiver, outcome):
+                    return
+            elif ready:
+                return
+            violation = self._violation()
+            if violation is not None:
+                # A task that has said everything that counts is ended all the same, but not blamed.
+                outcome.error = None if outcome.reported.get("measured") else violation
+                return
+
+    def _violation(self) -> TerrasweepError | None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            limit = self._limits.timeout_s
+            return TimedOut(f"budget.timeout_s={limit}: the trial ran longer; raise it, or train fewer steps")
+        return self._memory_violation()
+
+    def _memory_violation(self) -> TerrasweepError | None:
+        grown = self._growth_bytes()
+        limit = self._limits.host_memory_bytes
+        if limit is not None and grown > limit:
+            return HostOutOfMemory(
+                f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
+                violation=grown / limit - 1,
+            )
+        if psutil.virtual_memory().available < RESERVE_BYTES or grown > self._host_limit - RESERVE_BYTES:
+            return HostOutOfMemory(
+                f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; "
+                "use a smaller batch, fewer data.workers or a smaller model"
+            )
+        return None
+
+    def _growth_bytes(self) -> int:
+        """Growth of the child's and its workers' private memory; pages shared with the forkserver don't count."""
+        total = 0
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self._child.pid)
+            for member in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    memory = member.memory_info()
+                    total += memory.rss - memory.shared
+        if self._baseline is None:
+            self._baseline = total
+        return total - self._baseline
+
+
+def _receive(receiver: Any, outcome: Outcome) -> bool:
+    """Take one message; False once there will be no more."""
+    try:
+        message: Message = receiver.recv()
+    except (EOFError, OSError):
+        return False
+    kind, content = message
+    if kind == "report":
+        _merge(outcome.reported, content)
+    elif kind == "error":
+        error = CHILD_ERRORS[content["reason"]]
+        outcome.error = error(content["message"], violation=content["violation"])
+        return False
+    else:
+        outcome.reported["done"] = True
+        return False
+    return True
+
+
+def _merge(reported: dict[str, Any], content: dict[str, Any]) -> None:
+    for key, value in content.items():
+        if isinstance(value, dict) and isinstance(reported.get(key), dict):
+            reported[key].update(value)
+        else:
+            reported[key] = value
+
+
+def _end(child: BaseProcess) -> None:
+    """End a child with everything it started; it leads a process group of its own."""
+    if child.pid is None:
+        return
+    child.join(timeout=0.5 if child.exitcode is None else 0)
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(child.pid, signal.SIGKILL)
+    child.join(timeout=10)
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is None:
+        return "did not end"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"left with status {code} and no answer"

@@ -1,0 +1,1 @@
+"""What leaves a trial and a study: states, reasons, measurements, records, fronts."""

@@ -1,0 +1,92 @@
+"""What leaves a trial: its state, its reason and its measurements.
+
+Sampler, tracking, Pareto front and report read only :class:`TrialResult`. It goes to JSON and back unchanged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
+
+SCHEMA_VERSION = 1
+"""Raised whenever a field of TrialResult changes its meaning or its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """The whole outcome of one trial."""
+
+    number: int | None
+    """Optuna's trial number; None for a single trial outside a study."""
+    state: State
+    reason: Reason | None = None
+    message: str = ""
+    """One line for a person: what went wrong, and where known the way out."""
+    violation: float | None = None
+    """For an infeasible trial, the miss relative to the limit; None if it isn't known."""
+    measurements: Measurements = field(default_factory=Measurements)
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The task's other validation metrics, for example per-class IoU."""
+    curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """Learning curves: name to (step, value) pairs."""
+    touched: dict[str, list[str]] = field(default_factory=dict)
+    """Names of the modules that were split, quantized, adapted and checkpointed, and what was offloaded."""
+    sensitivity: dict[str, float] = field(default_factory=dict)
+    """For ``quantization.skip=auto``: per linear layer the relative error of the model's output when this layer alone
+    is quantized, the largest first. The first ``quantization.skip_count`` stayed in full precision."""
+    plan: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """DeepSpeed's estimates of the model states for every offload: ``zero3_offload_parameters_gpu_mib`` and the like to
+    pairs of GPUs and MiB."""
+    searched: dict[str, Any] = field(default_factory=dict)
+    """The searched keys and the values this trial had."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved configuration."""
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    commit: str = ""
+    """Git commit of the project, with ``-dirty`` where files were changed; empty outside a repository."""
+    started: str = ""
+    """ISO 8601 time, UTC."""
+    schema_version: int = SCHEMA_VERSION
+
+    def value(self, name: str) -> float | None:
+        """A measurement or metric by name, None where it is absent."""
+        value = getattr(self.measurements, name, None)
+        if value is None:
+            value = self.metrics.get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+    def objective_values(self, names: list[str]) -> list[float] | None:
+        """The objectives' values of a complete trial, None for any other."""
+        values = [self.value(name) for name in names]
+        if self.state is not State.COMPLETE or any(value is None for value in values):
+            return None
+        return [value for value in values if value is not None]
+
+    def to_json(self) -> str:
+        """The result as strict JSON (a value that is not finite is refused)."""
+        return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> TrialResult:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: The text is no result, or one of a newer schema version.
+        """
+        fields = json.loads(text)
+        if fields["schema_version"] > SCHEMA_VERSION:
+            raise ValueError(f"result has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
+        fields["state"] = State(fields["state"])
+        fields["reason"] = fields["reason"] and Reason(fields["reason"])
+        fields["measurements"] = Measurements(**fields["measurements"])
+        for curves in ("curves", "plan"):
+            fields[curves] = {
+                name: [(step, value) for step, value in curve] for name, curve in fields.get(curves, {}).items()
+            }
+        return cls(**fields)

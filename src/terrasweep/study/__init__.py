@@ -1,0 +1,1 @@
+"""A study: its search space, Optuna, the loop, its folder, MLflow, the terminal."""

@@ -1,0 +1,33 @@
+"""Which trials' trained weights stay on disk. What they hold: :mod:`terrasweep.models.trained_weights`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.weights_folder import WEIGHTS, discard
+
+
+def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | None]) -> None:
+    """Remove what the settled trials' own ``study.keep_weights`` does not keep, and what killed processes left.
+
+    A trial that was dominated once stays so, whatever else is settled later: what goes is never wanted back. What has
+    no result yet may still be written, and is left alone.
+
+    Args:
+        study: The study's folder.
+        settled: Its trials that have a result.
+        front: Numbers of those that no other one dominates.
+    """
+    keeping = {result.number: result.config.get("study", {}).get("keep_weights", "front") for result in settled}
+    for found in [*study.glob(f"trials/*/{WEIGHTS}"), *study.glob(f"trials/*/.{WEIGHTS}.*")]:
+        trial = found.parent
+        number = int(trial.name) if trial.name.isdigit() else None
+        if number not in keeping:
+            continue
+        if found.name != WEIGHTS:
+            shutil.rmtree(found, ignore_errors=True)
+        elif keeping[number] == "none" or (keeping[number] == "front" and number not in front):
+            discard(trial)

@@ -1,0 +1,165 @@
+"""One start of a study: adopt what a killed sweep left, then ask, launch, tell and track until the total is reached."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from optuna.trial import Trial
+
+from terrasweep.config.bad_input import EXIT_NOTHING_COMPLETED
+from terrasweep.config.compose import public_dict
+from terrasweep.config.schema import TrialConfig
+from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
+from terrasweep.results.states import Reason, State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study import mlflow_runs
+from terrasweep.study.folder import StudyFolder
+from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.search_space import SearchSpace
+from terrasweep.study.terminal import SweepProgress, front_table
+from terrasweep.trial.run import unfinished
+
+
+class Launcher(Protocol):
+    """What a run needs of the sweep that it belongs to."""
+
+    n_jobs: int
+
+    @property
+    def space(self) -> SearchSpace:
+        """The searched keys."""
+
+    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
+        """Run a batch of trials through Hydra's launcher."""
+
+
+class StudyRun:
+    """One start of a study, from what is there to its total."""
+
+    def __init__(
+        self,
+        sweep: Launcher,
+        config: TrialConfig,
+        base: DictConfig,
+        record: StudyRecord,
+        folder: StudyFolder,
+        stored: StoredStudy,
+    ) -> None:
+        self._sweep, self._config, self._base = sweep, config, base
+        self._folder, self._stored = folder, stored
+        folder.open(record)
+        self._tracker = mlflow_runs.StudyTracker(record, config.tracking.uri)
+        self._untracked = ""
+
+    def to_the_end(self) -> None:
+        """Run what is missing to the study's total, and write its report.
+
+        Raises:
+            KeyboardInterrupt: The user stopped it; what ran is recorded.
+            SystemExit: Nothing completed.
+        """
+        record, total = self._folder.known, self._config.study.n_trials
+        interrupted = False
+        with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
+            self._adopt_orphans()
+            progress.finished(self._folder.results(), len(self._folder.front()))
+            try:
+                while trials := self._stored.ask(self._sweep.n_jobs, total):
+                    self._run_batch(trials, progress)
+            except KeyboardInterrupt:
+                interrupted = True
+        self._close(progress)
+        if interrupted:
+            raise KeyboardInterrupt
+        if not any(r.state is State.COMPLETE for r in self._folder.results()):
+            print("nothing completed; see failures in the report", file=sys.stderr)
+            raise SystemExit(EXIT_NOTHING_COMPLETED)
+
+    def _adopt_orphans(self) -> None:
+        """What ran when the sweep was killed: its answer where it came to one, else it runs again."""
+        for trial in self._stored.orphans():
+            result = self._folder.result(trial.number)
+            lost = Interrupted("the sweep was killed while this trial ran; it runs again under another number")
+            self._settle(trial, result or self._unfinished(trial, lost), dict(trial.params))
+
+    def _unfinished(self, trial: Trial, error: TerrasweepError) -> TrialResult:
+        return unfinished(trial.number, error, self._folder.config(trial.number) or public_dict(self._config))
+
+    def _run_batch(self, trials: list[Trial], progress: SweepProgress) -> None:
+        values: list[dict[str, Any]] = []
+        results: list[TrialResult] = []
+        try:
+            values.extend(self._sweep.space.suggest(trial, self._base) for trial in trials)
+            progress.started(values[0])
+            results = [self._result(t, r) for t, r in zip(trials, self._sweep.launch(trials, values), strict=True)]
+        except (KeyboardInterrupt, Exception) as error:
+            known = _known(error)
+            results = [self._folder.result(t.number) or self._unfinished(t, known) for t in trials]
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        finally:
+            for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
+                last = self._settle(trial, result, chosen)
+                progress.finished(self._folder.results(), len(self._folder.front()), last)
+
+    def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
+        if job.status is JobStatus.COMPLETED and isinstance(job.return_value, TrialResult):
+            return job.return_value
+        return self._unfinished(trial, _known(job._return_value))
+
+    def _settle(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
+        """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
+        result = _with_all_objectives(result, self._folder.known.objectives)
+        result = dataclasses.replace(result, number=trial.number, searched=searched)
+        self._folder.add(result)
+        self._stored.tell(trial, result)
+        try:
+            self._tracker.log(result)
+        except Exception as error:
+            self._untracked = f"MLflow could not log every trial ({type(error).__name__}: {error})".splitlines()[0]
+        return result
+
+    def _close(self, progress: SweepProgress) -> None:
+        from terrasweep.report import write_report
+
+        folder = self._folder
+        write_report(folder.path, folder.known, folder.results())
+        try:
+            self._tracker.log_missing(folder.results())
+            self._tracker.finish(folder.path, folder.summary())
+            self._untracked = ""
+        except Exception as error:
+            self._untracked = f"MLflow: {type(error).__name__}: {error}".splitlines()[0]
+        if self._untracked:
+            progress.say(f"{self._untracked}; start the same command again to log what is missing")
+        front = folder.front()
+        if front:
+            progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
+        progress.say(f"Report: {folder.path / 'report.html'}")
+
+
+def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> TrialResult:
+    """A trial is complete only with every objective; one that this device can't measure is a mistake in the study."""
+    absent = [objective.name for objective in objectives if result.value(objective.name) is None]
+    if result.state is not State.COMPLETE or not absent:
+        return result
+    message = f"study.objectives: {', '.join(absent)} is not measured on {result.device}; use another objective"
+    return dataclasses.replace(result, state=State.FAILED, reason=Reason.INVALID_CONFIG, message=message)
+
+
+def _known(error: BaseException) -> TerrasweepError:
+    if isinstance(error, TerrasweepError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("the sweep was interrupted while this trial ran; it runs again under another number")
+    text = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, HydraException):
+        return InvalidConfig(text)
+    return Crashed(f"{type(error).__name__}: {text}")

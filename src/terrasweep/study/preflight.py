@@ -1,0 +1,79 @@
+"""What is checked once before a study starts, so that bad input costs seconds and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from omegaconf import DictConfig
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from terrasweep.config.compose import trial_config
+from terrasweep.config.schema import TrialConfig
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.study.search_space import SearchSpace, as_override, unknown_conditions
+from terrasweep.trial import rules
+from terrasweep.trial.rules import find_bad_values
+
+Compose = Callable[[list[str]], DictConfig]
+"""Composes the configuration of a trial from its searched overrides; the fixed ones are added."""
+
+_DRAWS = 32
+
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def check_space(space: SearchSpace, compose: Compose) -> None:
+    """Compose every choice on its own, and find one combination that the rules allow.
+
+    Raises:
+        InvalidConfig: A choice can't be composed or has a bad value, or every combination drawn is contradictory.
+    """
+    violations = unknown_conditions(space, compose([]))
+    for override in (text for key in space.keys for text in _extremes(key.name, key.distribution)):
+        config = typed(compose([override]))
+        violations += [line for line in find_bad_values(config) if line not in violations]
+    if violations:
+        raise InvalidConfig("\n".join(violations))
+    _check_some_combination(space, compose)
+
+
+def typed(config: DictConfig) -> TrialConfig:
+    """The TrialConfig of a composed configuration, without Hydra's own part."""
+    return trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
+
+
+def check_writable(folder: Path) -> None:
+    """See that the results folder can be made and written, without leaving anything.
+
+    Raises:
+        InvalidConfig: It can't.
+    """
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        reason = "is no folder" if not existing.is_dir() else "is not writable"
+        raise InvalidConfig(f"results folder {folder}: {existing} {reason}; mend it, or set TERRASWEEP_HOME elsewhere")
+
+
+def _extremes(name: str, distribution: BaseDistribution) -> list[str]:
+    if isinstance(distribution, CategoricalDistribution):
+        return [as_override(name, choice) for choice in distribution.choices]
+    return [as_override(name, getattr(distribution, end)) for end in ("low", "high")]
+
+
+def _check_some_combination(space: SearchSpace, compose: Compose) -> None:
+    draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    base = compose([])
+    first: list[str] = []
+    for _ in range(_DRAWS if space.keys else 1):
+        values = space.suggest(draws.ask(), base)
+        found = list(rules.find_violations(typed(compose([as_override(k, v) for k, v in values.items()]))))
+        if not found:
+            return
+        first = first or found
+    raise InvalidConfig("\n".join(first))

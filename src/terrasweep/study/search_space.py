@@ -1,0 +1,189 @@
+"""The search space: ranges in hydra-optuna-sweeper's grammar, each with optional conditions.
+
+::
+
+    KEY: RANGE                                   tuning.rank: choice(2, 4, 8)
+    KEY: RANGE if OTHER=VALUE[|VALUE...]         tuning.rank: choice(2, 4, 8) if tuning=lora
+    KEY: RANGE if OTHER!=VALUE and ANOTHER=...   train.lr: interval(1e-5, 1e-3) if tuning!=frozen and precision=bf16
+
+A key whose conditions don't hold is not suggested, and keeps the value that its group gives it. ``OTHER`` is another
+key of the space, or any key or group of the configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.wording import nearest
+
+_ABSENT = object()
+_CONDITION = re.compile(r"^(?P<key>[\w./@]+)(?P<relation>!?=)(?P<values>[^=!]+)$")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``KEY=A|B`` (one of) or ``KEY!=A|B`` (none of)."""
+
+    key: str
+    values: tuple[str, ...]
+    negated: bool
+
+    def holds(self, value: Any) -> bool:
+        """Whether it holds for a value; None also stands for a key that is not active itself."""
+        return any(_same(text, value) for text in self.values) != self.negated
+
+
+@dataclass(frozen=True)
+class SearchKey:
+    """One searched key."""
+
+    name: str
+    text: str
+    distribution: BaseDistribution
+    conditions: tuple[Condition, ...]
+
+    def active(self, values: Mapping[str, Any], base: DictConfig) -> bool:
+        """Whether all conditions hold, given the values suggested so far and the composed configuration."""
+        return all(condition.holds(_lookup(condition.key, values, base)) for condition in self.conditions)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The searched keys, in order, and the overrides that hold for every trial."""
+
+    keys: tuple[SearchKey, ...]
+    fixed: tuple[str, ...]
+
+    def suggest(self, trial: Any, base: DictConfig) -> dict[str, Any]:
+        """Ask an Optuna trial for a value of each active key."""
+        values: dict[str, Any] = {}
+        for key in self.keys:
+            if key.active({**{k.name: None for k in self.keys}, **values}, base):
+                values[key.name] = trial._suggest(key.name, key.distribution)
+        return values
+
+    def choices(self) -> list[str]:
+        """One override per categorical choice, to check that each can be composed."""
+        return [
+            as_override(key.name, choice)
+            for key in self.keys
+            if isinstance(key.distribution, CategoricalDistribution)
+            for choice in key.distribution.choices
+        ]
+
+
+def as_override(key: str, value: Any) -> str:
+    """A suggested value as Hydra's override."""
+    return f"{key}={'null' if value is None else value}"
+
+
+def parse_space(params: Mapping[str, str], arguments: list[str]) -> SearchSpace:
+    """Read the space of a search-space file and the command line; the latter wins.
+
+    Args:
+        params: Key to range with conditions, from ``hydra.sweeper.params``.
+        arguments: Overrides from the command line; sweeps among them join the space, others fix a key.
+
+    Raises:
+        InvalidConfig: A range or condition can't be read.
+    """
+    keys: dict[str, SearchKey] = {}
+    for name, text in params.items():
+        keys[str(name)] = _parse_key(str(name), str(text))
+    fixed = []
+    for override in OverridesParser.create().parse_overrides(arguments):
+        if override.is_sweep_override():
+            name = override.get_key_element()
+            text = (override.input_line or "").split("=", 1)[1]
+            inherited = keys[name].conditions if name in keys else ()
+            conditions = keys[name].text.partition(" if ")[1:] if name in keys else ()
+            keys[name] = SearchKey(name, "".join((text, *conditions)), _distribution(override, name, text), inherited)
+        else:
+            keys.pop(override.get_key_element().lstrip("+~"), None)
+            fixed.append(override.input_line or "")
+    return SearchSpace(tuple(_ordered(keys)), tuple(fixed))
+
+
+def _ordered(keys: dict[str, SearchKey]) -> list[SearchKey]:
+    """The keys in such an order that what a condition asks for is decided before; else as they were given."""
+    sorter = TopologicalSorter({name: [c.key for c in key.conditions if c.key in keys] for name, key in keys.items()})
+    try:
+        return [keys[name] for name in sorter.static_order()]
+    except CycleError as error:
+        raise InvalidConfig(
+            f"search space: {' -> '.join(error.args[1])} depend on each other; drop a condition"
+        ) from error
+
+
+def _parse_key(name: str, text: str) -> SearchKey:
+    range_text, _, conditions = text.partition(" if ")
+    try:
+        override = OverridesParser.create().parse_override(f"{name}={range_text.strip()}")
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidConfig(f"search space: {name}: {text}: {reason}; see docs/search-spaces.md") from error
+    if not override.is_sweep_override():
+        raise InvalidConfig(
+            f"search space: {name}: {text}: not a range; use choice(...), range(...) or interval(...), "
+            "or fix the key in the sweep's file"
+        )
+    parsed = tuple(_parse_condition(name, part) for part in conditions.split(" and ")) if conditions else ()
+    return SearchKey(name, text, _distribution(override, name, text), parsed)
+
+
+def _distribution(override: Any, name: str, text: str) -> BaseDistribution:
+    try:
+        distribution = create_optuna_distribution_from_override(override)
+    except (AssertionError, NotImplementedError, ValueError) as error:
+        reason = str(error) or "it can't be searched; use choice(...), range(...) or interval(...)"
+        raise InvalidConfig(f"search space: {name}: {text}: {reason}") from error
+    assert isinstance(distribution, BaseDistribution)
+    return distribution
+
+
+def _parse_condition(name: str, text: str) -> Condition:
+    match = _CONDITION.match(text.strip())
+    if match is None:
+        raise InvalidConfig(f"search space: {name}: condition {text.strip()!r}: use KEY=VALUE[|VALUE] or KEY!=VALUE")
+    values = tuple(value.strip() for value in match["values"].split("|"))
+    return Condition(match["key"], values, match["relation"] == "!=")
+
+
+def unknown_conditions(space: SearchSpace, base: DictConfig) -> list[str]:
+    """One line per condition that asks for a key which exists nowhere; it would never, or always, hold."""
+    names = {key.name for key in space.keys}
+    known = {*names, *base.hydra.runtime.choices}
+    return [
+        f"search space: {key.name}: {key.text}: there is no key {condition.key}; {nearest(condition.key, known)}"
+        for key in space.keys
+        for condition in key.conditions
+        if condition.key not in known and OmegaConf.select(base, condition.key, default=_ABSENT) is _ABSENT
+    ]
+
+
+def _lookup(key: str, values: Mapping[str, Any], base: DictConfig) -> Any:
+    if key in values:
+        return values[key]
+    choices = base.hydra.runtime.choices
+    return choices[key] if key in choices else OmegaConf.select(base, key, default=None)
+
+
+def _same(text: str, value: Any) -> bool:
+    """Whether a condition's text means a value: 1e-3 is 0.001, and true is True."""
+    if value is None or isinstance(value, bool):
+        return text.lower() == {None: "null", True: "true", False: "false"}[value]
+    try:
+        return float(text) == float(value)
+    except (TypeError, ValueError):
+        return text == str(value)

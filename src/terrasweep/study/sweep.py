@@ -1,0 +1,194 @@
+"""The sweep: check the input, open the study, and hand it to a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from hydra.core.utils import JobReturn
+from hydra.utils import instantiate
+from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
+from omegaconf import DictConfig, OmegaConf
+from optuna.trial import Trial
+
+from terrasweep import process
+from terrasweep.config.compose import fixed_settings, without_password
+from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.paths import results_folder
+from terrasweep.machine.versions import describe
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.study import mlflow_runs
+from terrasweep.study.folder import StudyFolder
+from terrasweep.study.loop import StudyRun
+from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.preflight import check_space, check_writable, typed
+from terrasweep.study.search_space import SearchSpace, as_override, parse_space
+from terrasweep.trial import prepare
+
+_TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
+
+
+class StudySweep(OptunaSweeperImpl):
+    """hydra-optuna-sweeper's sweeper with a loop of its own: a study is a thing on disk, not a process."""
+
+    def __init__(self, sampler: DictConfig, n_jobs: int, params: DictConfig) -> None:
+        super().__init__(
+            sampler=None,
+            direction=[],
+            storage=None,
+            study_name=None,
+            n_trials=0,
+            n_jobs=n_jobs,
+            max_failure_rate=1.0,
+            custom_search_space=None,
+            params=params,
+        )
+        self._sampler_settings = sampler
+        self._space = SearchSpace((), ())
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run what is missing to the study's total.
+
+        Raises:
+            InvalidConfig: Something is wrong with the input; nothing was trained or written.
+            SystemExit: Nothing completed.
+        """
+        self._space = parse_space(self.params or {}, arguments)
+        base = self._compose([])
+        config = typed(base)
+        folder = StudyFolder(results_folder(config.study.name))
+        check_space(self._space, self._compose)
+        mlflow_runs.check_reachable(config.tracking.uri)
+        check_writable(folder.path)
+        prepare.check_backbone(config)
+        record = self._with_data(self._record(config, folder), config)
+        with folder.removed_on_bad_input():
+            url = mlflow_runs.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
+            stored = StoredStudy(record.name, url, record.objectives, folder.path)
+            self._check_distributions(stored)
+            stored.study.sampler = self._build_sampler(config, base, stored)
+        if stored.remaining(config.study.n_trials):
+            process.warm_up()  # It imports for some seconds, beside what comes next.
+        StudyRun(self, config, base, record, folder, stored).to_the_end()
+
+    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
+        """Run a batch through Hydra's launcher; a trial's number is Optuna's and travels as an override."""
+        overrides = [
+            [f"trial.number={trial.number}", *map(as_override, chosen, chosen.values()), *self._space.fixed]
+            for trial, chosen in zip(trials, values, strict=True)
+        ]
+        return list(self.launcher.launch(overrides, initial_job_idx=trials[0].number))
+
+    @property
+    def space(self) -> SearchSpace:
+        """The searched keys."""
+        return self._space
+
+    def _compose(self, searched: list[str]) -> DictConfig:
+        loader = self.hydra_context.config_loader
+        overrides = ["trial.number=0", *self._space.fixed, *searched]
+        composed: DictConfig = loader.load_sweep_config(self.config, overrides)
+        return composed
+
+    def _record(self, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
+        objectives = [Objective(name=o.name, direction=o.direction) for o in config.study.objectives]
+        if existing := folder.record():
+            if existing.objectives != objectives:
+                had = ", ".join(f"{o.direction} {o.name}" for o in existing.objectives)
+                raise InvalidConfig(
+                    f"study.name={config.study.name}: the study exists with other objectives ({had}); "
+                    "use another study.name, or the objectives it was started with"
+                )
+            _warn_of_changes(existing, config)
+            return dataclasses.replace(existing, n_trials=config.study.n_trials)
+        return StudyRecord(
+            name=config.study.name,
+            n_trials=config.study.n_trials,
+            objectives=objectives,
+            space={key.name: key.text for key in self._space.keys},
+            overrides=list(self._space.fixed),
+            sampler=str(self._sampler_settings.get("_target_", "")).rsplit(".", 1)[-1],
+            seed=config.study.seed,
+            storage=without_password(config.study.storage or "optuna.db"),
+            tracking_uri=without_password(config.tracking.uri),
+            settings=fixed_settings(config),
+            environment=describe(),
+            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+    def _with_data(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:
+        """The record with what is known of the data; says so where they are others than at the study's start."""
+        found, before = prepare.check_data(config), record.data.get("state")
+        if before is not None and before != found.get("state"):
+            print(
+                f"warning: the data of {record.name} have changed since it was started: its trials are not comparable; "
+                "use another study.name",
+                file=sys.stderr,
+            )
+        return dataclasses.replace(record, data=found)
+
+    def _check_distributions(self, stored: StoredStudy) -> None:
+        """Optuna can't change the choices of a key within a study."""
+        known = {name: d for t in stored.study.get_trials(deepcopy=False) for name, d in t.distributions.items()}
+        for key in self._space.keys:
+            if key.name not in known:
+                continue
+            try:
+                optuna.distributions.check_distribution_compatibility(known[key.name], key.distribution)
+            except ValueError as error:
+                raise InvalidConfig(
+                    f"search space: {key.name}: {key.text}: the study {stored.study.study_name} was started with other "
+                    "values; use another study.name, or the values it was started with"
+                ) from error
+
+    def _build_sampler(self, config: TrialConfig, base: DictConfig, stored: StoredStudy) -> optuna.samplers.BaseSampler:
+        settings = OmegaConf.to_container(self._sampler_settings, resolve=True)
+        assert isinstance(settings, dict)
+        if "seed" in settings and settings["seed"] is None:
+            # A restart must not draw again what the start drew.
+            settings["seed"] = config.study.seed + len(stored.study.get_trials(deepcopy=False))
+        if "n_startup_trials" in settings and settings["n_startup_trials"] is None:
+            settings["n_startup_trials"] = max(4, config.study.n_trials // 4)
+        settings = {key: value for key, value in settings.items() if value is not None}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sampler = instantiate(settings, _execution_whitelist_=_TRUSTED)
+        if isinstance(sampler, functools.partial):
+            return self._grid(sampler, base)
+        assert isinstance(sampler, optuna.samplers.BaseSampler)
+        return sampler
+
+    def _grid(self, sampler: functools.partial[Any], base: DictConfig) -> optuna.samplers.BaseSampler:
+        names = {key.name for key in self._space.keys}
+        for key in self._space.keys:
+            if on := [condition.key for condition in key.conditions if condition.key in names]:
+                raise InvalidConfig(
+                    f"hydra/sweeper/sampler=grid: {key.name} depends on {on[0]}, which is searched too, and a grid has "
+                    "no conditions; fix one of them, or use another sampler"
+                )
+        active = [key for key in self._space.keys if key.active({}, base)]
+        try:
+            grid = {key.name: self._to_grid_sampler_choices(key.distribution) for key in active}
+        except ValueError as error:
+            raise InvalidConfig(f"hydra/sweeper/sampler=grid: {error} Use choice(...) or range(...)") from error
+        built: optuna.samplers.BaseSampler = sampler(grid)
+        return built
+
+
+def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:
+    """Trials of one study are compared with each other; say so where they no longer can be."""
+    now = fixed_settings(config)
+    for key in sorted(existing.settings.keys() & now.keys() - existing.space.keys()):
+        if existing.settings[key] != now[key] and key.split(".")[0] not in existing.space:
+            print(
+                f"warning: {key}={now[key]}, but the study {existing.name} was started with {existing.settings[key]}: "
+                "its trials are not comparable; use another study.name",
+                file=sys.stderr,
+            )

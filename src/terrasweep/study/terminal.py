@@ -1,0 +1,138 @@
+"""What a terminal shows while a sweep runs: a live view, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
+
+UNITS = {"s": "s", "mib": "MiB", "bytes": "bytes", "joules": "J"}
+
+
+class SweepProgress:
+    """Shows trials done of total, the time left, states, the size of the front and the best of each objective."""
+
+    def __init__(self, name: str, total: int, objectives: list[Objective], console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._name, self._total, self._objectives = name, total, objectives
+        self._results: list[TrialResult] = []
+        self._durations: list[float] = []
+        self._front_size = 0
+        self._running: dict[str, Any] = {}
+        self._bar = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+        self._task = self._bar.add_task(name, total=total, left="")
+        self._live = Live(get_renderable=self._view, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> SweepProgress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._live.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the live view."""
+        self._console.print(line, soft_wrap=True, markup=False)
+
+    def show(self, table: Table) -> None:
+        """Print a table that stays."""
+        self._console.print(table)
+
+    def started(self, values: dict[str, Any]) -> None:
+        """A trial with these searched values runs now."""
+        self._running = values
+
+    def finished(self, results: list[TrialResult], front_size: int, last: TrialResult | None = None) -> None:
+        """Show the state after a trial; ``results`` are all of the study so far."""
+        self._results, self._front_size, self._running = results, front_size, {}
+        if last is not None:
+            self._durations.append(last.measurements.wall_seconds or 0.0)
+        done = sum(r.reason != "interrupted" for r in results)
+        self._bar.update(self._task, completed=done, left=self._time_left(done))
+        if self._live.is_started:
+            self._live.refresh()
+        if last is not None:
+            self.say(self._line(last, done))
+
+    def _time_left(self, done: int) -> str:
+        if not self._durations or done >= self._total:
+            return ""
+        mean = sum(self._durations) / len(self._durations)
+        return f"about {time.strftime('%H:%M:%S', time.gmtime(mean * (self._total - done)))} left"
+
+    def _line(self, result: TrialResult, done: int) -> str:
+        outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
+        values = [f"{o.name}={format_value(o.name, result.value(o.name))}" for o in self._objectives]
+        measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0][:200]
+        searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
+        return f"[{done}/{self._total}] trial {result.number}  {outcome}  {measured}  ({searched})"
+
+    def _view(self) -> Group:
+        table = Table.grid(padding=(0, 2))
+        states = Counter(str(r.state) for r in self._results)
+        table.add_row("states", "  ".join(f"{state} {count}" for state, count in sorted(states.items())) or "none yet")
+        table.add_row("front", f"{self._front_size} trials")
+        for objective in self._objectives:
+            table.add_row(f"best {objective.name}", self._best(objective))
+        now = " ".join(f"{key}={value}" for key, value in self._running.items())
+        table.add_row("running", now or "-")
+        return Group(self._bar, table)
+
+    def _best(self, objective: Objective) -> str:
+        complete = [r for r in self._results if r.state is State.COMPLETE]
+        scored = [(value, r.number) for r in complete if (value := r.value(objective.name)) is not None]
+        if not scored:
+            return "-"
+        value, number = max(scored) if objective.maximize else min(scored)
+        return f"{format_value(objective.name, value)} (trial {number})"
+
+
+def format_value(name: str, value: float | None) -> str:
+    """A measurement as people read it: four significant digits, with the unit that its name carries."""
+    if value is None:
+        return "-"
+    text = f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
+    if name.endswith("_per_s"):
+        return f"{text}/s"
+    unit = UNITS.get(name.rsplit("_", 1)[-1], "")
+    return f"{text} {unit}".rstrip()
+
+
+def front_table(front: list[TrialResult], objectives: list[Objective], keys: list[str]) -> Table:
+    """The Pareto front as a short table."""
+    table = Table(title="Pareto front", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
+    table.add_column("trial", justify="right")
+    for objective in objectives:
+        table.add_column(_short(objective.name), justify="right", no_wrap=True)
+    table.add_column("settings")
+    for result in front:
+        values = [format_value(o.name, result.value(o.name)) for o in objectives]
+        settings = " ".join(f"{key}={result.searched[key]}" for key in keys if key in result.searched)
+        table.add_row(str(result.number), *values, settings)
+    return table
+
+
+def _short(name: str) -> str:
+    """A measurement's name without the unit that every value in its column shows."""
+    for ending in ("_samples_per_s", "_mib", "_s", "_bytes", "_joules"):
+        name = name.removesuffix(ending)
+    return name.replace("_", " ")

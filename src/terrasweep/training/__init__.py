@@ -1,0 +1,1 @@
+"""Training and evaluation: TerraTorch's tasks, losses, optimizers, and the trainer."""

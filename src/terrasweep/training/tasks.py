@@ -1,0 +1,192 @@
+"""TerraTorch's tasks as a trial runs them: its own optimizer, its precision, and the accuracy that is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from terratorch.tasks import (
+    ClassificationTask,
+    MultiLabelClassificationTask,
+    PixelwiseRegressionTask,
+    SemanticSegmentationTask,
+)
+from torch import nn
+from torchmetrics import MetricCollection
+
+from terrasweep.config.knobs import ZERO
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.open.folders import OpenData
+from terrasweep.models.assemble import BuiltModel
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
+from terrasweep.training.optimizers import build_optimizer
+
+TASKS: dict[str, type[pl.LightningModule]] = {
+    "segmentation": SemanticSegmentationTask,
+    "classification": ClassificationTask,
+    "multilabel": MultiLabelClassificationTask,
+    "regression": PixelwiseRegressionTask,
+}
+NOTHING_IGNORED = -100
+"""What ``task.ignore_index=null`` is to TerraTorch's cross-entropy, which takes numbers alone: torch's own default."""
+
+MODEL_INPUTS = ("image", "temporal_coords", "location_coords")
+"""Entries of a batch that a model takes: the images, and what backbones like Prithvi TL take beside them."""
+
+IN_FLOAT32 = ("balanced_bce", "dice", "focal", "jaccard", "lovasz")
+"""Losses unknown to autocast: lovasz can't be computed from bf16 scores, and the sums of the others lose digits."""
+
+
+class MeasuredTask:
+    """Put before a TerraTorch task: the trial's own optimizer, and nothing that would disturb a measurement."""
+
+    # Lightning would deep-copy the model into its hyperparameters.
+    ignore = ("model", "weights")
+    trial: TrialConfig
+    criterion: Any
+
+    def configure_metrics(self) -> None:
+        """The validation metrics alone: nobody reads those of the training batches, and they cost time."""
+        super().configure_metrics()  # type: ignore[misc]
+        self.train_metrics = MetricCollection({}, prefix="train/")
+
+    def configure_losses(self) -> None:
+        """TerraTorch's losses; those that autocast doesn't know, in full precision."""
+        super().configure_losses()  # type: ignore[misc]
+        if self.hparams["loss"] in IN_FLOAT32:  # type: ignore[attr-defined]
+            self.criterion = InFloat32(self.criterion)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The trial's optimizer over everything that learns."""
+        return build_optimizer(self.parameters(), self.trial.optimizer, self.trial.train.lr)  # type: ignore[attr-defined]
+
+    def on_fit_start(self) -> None:
+        """Class weights go where the labels are: under ZeRO-3 nothing else moves them."""
+        self._move_loss()
+
+    def on_validation_start(self) -> None:
+        """As for training."""
+        self._move_loss()
+
+    def training_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """TerraTorch's step, in the trial's precision."""
+        with self._precision():
+            return super().training_step(self._known(batch), *args, **kwargs)  # type: ignore[misc]
+
+    def validation_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """TerraTorch's step, in the trial's precision."""
+        with self._precision():
+            return super().validation_step(self._known(batch), *args, **kwargs)  # type: ignore[misc]
+
+    def _known(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """What models know; TerraTorch would hand them whatever else a data set puts into its samples."""
+        known = (*MODEL_INPUTS, target_key(self.trial.task.name))
+        return {key: value for key, value in batch.items() if key in known}
+
+    def _move_loss(self) -> None:
+        if isinstance(self.criterion, nn.Module):
+            self.criterion.to(self.trainer.strategy.root_device)  # type: ignore[attr-defined]
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        """Mixed precision under ZeRO, as Lightning does it elsewhere; DeepSpeed's own would cast the parameters."""
+        if self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO:
+            # Under ZeRO-3 the task itself is never moved, and would say that it is on the CPU.
+            return torch.autocast(self.trainer.strategy.root_device.type, torch.bfloat16)  # type: ignore[attr-defined]
+        return nullcontext()
+
+
+class MeasuredSegmentation(MeasuredTask):
+    """Of a class that is neither labelled nor predicted there is no IoU; TerraTorch's would be 0."""
+
+    def configure_metrics(self) -> None:
+        """TerraTorch's metrics."""
+        super().configure_metrics()
+        self.val_metrics["IoU"].metric.zero_division = float("nan")  # type: ignore[attr-defined]
+
+
+class MeasuredMultilabel(MeasuredTask):
+    """With the mean average precision, and a cross-entropy that knows class weights and ignored labels."""
+
+    def configure_metrics(self) -> None:
+        """TerraTorch's metrics, and ``mAP``."""
+        super().configure_metrics()
+        parameters = self.hparams  # type: ignore[attr-defined]
+        labels, ignored = parameters["model_args"]["num_classes"], parameters["ignore_index"]
+        precision = MeanAveragePrecision(num_labels=labels, average=None, ignore_index=ignored)
+        self.val_metrics.add_metrics({"mAP": precision})  # type: ignore[attr-defined]
+
+    def configure_losses(self) -> None:
+        """TerraTorch's losses, but for ``bce``."""
+        parameters = self.hparams  # type: ignore[attr-defined]
+        if parameters["loss"] == "bce":
+            self.criterion = LabelCrossEntropy(parameters["class_weights"], parameters["ignore_index"])
+        else:
+            super().configure_losses()
+
+
+class MeasuredRegression(MeasuredTask):
+    """With the root of the mean squared error as ``rmse``."""
+
+    def configure_losses(self) -> None:
+        """TerraTorch's losses; of its ``rmse`` it would take the root twice."""
+        super().configure_losses()
+        parameters = self.hparams  # type: ignore[attr-defined]
+        if parameters["loss"] == "rmse":
+            self.criterion = RootMeanSquare(parameters["ignore_index"])
+
+
+_MEASURED: dict[str, type[MeasuredTask]] = {
+    "segmentation": MeasuredSegmentation,
+    "multilabel": MeasuredMultilabel,
+    "regression": MeasuredRegression,
+}
+
+
+def measured_task(config: TrialConfig) -> type[Any]:
+    """The class that trains and evaluates a trial: TerraTorch's, behind what a trial adds to it."""
+    base = TASKS[config.task.name]
+    before = _MEASURED.get(config.task.name, MeasuredTask)
+    return type(f"Measured{base.__name__}", (before, base), {"trial": config})
+
+
+def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
+    """TerraTorch's task around a built model.
+
+    Raises:
+        InvalidConfig: There is one class alone, or there are not as many class weights as classes.
+    """
+    task, weights = config.task.name, config.task.class_weights
+    if data.num_classes < 2 and task != "regression":
+        raise InvalidConfig(f"task={task}: the data have one class, and there is nothing to tell apart")
+    if weights is not None and len(weights) != data.num_classes:
+        raise InvalidConfig(
+            f"task.class_weights has {len(weights)} values, and the data have {data.num_classes} classes; "
+            "give one weight per class"
+        )
+    arguments = {"model_args": {"num_classes": data.num_classes}, **task_arguments(config, data)}
+    return measured_task(config)(model=model.module, **arguments)
+
+
+def task_arguments(config: TrialConfig, data: OpenData) -> dict[str, Any]:
+    """The arguments of TerraTorch's task beside its model, as plain values."""
+    task = config.task
+    ignored = NOTHING_IGNORED if task.loss == "ce" and task.ignore_index is None else task.ignore_index
+    arguments: dict[str, Any] = {"loss": task.loss, "ignore_index": ignored, "plot_on_val": False}
+    if task.name != "regression":
+        arguments |= {"class_weights": task.class_weights, "class_names": data.class_names}
+    return arguments
+
+
+def target_key(task: str) -> str:
+    """Under which key a batch holds what a task learns: ``mask`` (one value per pixel) or ``label``."""
+    return "mask" if task in ("segmentation", "regression") else "label"
+
+
+def batch_size(batch: Mapping[str, Any]) -> int:
+    """Samples in a batch, whose images are one tensor or one per modality."""
+    images = batch["image"]
+    return len(next(iter(images.values())) if isinstance(images, Mapping) else images)

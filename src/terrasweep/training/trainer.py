@@ -1,0 +1,94 @@
+"""Training and evaluation with Lightning's Trainer. Knows no meter by name."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from terrasweep.config.knobs import ZERO
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.open.folders import OpenData
+from terrasweep.measure.meter import Meter
+from terrasweep.models.assemble import BuiltModel
+from terrasweep.models.offload.zero import zero_strategy
+from terrasweep.results.errors import DataError, Diverged
+from terrasweep.training.tasks import batch_size
+
+
+class StepClock(Callback):
+    """Tells the meters where steps begin and end, keeps the loss curve, and ends a trial that diverges."""
+
+    def __init__(self, meters: Sequence[Meter], device: torch.device) -> None:
+        self._meters, self._device = meters, device
+        self.losses: list[tuple[int, float]] = []
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """The batch is on the device."""
+        for meter in self._meters:
+            meter.on_step_begin(len(self.losses))
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """The optimizer has stepped.
+
+        Raises:
+            Diverged: The loss is not finite.
+        """
+        step = len(self.losses)
+        loss = float(outputs["loss"])
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        for meter in self._meters:
+            meter.on_step_end(step, batch_size(batch))
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss is {loss} at step {step}; lower train.lr (it is {pl_module.trial.train.lr:g})")
+        self.losses.append((step, loss))
+
+
+def build_trainer(
+    config: TrialConfig, device: torch.device, callbacks: list[Callback], model: BuiltModel, folder: Path
+) -> pl.Trainer:
+    """A Trainer that trains and evaluates, and leaves nothing on the disk but DeepSpeed's settings in the folder."""
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # There is one process.
+    zero = config.offload.name in ZERO
+    strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
+    return pl.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        strategy=strategy,
+        precision="32-true" if zero else config.precision.lightning,
+        max_steps=config.train.warmup_steps + config.train.max_steps,
+        max_epochs=-1,
+        num_sanity_val_steps=0,
+        check_val_every_n_epoch=None,
+        val_check_interval=2**40,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def fit(trainer: pl.Trainer, task: Any, data: OpenData, clock: StepClock) -> None:
+    """Train for ``warmup_steps + max_steps`` steps.
+
+    Raises:
+        DataError: There was no batch to train on.
+        Diverged: The loss became not finite.
+    """
+    trainer.fit(task, datamodule=data.module)
+    if not clock.losses:
+        raise DataError("no training step was run: the training split gave no batch")
+
+
+def evaluate(trainer: pl.Trainer, task: Any, data: OpenData) -> dict[str, float]:
+    """Validate once; returns the logged metrics with TerraTorch's ``val/`` prefix."""
+    return {k: float(v) for k, v in trainer.validate(task, datamodule=data.module, verbose=False)[0].items()}

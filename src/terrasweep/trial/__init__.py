@@ -1,0 +1,1 @@
+"""One trial's story: refuse, prepare, measure in a child, answer."""

@@ -1,0 +1,56 @@
+"""What a trial's process does once everything is measured; a failure here costs what it makes, and never the trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from terrasweep.data.open.folders import OpenData
+from terrasweep.measure.flops import count_flops
+from terrasweep.models.assemble import BuiltModel
+from terrasweep.models.trained_weights import save_weights
+from terrasweep.predict.memory_needs import ModelCounts
+from terrasweep.predict.zero_estimates import plan_metrics
+from terrasweep.process.child import Report
+
+
+def save(folder: Path, model: BuiltModel, data: OpenData) -> None:
+    """Keep what was trained; a failure, on a full disk for example, costs the weights alone."""
+    try:
+        save_weights(folder, model, data.num_classes)
+    except Exception as error:
+        print(f"the weights are not saved: {type(error).__name__}: {error}")
+
+
+def report_plan(report: Report, counts: ModelCounts, device: torch.device) -> None:
+    """What DeepSpeed's estimators say, also of a trial that ran out of memory.
+
+    After the training: importing them takes a second, and would disturb a measurement.
+    """
+    try:
+        report(plan=plan_metrics(counts, device))
+    except Exception as error:
+        print(f"the ZeRO estimates are absent: {type(error).__name__}: {error}")
+
+
+def report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:
+    """One more step; everything is measured by then, so a failure costs this number alone."""
+    try:
+        report(measurements={"flops_per_step": _flops(task, data, device)})
+    except Exception as error:
+        print(f"flops_per_step is absent: {type(error).__name__}: {error}")
+
+
+def _flops(task: Any, data: OpenData, device: torch.device) -> float:
+    batch = data.training_batch(device)
+    task.to(device)  # The trainer has sent it to the CPU.
+    task.train()
+    task.log = lambda *_, **__: None  # There is no trainer behind this step.
+
+    def step() -> torch.Tensor:
+        loss: torch.Tensor = task.training_step(batch, 0)
+        return loss
+
+    return count_flops(step)

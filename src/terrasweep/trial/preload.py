@@ -1,0 +1,102 @@
+"""What the forkserver imports once, so that a trial's process starts in a tenth of a second. Imported there alone.
+
+Importing TerraTorch imports diffusers and with it bitsandbytes, which asks torch for the GPU's compute capability.
+That would initialise CUDA here, and no forked process could use the GPU. So the question is answered from NVML while
+the imports run. ``CUDA_UNTOUCHED`` says whether that sufficed; if not, trials get a fresh interpreter each.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+
+import torch
+
+
+@contextmanager
+def _capability_from_nvml() -> Iterator[None]:
+    asked = torch.cuda.get_device_capability
+    torch.cuda.get_device_capability = device_capability
+    try:
+        yield
+    finally:
+        torch.cuda.get_device_capability = asked
+
+
+def device_capability(device: Any = None) -> tuple[int, int]:
+    """The compute capability of a visible GPU without initialising CUDA; (0, 0) where there is none."""
+    import pynvml
+
+    index = device if isinstance(device, int) else getattr(device, "index", None) or 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    name = visible[index] if index < len(visible) and visible[index] else str(index)
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return (0, 0)
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else _handle_by_uuid(name)
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+        return (int(major), int(minor))
+    except pynvml.NVMLError:
+        return (0, 0)
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _handle_by_uuid(uuid: str) -> Any:
+    import pynvml
+
+    return pynvml.nvmlDeviceGetHandleByUUID(uuid.encode())
+
+
+with _capability_from_nvml(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
+    import bitsandbytes
+    import hydra
+    import lightning.pytorch
+    import peft
+    import rasterio
+    import rioxarray
+    import terratorch.datamodules
+    import terratorch.tasks
+
+    import terrasweep.measure.memory
+    import terrasweep.trial.measure_in_child
+    from terrasweep.machine.hardware import gpu_names
+    from terrasweep.models.offload.zero import import_deepspeed
+
+    # With a GPU, DeepSpeed asks it what it can do while it is imported; there, each trial that wants it imports it.
+    if not gpu_names():
+        import_deepspeed(torch.device("cpu"))
+
+# Else every child's garbage collection would look through all the libraries' objects, and copy their pages.
+# And memory that was freed but kept would hide the growth of a child.
+terrasweep.measure.memory.settle()
+gc.freeze()
+
+# Bindings that count their objects would print dozens of lines when the forkserver ends, after the shell's prompt.
+atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
+
+CUDA_UNTOUCHED = not torch.cuda.is_initialized()
+"""Whether a forked child can use CUDA."""
+
+PRELOADED = (
+    bitsandbytes,
+    hydra,
+    lightning.pytorch,
+    peft,
+    rasterio,
+    rioxarray,
+    terratorch,
+    terrasweep.trial.measure_in_child,
+)

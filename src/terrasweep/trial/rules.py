@@ -1,0 +1,48 @@
+"""Refuses configurations that can't be run; all violations are reported at once.
+
+A violation is one line: the field and its value, the reason, the way out. Nothing here imports torch, so that the
+parent process can refuse a configuration within a second. Values that are wrong on their own are in
+:mod:`terrasweep.config.allowed_values`, knobs that exclude each other in :mod:`terrasweep.config.exclusions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from terrasweep.config import allowed_values
+from terrasweep.config.exclusions import EXCLUSIONS
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data import rules as data_rules
+from terrasweep.models.backbones import families
+from terrasweep.models.offload import deepspeed_settings
+from terrasweep.results.errors import InvalidConfig
+
+
+def check(config: TrialConfig) -> None:
+    """Refuse a configuration that can't be run.
+
+    Raises:
+        InvalidConfig: With one line per violation.
+    """
+    if violations := list(find_violations(config)):
+        raise InvalidConfig("\n".join(violations))
+
+
+def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
+    """All violations of a configuration, bad values first.
+
+    Args:
+        config: To look at.
+        files: Whether what it needs on this machine has to be there: files, folders, a compiler.
+    """
+    yield from find_bad_values(config, files=files)
+    yield from (exclusion.line(config) for exclusion in EXCLUSIONS if exclusion.violated(config))
+    yield from deepspeed_settings.find_conflicts(config, files=files)
+    yield from families.find_conflicts(config)
+    yield from data_rules.find_conflicts(config)
+
+
+def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
+    """One line per value that is wrong whatever the others are; what names a file too, unless ``files=False``."""
+    yield from allowed_values.find_bad_values(config, files=files)
+    yield from data_rules.find_bad_values(config, files=files)

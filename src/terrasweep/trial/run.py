@@ -1,0 +1,99 @@
+"""The whole story of one trial, as the parent process sees it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from terrasweep import process
+from terrasweep.config.compose import public_dict
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.stored import complete, located
+from terrasweep.machine.files import write_atomically
+from terrasweep.machine.versions import git_commit, versions
+from terrasweep.process.parent import Limits, Outcome
+from terrasweep.results.errors import TerrasweepError
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.trial import prepare, rules
+from terrasweep.trial.nvme_folder import scratch
+
+
+def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
+    """Check, prepare, and measure one configuration in a process of its own; never raises for what a trial does.
+
+    Args:
+        config: What to run.
+        folder: Where ``config.yaml``, ``log.txt`` and ``result.json`` go.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    outcome = Outcome()
+    log = folder / "log.txt"
+    log.unlink(missing_ok=True)
+    _write_config(folder, config)
+    try:
+        rules.check(config)
+        config = located(config)
+        clock += prepare.prepare(config)
+        config = complete(config)
+        _write_config(folder, config)
+        rules.check(config)
+        with scratch(config) as here:
+            arguments = {"config": here, "folder": folder}
+            outcome = process.run("terrasweep.trial.measure_in_child:measure", arguments, log, _limits(config))
+    except TerrasweepError as error:
+        outcome.error = error
+    result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
+    write_atomically(folder / "result.json", result.to_json())
+    return result
+
+
+def _write_config(folder: Path, config: TrialConfig) -> None:
+    write_atomically(folder / "config.yaml", yaml.safe_dump(public_dict(config), sort_keys=False))
+
+
+def unfinished(number: int, error: TerrasweepError, config: dict[str, Any] | None = None) -> TrialResult:
+    """The result of a trial that never came to an answer of its own."""
+    return TrialResult(
+        number=number,
+        state=error.reason.state,
+        reason=error.reason,
+        message=str(error),
+        violation=error.violation,
+        config=config or {},
+        versions=versions(),
+        commit=git_commit(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _limits(config: TrialConfig) -> Limits:
+    host = config.budget.host_memory_gib
+    return Limits(config.budget.timeout_s, None if host is None else int(host * 2**30))
+
+
+def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: float) -> TrialResult:
+    error, reported = outcome.error, outcome.reported
+    return TrialResult(
+        number=config.trial.number,
+        state=State.COMPLETE if error is None else error.reason.state,
+        reason=None if error is None else error.reason,
+        message="" if error is None else str(error),
+        violation=None if error is None else error.violation,
+        measurements=Measurements(**reported.get("measurements", {}), wall_seconds=wall_seconds),
+        metrics=reported.get("metrics", {}),
+        curves=reported.get("curves", {}),
+        touched=reported.get("touched", {}),
+        sensitivity=reported.get("sensitivity", {}),
+        plan=reported.get("plan", {}),
+        config=public_dict(config),
+        device=reported.get("device", ""),
+        versions=versions(),
+        commit=git_commit(),
+        started=started,
+    )

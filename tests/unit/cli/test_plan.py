@@ -1,0 +1,178 @@
+"""What a plan demands of a configuration, and how it judges and prints numbers."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from terrasweep.cli.plan import as_json, choices_for_one_gpu, find_violations, fits, left_out, plan, remarks
+from terrasweep.cli.plan_tables import show
+from terrasweep.config.compose import compose
+from terrasweep.config.schema import BudgetConfig
+from terrasweep.predict.memory_needs import ModelCounts, Plan, ZeroNeed
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.trial.rules import find_violations as find_all
+from tests.composing import compose_trial
+
+GIB = 2**30
+ELSEWHERE = [
+    "data=segmentation_folder",
+    "data.root=/nowhere",
+    "data.num_classes=2",
+    "data.tile_px=64",
+    "data.bands=${backbone.bands}",
+    "backbone.checkpoint=/nowhere/weights.pt",
+    "offload=nvme",
+    "offload.nvme_path=/nowhere/nvme",
+    "offload.deepspeed_config=/nowhere/zero.json",
+]
+COUNTS = ModelCounts(
+    trainable_sizes=(GIB // 4,),
+    trainable_bytes=GIB,
+    frozen_parameters=0,
+    frozen_bytes=0,
+    quantized_parameters=2 * GIB,
+    quantized_bytes=GIB,
+    constant_bytes=GIB // 8,
+    buffer_bytes=0,
+    largest_trainable_layer=1000,
+    largest_frozen_layer_bytes=1000,
+)
+
+
+def need(offload="optimizer", stage=2, gpus=1, gpu=4.0, host=10.0, disk=0.0, more=1.0):
+    gpu, host, disk, more = (int(size * GIB) for size in (gpu, host, disk, more))
+    return ZeroNeed(
+        stage=stage,
+        offload=offload,
+        gpus=gpus,
+        gpu_bytes=gpu,
+        host_bytes=host,
+        disk_bytes=disk,
+        full_precision_bytes=more,
+    )
+
+
+def found(**changes):
+    zero = [
+        need(offload, stage, gpus)
+        for offload, stage in (("none", 2), ("none", 3), ("optimizer", 2), ("parameters", 3), ("nvme", 3))
+        for gpus in (1, 2)
+    ]
+    return replace(Plan(counts=COUNTS, optimizer_bytes=2 * GIB, zero=zero, notes=["A note."]), **changes)
+
+
+def printed(config, answer, width=80):
+    stream = io.StringIO()
+    show(config, answer, Console(file=stream, width=width, highlight=False))
+    return stream.getvalue()
+
+
+def test_files_that_lie_elsewhere_are_not_demanded():
+    config = compose_trial(*ELSEWHERE)
+    missed = [line for line in find_all(config) if "/nowhere" in line]
+    assert len(missed) == 4, "a trial needs every one of them"
+    assert find_violations(config) == []
+
+
+def test_a_disk_need_not_be_named():
+    assert find_violations(compose_trial("offload=nvme")) == []
+
+
+def test_a_gpu_is_planned_for_where_there_is_none():
+    config = compose_trial("precision=fp16")
+    assert find_violations(config) == []
+    on_cpu = replace(config, train=replace(config.train, device="cpu"))
+    assert len(find_violations(on_cpu)) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["quantization=nf4", "tuning=full"], ["quantization=nf4 with tuning=full"]),
+        (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
+        (["optimizer=adamw8bit", "offload=parameters"], ["optimizer=adamw8bit with offload=parameters"]),
+    ],
+)
+def test_contradictions_are_refused_as_in_a_trial(overrides, told):
+    lines = find_violations(compose_trial(*overrides))
+    assert len(lines) == len(told)
+    assert all(part in line for part, line in zip(told, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("quantization=nf5", "quantization=nf5: not found; did you mean nf4?"),
+        ("tuning.rank=choice(1,2)", "--multirun"),
+        ("train.lr=abc", "train.lr"),
+        ("backbone.nonsense=1", "nonsense"),
+        ("backbone.argumentss.depth=1", "argumentss"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_what_hydra_refuses_is_one_line(home, override, told):
+    with pytest.raises(InvalidConfig) as refused:
+        plan([override])
+    assert told in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_arguments_of_a_builder_are_free(home):
+    config = compose(["backbone.arguments.depth=7", "decoder.arguments.anything.below=1"])
+    assert config.backbone.arguments["depth"] == 7
+    assert config.decoder.arguments["anything"] == {"below": 1}
+
+
+def test_limits_decide_together_and_in_32_bits():
+    def fit(gpu, host):
+        return fits(need(gpu=4.0, host=10.0, more=1.0), BudgetConfig(memory_gib=gpu, host_memory_gib=host))
+
+    assert fit(None, None) is None
+    assert fit(5.0, None) is fit(None, 10.0) is fit(5.0, 10.0) is True
+    assert fit(4.9, 10.0) is fit(5.0, 9.9) is fit(4.9, None) is False
+
+
+def test_choices_for_one_gpu_are_those_that_fit_there():
+    config = compose_trial("budget.memory_gib=5")
+    zero = [need("none", 2, gpu=1.0), need("optimizer", 2, gpu=4.5), need("parameters", 3), need("nvme", 3, gpus=2)]
+    answer = found(zero=zero)
+    assert answer.state_bytes == int(5.125 * GIB)
+    assert choices_for_one_gpu(config, answer) == ["parameters"]
+    assert choices_for_one_gpu(compose_trial("budget.memory_gib=5.2"), answer) == ["none", "parameters"]
+    assert choices_for_one_gpu(compose_trial(), answer) is None
+    # 2.25 G parameters in 32 bits while the model is built.
+    for limit, held in ((8.9, []), (9.1, ["none"])):
+        assert choices_for_one_gpu(compose_trial(f"budget.host_memory_gib={limit}"), answer) == held
+
+
+def test_the_page_fits_80_columns_and_says_what_is_left_out():
+    config = compose_trial("quantization=nf4", "offload=nvme", "budget.memory_gib=24")
+    text = printed(config, found(), width=200)
+    assert max(map(len, text.splitlines())) <= 80
+    prose = " ".join(text.split())
+    for part in ("activations", "buffers of temporary gathers", "CUDA context", "fragmentation", "A note."):
+        assert part in prose
+    assert "…" not in text
+    assert "disk" in text
+    assert "19.0 GiB of the GPU are left" in prose
+    assert sum(line.split()[:1] == ["fits"] for line in text.splitlines()) == 5
+
+
+def test_what_is_too_much_is_told():
+    text = " ".join(printed(compose_trial("budget.memory_gib=1"), found()).split())
+    assert "4.12 GiB too much" in text
+    assert "the model states fit with no offload." in text
+
+
+def test_json_has_every_number():
+    config = compose_trial("quantization=nf4", "budget.memory_gib=5")
+    answer = found()
+    numbers = as_json(config, answer)
+    assert sum(size for name, size in numbers["bytes"].items() if name != "sum") == numbers["bytes"]["sum"]
+    assert numbers["parameters"]["total"] == GIB // 4 + 2 * GIB
+    assert [row["gpu_bytes"] for row in numbers["zero"]] == [n.gpu_bytes for n in answer.zero]
+    assert {row["fits"] for row in numbers["zero"]} == {True}
+    assert numbers["left_out"] == left_out(config, answer)
+    assert numbers["remarks"] == remarks(config, answer)

@@ -1,0 +1,92 @@
+"""A survey counts what numpy counts over all samples at once, and names what can't be read."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from terrasweep.data.inspect.scan import find_shared, scan_split
+from terrasweep.data.inspect.survey import Survey
+
+TILES = st.lists(
+    arrays(np.float32, (2, 3, 3), elements=st.floats(-1e4, 1e4, width=32) | st.just(float("nan"))),
+    min_size=1,
+    max_size=6,
+)
+
+
+def scanned(samples, task="segmentation", ignore=-1, limit=None):
+    return scan_split(samples.__getitem__, [f"s{i}" for i in range(len(samples))], task, ignore, limit)
+
+
+@given(TILES)
+def test_statistics_are_numpy_s_over_finite_pixels(tiles):
+    seen = scanned([{"image": tile, "mask": np.zeros((3, 3))} for tile in tiles]).survey().images["image"]
+    pixels = np.stack(tiles).astype(float).transpose(1, 0, 2, 3).reshape(2, -1)
+    assert seen.not_finite == pytest.approx(np.isnan(pixels).mean(axis=1))
+    for band in range(2):
+        finite = pixels[band][np.isfinite(pixels[band])]
+        if finite.size:
+            assert seen.means[band] == pytest.approx(finite.mean(), abs=1e-3)
+            assert seen.stds[band] == pytest.approx(finite.std(), abs=1e-1)
+            assert (seen.minima[band], seen.maxima[band]) == (finite.min(), finite.max())
+
+
+def test_labels_are_counted_and_no_data_is_the_label_that_does_not_count():
+    masks = [np.array([[0, 1.0], [np.nan, -1]]), np.array([[1, 1.0], [7, 0.5]])]
+    labels = scanned([{"image": np.zeros((1, 2, 2)), "mask": mask} for mask in masks]).survey().labels
+    assert labels.counts == {-1: 2, 0: 1, 1: 3, 7: 1}
+    assert labels.first_with[7] == "s1"
+    assert (labels.counted, labels.not_whole, labels.not_finite) == (5, 1, 0)
+
+
+def test_targets_of_a_regression_have_their_moments():
+    values = np.array([[1.0, 2.0], [-9.0, 4.0]])
+    labels = scanned([{"image": np.zeros((1, 2, 2)), "mask": values}], "regression", -9).survey().labels
+    assert (labels.minimum, labels.maximum, labels.mean, labels.counted) == (1.0, 4.0, pytest.approx(7 / 3), 3)
+    assert labels.std == pytest.approx(np.std([1, 2, 4]))
+
+
+def test_what_can_not_be_read_is_named_and_the_rest_is_counted():
+    def read(index):
+        if index == 1:
+            raise OSError("not a TIFF\nmore")
+        return {"image": np.ones((1, 2, 2)), "label": 3}
+
+    seen = scan_split(read, ["a", "b", "c"], "classification", -1, None).survey()
+    assert (seen.samples, seen.read, seen.unreadable) == (3, 2, {"b": "not a TIFF"})
+    assert seen.labels.counts == {3: 2}
+
+
+def test_the_same_pixels_in_two_splits_are_found_but_empty_tiles_are_not():
+    rng = np.random.default_rng(0)
+    one, two = rng.normal(size=(2, 1, 4, 4))
+    empty = np.full((1, 4, 4), np.nan)
+    empty[:, 1:] = 0
+    splits = {
+        "train": scanned([{"image": image, "label": 0} for image in (one, empty, two)], "classification"),
+        "val": scanned([{"image": image, "label": 0} for image in (empty, two)], "classification"),
+    }
+    assert find_shared(splits) == [["train", "s2", "val", "s1"]]
+
+
+def test_a_limit_reads_that_many_and_says_so():
+    samples = [{"image": np.full((1, 2, 2), number), "label": number} for number in range(50)]
+    seen = scanned(samples, "classification", limit=10).survey()
+    assert (seen.samples, seen.read) == (50, 10)
+    assert seen.labels.counts == scanned(samples, "classification", limit=10).survey().labels.counts
+
+
+def test_a_survey_goes_to_text_and_back():
+    images = [{"image": {"S1": np.ones((2, 4, 4)), "S2": np.zeros((3, 4, 4))}, "mask": np.eye(4)}]
+    survey = Survey(splits={"train": scanned(images).survey()}, bands={"S1": ["VV", "VH"]}, num_classes=2, tile_px=4)
+    assert Survey.from_json(survey.to_json()) == survey
+    assert survey.splits["train"].images["S1"].shapes == {"2x4x4": 1}
+
+
+def test_infinite_pixels_and_labels_are_told_apart_from_no_data():
+    image = np.array([[[np.nan, np.inf], [1.0, -np.inf]]])
+    seen = scanned([{"image": image, "mask": np.array([[np.nan, np.inf], [0, 1.0]])}]).survey()
+    assert (seen.images["image"].not_finite, seen.images["image"].infinite) == ([0.75], [0.5])
+    assert (seen.labels.not_finite, seen.labels.counts) == (1, {-1: 1, 0: 1, 1: 1})

@@ -1,0 +1,174 @@
+"""What a backbone's builder is called with follows from its name and the data, and contradictions are one line each."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from terrasweep.config.data import DataConfig, ModalityConfig
+from terrasweep.config.schema import BackboneConfig, TrialConfig
+from terrasweep.models.backbones import prepared
+from terrasweep.models.backbones.families import builder_arguments, family_of, find_conflicts, padded_px, spread
+from terrasweep.results.errors import InvalidConfig
+
+RGB = ["RED", "GREEN", "BLUE"]
+MODALITIES = {
+    "S2L2A": ModalityConfig(folder="s2", bands=RGB),
+    "S1GRD": ModalityConfig(folder="s1", bands=["VV", "VH"]),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_list(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+
+
+def config(name, data=None, **backbone):
+    data = data or DataConfig(name="x", bands=RGB, tile_px=64)
+    return TrialConfig(backbone=BackboneConfig(name=name, **backbone), data=data)
+
+
+def several(**backbone):
+    return config(data=DataConfig(name="x", modalities=MODALITIES, tile_px=64), **backbone)
+
+
+EXPECTED = {
+    "prithvi_eo_v2_300": {"bands": RGB, "num_frames": 1, "img_size": 64},
+    # Patches of 14 pixels: TerraTorch pads to multiples of two of them.
+    "prithvi_eo_v2_600_tl": {"bands": RGB, "num_frames": 1, "img_size": 84},
+    "terratorch_prithvi_eo_tiny": {"bands": RGB, "num_frames": 1, "img_size": 64},
+    "terramind_v1_base": {"modalities": ["S2L2A"], "bands": {"S2L2A": RGB}, "merge_method": "mean"},
+    "terramind_v1_base_tim": {"modalities": ["S2L2A"], "merge_method": "mean"},
+    "dofa_large_patch16_224": {"model_bands": RGB, "img_size": 64, "out_indices": [5, 11, 17, 23]},
+    "clay_v1_base": {"bands": RGB, "img_size": 64},
+    "timm_clay_v1_base": {"bands": RGB, "img_size": 64},
+    "timm_prithvi_swin_B": {"bands": RGB, "out_indices": [0, 1, 2, 3]},
+    "timm_vit_small_patch14_dinov2": {"in_chans": 3, "img_size": 84},
+    "ssl4eos12_resnet50_sentinel2_all_moco": {"model_bands": RGB, "out_indices": [1, 2, 3, 4]},
+    "satlas_swin_b_sentinel2_si_ms": {"model_bands": RGB, "out_indices": [1, 3, 5, 7]},
+    "ssl4eol_vit_small_patch16_224_landsat_oli_sr_moco": {"model_bands": RGB, "img_size": 64},
+    "earthmind_v1": {
+        "source": "here",
+        "bands": RGB,
+        "modalities": None,
+        "img_size": 84,
+        "merge_method": "mean",
+    },
+    "hf_vision": {"source": "here", "bands": RGB, "img_size": 64},
+    "something_of_the_users": {},
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_builders_arguments_follow_from_name_and_data(name):
+    assert builder_arguments(config(name, source="here")) == EXPECTED[name]
+    json.dumps(EXPECTED[name])  # An export writes them.
+
+
+def test_given_arguments_win_and_the_backbones_own_band_names_are_used():
+    given = config("prithvi_eo_tiny", bands=["A", "B", "C"], arguments={"img_size": 32, "depth": 2})
+    assert builder_arguments(given) == {"bands": ["A", "B", "C"], "num_frames": 1, "img_size": 32, "depth": 2}
+    patched = config("timm_vit_tiny_patch16_224", arguments={"patch_size": 8}, data=DataConfig(bands=RGB, tile_px=40))
+    assert builder_arguments(patched)["img_size"] == 48
+    assert builder_arguments(config("timm_resnet18", out_indices=[3, 4]))["out_indices"] == [3, 4]
+
+
+def test_several_modalities_reach_the_backbones_that_take_them():
+    bands = {"S2L2A": RGB, "S1GRD": ["VV", "VH"]}
+    arguments = builder_arguments(several(name="terramind_v1_tiny", merge="concat"))
+    assert arguments == {"modalities": ["S2L2A", "S1GRD"], "bands": bands, "merge_method": "concat"}
+    arguments = builder_arguments(several(name="earthmind_v1"))
+    assert (arguments["modalities"], arguments["bands"]) == (bands, None)
+    single = config("terramind_v1_tiny", modality="S2L1C")
+    assert builder_arguments(single)["bands"] == {"S2L1C": RGB}
+
+
+def test_an_image_without_known_bands_is_refused_with_the_field():
+    with pytest.raises(InvalidConfig, match=r"data\.bands=\[\] with backbone=prithvi_eo_tiny"):
+        builder_arguments(config("prithvi_eo_tiny", data=DataConfig(tile_px=64)))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(12, [2, 5, 8, 11]), (4, [0, 1, 2, 3]), (24, [5, 11, 17, 23]), (32, [7, 15, 23, 31]), (3, [0, 1, 2]), (1, [0])],
+)
+def test_four_features_are_spread_evenly(count, expected):
+    assert spread(count) == expected
+
+
+@pytest.mark.parametrize("count", range(5, 80))
+def test_spread_features_end_with_the_last_and_keep_their_distance(count):
+    chosen = spread(count)
+    steps = [b - a for a, b in zip([-1, *chosen], chosen, strict=False)]
+    assert len(chosen) == 4
+    assert chosen[-1] == count - 1
+    assert max(steps) - min(steps) <= 1
+
+
+def test_a_tile_is_padded_to_two_patches_and_resampling_counts_first():
+    assert padded_px(config("x"), 16) == 64
+    assert padded_px(config("x"), 14) == 84
+    assert padded_px(config("x"), None) == 64
+    assert padded_px(config("x", data=DataConfig(tile_px=512, resize_px=224)), 14) == 224
+
+
+def test_families_are_told_by_names_of_the_registry():
+    assert [family_of(name) for name in ("prithvi_eo_v2_300", "timm_vit_x", "resnet18", "fmow_resnet50_x")] == [
+        *("prithvi", "timm", None, "torchgeo")
+    ]
+
+
+CONFLICTS = [
+    (several(name="prithvi_eo_tiny"), r"data\.modalities=\['S2L2A', 'S1GRD'\] with backbone=prithvi_eo_tiny"),
+    (several(name="timm_resnet18"), "takes a single image"),
+    (several(name="terramind_v1_tiny", modality="S2L2A"), r"backbone\.modality=S2L2A"),
+    (config("prithvi_eo_tiny", modality="S2L2A"), "an image has no name there"),
+    (config("terramind_v1_tiny", modality="S3"), r"backbone\.modality: S3 is no image.*S2L2A"),
+    (config("terramind_v1_tiny", merge="sum"), r"backbone\.merge=sum.*mean, max, concat"),
+    (config("dofa_base_patch16_224", bands=["B2", "RED", "B8"]), r"backbone\.bands: B2, B8 with.*wavelength"),
+    (config("clay_v1_base", bands=["B2", "RED", "NIR"]), r"backbone\.bands: B2, NIR"),
+    (config("timm_resnet18", out_indices=[]), r"backbone\.out_indices=\[\]"),
+    (config("prithvi_eo_tiny", arguments={"out_indices": [1]}), r"use backbone\.out_indices"),
+    (config("prithvi_eo_tiny", pretrained=True), "no weights are published; set backbone.pretrained=false"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "told"), CONFLICTS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_contradiction_is_one_line(wrong, told):
+    (line,) = find_conflicts(wrong)
+    assert "\n" not in line
+    assert re.search(told, line)
+    assert ";" in line  # It names a way out.
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        several(name="terramind_v1_large"),
+        several(name="earthmind_v1", merge="concat"),
+        config("terramind_v1_tiny", modality="S1GRD"),
+        config("clay_v1_base", bands=["red", "GREEN", "vv"]),
+        config("dofa_base_patch16_224", arguments={"model_bands": RGB}, bands=["1", "2", "3"]),
+        config("anything_of_the_users"),
+    ],
+)
+def test_what_goes_together_is_not_refused(right):
+    assert list(find_conflicts(right)) == []
+
+
+def test_a_modality_that_terramind_does_not_know_is_refused_unless_it_is_brought_along():
+    strange = replace(several(name="terramind_v1_tiny").data, modalities={"LIDAR": ModalityConfig(folder="l")})
+    (line,) = find_conflicts(config("terramind_v1_tiny", data=strange))
+    assert "data.modalities: LIDAR" in line
+    brought = config("terramind_v1_tiny", data=strange, arguments={"modalities": [{"LIDAR": 2}]})
+    assert list(find_conflicts(brought)) == []
+
+
+def test_an_unknown_name_is_refused_as_soon_as_the_names_were_listed(tmp_path, monkeypatch):
+    assert list(find_conflicts(config("prithvi_eo_v2_3000"))) == []
+    monkeypatch.setattr(prepared, "cached_names", lambda: ["prithvi_eo_v2_300", "timm_resnet18"])
+    (line,) = find_conflicts(config("prithvi_eo_v2_3000"))
+    assert line.startswith("backbone.name=prithvi_eo_v2_3000")
+    assert "prithvi_eo_v2_300?" in line
+    assert list(find_conflicts(config("resnet18"))) == []

@@ -1,0 +1,188 @@
+"""What a trial has learnt is saved, loaded and merged without a change in what it predicts."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from terrasweep.config.compose import public_dict
+from terrasweep.models import trained_weights
+from terrasweep.models.assemble import build_model, build_plain
+from terrasweep.models.trained_weights import load_backbone, load_trial, restore, save_weights
+from terrasweep.models.transforms.merge import merge
+from terrasweep.results import weights_folder
+from terrasweep.results.errors import InvalidConfig
+from tests.composing import compose_trial
+from tests.unit.models.trained import CLASSES, CPU, images, outputs, train
+
+LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
+QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Build as a trial does, train until every part of the model has changed, and save."""
+
+    def run(*overrides):
+        config = compose_trial("decoder=unet", *overrides)
+        torch.manual_seed(config.train.seed)
+        model = build_model(config, CLASSES, CPU, images(seed=3))
+        train(model)
+        save_weights(tmp_path, model, CLASSES)
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(public_dict(config)))
+        return config, model
+
+    return run
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
+@pytest.mark.parametrize(
+    "tuning",
+    [
+        ("tuning.targets=qv",),
+        LORA,
+        (*LORA, "tuning.use_dora=true"),
+        (*LORA, "tuning.use_rslora=true", "tuning.dropout=0.1", "checkpointing=blocks", "offload=activations"),
+        ("tuning=frozen",),
+    ],
+)
+def test_a_trial_that_was_saved_predicts_the_same(trained, tmp_path, quantization, tuning):
+    _, model = trained(f"quantization={quantization}", *tuning)
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
+
+
+@pytest.mark.parametrize("backbone", ["prithvi_eo_v2_tiny_tl", "terramind_v1_tiny", "timm_vit_tiny_patch16_224"])
+def test_every_backbone_comes_back(trained, tmp_path, backbone):
+    _, model = trained(f"backbone={backbone}", "quantization=nf4", "tuning.targets=qv")
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
+
+
+def test_full_tuning_stores_the_backbone(trained, tmp_path):
+    _, model = trained("tuning=full", "checkpointing=blocks")
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
+    assert not (tmp_path / "weights" / "adapter").exists()
+
+
+def test_layers_that_a_calibration_chose_are_not_chosen_again(trained, tmp_path):
+    _, model = trained("quantization=nf4", "quantization.skip=auto", "quantization.skip_count=3")
+    record = json.loads((tmp_path / "weights" / "weights.json").read_text())
+    assert record["quantized"] == model.touched["quantized"]
+    assert len(record["quantized"]) == 16 - 3
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
+
+
+def test_statistics_of_batches_are_stored(trained, tmp_path):
+    trained("tuning=frozen")
+    stored = load_file(tmp_path / "weights" / "trained.safetensors")
+    counts = [tensor for name, tensor in stored.items() if name.endswith("num_batches_tracked")]
+    assert counts
+    assert all(int(count) > 0 for count in counts)
+
+
+def test_a_low_bit_backbone_is_not_stored(trained, tmp_path):
+    _, model = trained("quantization=nf4", *LORA)
+    size = sum(file.stat().st_size for file in (tmp_path / "weights").rglob("*.safetensors"))
+    learnt = 4 * sum(p.numel() for p in model.module.parameters() if p.requires_grad)
+    assert size < 1.2 * learnt
+
+
+@pytest.mark.parametrize("tuning", [("tuning.targets=qv",), LORA, (*LORA, "tuning.use_dora=true")])
+def test_peft_itself_loads_the_adapter(trained, tmp_path, tuning):
+    _, model = trained("checkpointing=blocks", *tuning)
+    adapted = PeftModel.from_pretrained(load_backbone(tmp_path), str(tmp_path / "weights" / "adapter")).eval()
+    with torch.no_grad():
+        expected, loaded = model.module.encoder.eval()(images()), adapted(images())
+    assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+@pytest.mark.parametrize(
+    "tuning",
+    [("tuning.targets=qv",), (*LORA, "tuning.use_rslora=true"), (*LORA, "tuning.use_dora=true"), ("tuning=frozen",)],
+)
+def test_a_merged_model_predicts_what_its_parts_did(trained, tmp_path, quantization, tuning):
+    config, _ = trained(f"quantization={quantization}", *tuning)
+    model = restore(tmp_path, config, CPU)
+    expected = outputs(model.module)
+    adapter = tmp_path / "weights" / "adapter"
+    base = build_and_fill(config, model)
+    merge(model.module.encoder, adapter if adapter.is_dir() else None, model.touched.get("split", []))
+    # Plain TerraTorch: the same names as a model that nothing was done to, in the same type.
+    plain = {name: tensor.dtype for name, tensor in build_plain(config, CLASSES).state_dict().items()}
+    assert {name: tensor.dtype for name, tensor in model.module.state_dict().items()} == plain
+    # int8 layers also round what comes in.
+    tolerance = 0.05 if quantization == "int8" else 1e-5
+    assert relative(outputs(model.module), expected) < tolerance
+    if adapter.is_dir():
+        assert relative(base, expected) > 0.1, "the adapter matters"
+
+
+def build_and_fill(config, model):
+    """Outputs of the trial's model without its adapter."""
+    for module in model.module.modules():
+        if hasattr(module, "enable_adapters"):
+            module.enable_adapters(False)
+    without = outputs(model.module)
+    for module in model.module.modules():
+        if hasattr(module, "enable_adapters"):
+            module.enable_adapters(True)
+    return without
+
+
+def relative(actual, expected):
+    return float((actual - expected).norm() / expected.norm())
+
+
+def test_another_backbone_is_noticed(trained, tmp_path):
+    config, _ = trained("quantization=int8")
+    other = replace(config, train=replace(config.train, seed=config.train.seed + 1))
+    with pytest.raises(InvalidConfig, match=r"backbone=prithvi_eo_tiny: its weights from seed 1 are not those"):
+        restore(tmp_path, other, CPU)
+
+
+def test_another_decoder_is_noticed(trained, tmp_path):
+    trained("tuning=frozen")
+    with pytest.raises(InvalidConfig, match="it is for another model"):
+        restore(tmp_path, compose_trial("tuning=frozen", "decoder=linear"), CPU)
+
+
+def test_other_targets_are_noticed(trained, tmp_path):
+    trained("tuning.targets=attention")
+    with pytest.raises(InvalidConfig, match=r"tuning\.targets: the stored adapter is for other layers"):
+        restore(tmp_path, compose_trial("decoder=unet", "tuning.targets=mlp"), CPU)
+
+
+def test_a_trial_without_weights_says_so(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(public_dict(compose_trial())))
+    with pytest.raises(InvalidConfig, match="it holds no weights"):
+        load_trial(tmp_path)
+
+
+def test_weights_that_can_not_be_written_leave_the_older_ones(trained, tmp_path, monkeypatch):
+    _, model = trained("tuning=frozen")
+    before = {path: path.read_bytes() for path in (tmp_path / "weights").rglob("*") if path.is_file()}
+
+    def fail(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(trained_weights, "_checksum", fail)
+    with pytest.raises(OSError, match="no space"):
+        save_weights(tmp_path, model, CLASSES)
+    assert {path: path.read_bytes() for path in (tmp_path / "weights").rglob("*") if path.is_file()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "weights"}
+
+
+def test_whoever_may_read_the_results_may_read_the_weights(trained, tmp_path):
+    before = os.umask(0o022)
+    try:
+        trained(*LORA)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / weights_folder.WEIGHTS).rglob("*") if path.is_file()}
+    assert modes == {0o644}

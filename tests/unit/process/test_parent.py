@@ -1,0 +1,126 @@
+"""A child may end in any way; the parent learns which, keeps what was measured, and leaves nothing running."""
+
+import os
+import time
+
+import psutil
+import pytest
+
+from terrasweep import process
+from terrasweep.process import parent
+from terrasweep.process.parent import START_METHOD, Limits
+from terrasweep.results.states import Reason
+from tests.composing import ROOT
+
+FAULTS = "tests.unit.process.faults:"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+    def call(task, limits=None, **arguments):
+        return process.run(FAULTS + task, arguments, tmp_path / "log.txt", limits or Limits())
+
+    return call
+
+
+def test_reports_are_merged_in_order(run):
+    outcome = run("answer", value=0.5)
+    assert outcome.error is None
+    assert outcome.reported["measurements"] == {"accuracy": 0.5, "train_loss": 1.0}
+
+
+def test_sigkill_is_a_crash_that_keeps_what_was_measured(run):
+    outcome = run("kill_itself")
+    assert outcome.error.reason is Reason.CRASHED
+    assert "SIGKILL" in str(outcome.error)
+    assert outcome.reported["measurements"] == {"peak_build_mib": 5.0}
+
+
+def test_leaving_without_an_answer_is_a_crash(run):
+    assert "status 3" in str(run("leave").error)
+
+
+def test_the_deadline_ends_a_child(run):
+    outcome = run("hang", Limits(timeout_s=0.5))
+    assert outcome.error.reason is Reason.TIMEOUT
+    assert outcome.reported["measurements"] == {"peak_build_mib": 5.0}
+
+
+def test_growth_beyond_the_host_limit_is_ended_and_known_by_how_much(run):
+    outcome = run("grow", Limits(timeout_s=60, host_memory_bytes=300 * 2**20))
+    assert outcome.error.reason is Reason.OOM_HOST
+    assert 0 < outcome.error.violation < 3
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("device", Reason.OOM_DEVICE), ("host", Reason.OOM_HOST)])
+def test_an_out_of_memory_is_found_behind_a_library_s_wrapping(run, kind, reason):
+    assert run("raise_wrapped", kind=kind).error.reason is reason
+
+
+def test_any_other_exception_is_a_crash_in_one_line(run):
+    error = run("raise_wrapped", kind="plain").error
+    assert error.reason is Reason.CRASHED
+    assert "KeyError" in str(error)
+    assert "\n" not in str(error)
+
+
+def test_output_goes_to_the_log_and_no_grandchild_survives(run, tmp_path):
+    before = {p.pid for p in psutil.process_iter()}
+    assert run("print_and_fork").error is None
+    log = (tmp_path / "log.txt").read_text()
+    assert "heard on stdout" in log
+    assert "heard on stderr" in log
+    time.sleep(0.2)
+    left = [p for p in psutil.process_iter() if p.pid not in before and p.status() != psutil.STATUS_ZOMBIE]
+    assert not [p for p in left if "print_and_fork" in " ".join(p.cmdline()) or _in_group_of_a_dead_leader(p)]
+
+
+def _in_group_of_a_dead_leader(member):
+    try:
+        group = os.getpgid(member.pid)
+        return group != member.pid and not psutil.pid_exists(group)
+    except ProcessLookupError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_fresh_interpreter_works_in_place_of_the_forkserver(run, monkeypatch):
+    monkeypatch.setenv(START_METHOD, "spawn")
+    assert run("answer", value=0.25).reported["measurements"]["accuracy"] == 0.25
+
+
+@pytest.mark.slow
+def test_where_the_preload_touched_cuda_the_fallback_is_taken_with_a_warning(run, monkeypatch):
+    monkeypatch.setenv(START_METHOD, "forkserver")
+    real = parent._run_once
+    calls = []
+
+    def first_call_finds_cuda_unusable(*arguments):
+        calls.append(os.environ[START_METHOD])
+        if len(calls) == 1:
+            outcome = process.Outcome()
+            outcome.reported["cuda_unusable"] = True
+            return outcome
+        return real(*arguments)
+
+    monkeypatch.setattr(parent, "_run_once", first_call_finds_cuda_unusable)
+    with pytest.warns(RuntimeWarning, match="fresh interpreter"):
+        outcome = run("answer", value=0.75)
+    assert calls == ["forkserver", "spawn"]
+    assert outcome.reported["measurements"]["accuracy"] == 0.75
+
+
+def test_a_child_with_an_interpreter_of_its_own_leaves_the_next_one_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.delenv(START_METHOD, raising=False)
+    asked = []
+
+    def once(task, arguments, log, limits, start_method):
+        asked.append(start_method or parent._start_method())
+        return process.Outcome({"done": True})
+
+    monkeypatch.setattr(parent, "_run_once", once)
+    for start_method in ("spawn", None):
+        process.run("a:task", {}, tmp_path / "log.txt", Limits(), start_method=start_method)
+    assert asked == ["spawn", "forkserver"]

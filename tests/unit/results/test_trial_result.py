@@ -1,0 +1,77 @@
+"""A result goes to JSON and back unchanged; a file is written whole or not at all."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrasweep.machine.files import write_atomically
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
+from terrasweep.results.trial_result import SCHEMA_VERSION, TrialResult
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.none()
+
+
+@given(
+    accuracy=numbers,
+    throughput=numbers,
+    reason=st.sampled_from([None, *Reason]),
+    message=st.text(),
+    curve=st.lists(st.tuples(st.integers(0, 10**6), st.floats(allow_nan=False, allow_infinity=False))),
+    searched=st.dictionaries(st.text(min_size=1), st.none() | st.booleans() | st.integers() | st.text()),
+)
+def test_a_result_goes_to_json_and_back_unchanged(accuracy, throughput, reason, message, curve, searched):
+    result = TrialResult(
+        number=3,
+        state=reason.state if reason else State.COMPLETE,
+        reason=reason,
+        message=message,
+        measurements=Measurements(accuracy=accuracy, throughput_samples_per_s=throughput),
+        curves={"train_loss": curve},
+        searched=searched,
+    )
+    assert TrialResult.from_json(result.to_json()) == result
+
+
+def test_a_value_that_is_not_finite_is_refused_and_a_newer_schema_too():
+    result = TrialResult(number=0, state=State.COMPLETE)
+    with pytest.raises(ValueError, match="Out of range"):
+        dataclasses.replace(result, measurements=Measurements(accuracy=float("nan"))).to_json()
+    newer = json.loads(result.to_json()) | {"schema_version": SCHEMA_VERSION + 1}
+    with pytest.raises(ValueError, match="newer"):
+        TrialResult.from_json(json.dumps(newer))
+
+
+def test_every_reason_has_the_state_of_the_contract():
+    states = {state: {str(r) for r in Reason if r.state is state} for state in State}
+    assert states == {
+        State.COMPLETE: set(),
+        State.INFEASIBLE: {"predicted_oom", "oom_device", "oom_host", "over_budget", "timeout", "diverged"},
+        State.PRUNED: {"pruner"},
+        State.FAILED: {"crashed", "data_error", "invalid_config", "interrupted"},
+    }
+
+
+def test_objectives_are_those_of_complete_trials_alone():
+    measured = Measurements(accuracy=0.5, peak_memory_mib=None)
+    complete = TrialResult(number=0, state=State.COMPLETE, measurements=measured)
+    assert complete.objective_values(["accuracy"]) == [0.5]
+    assert complete.objective_values(["accuracy", "peak_memory_mib"]) is None
+    assert dataclasses.replace(complete, state=State.INFEASIBLE).objective_values(["accuracy"]) is None
+
+
+def test_a_writer_that_dies_leaves_the_old_content(tmp_path, monkeypatch):
+    file = tmp_path / "result.json"
+    write_atomically(file, "old")
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(file, "new")
+    assert file.read_text() == "old"

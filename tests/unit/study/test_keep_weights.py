@@ -1,0 +1,132 @@
+"""Which weights stay: those that a study asks for, at any moment, whoever else works on it."""
+
+import dataclasses
+
+import pytest
+
+from terrasweep.results import weights_folder
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study import keep_weights
+from terrasweep.study.folder import StudyFolder
+from tests.unit.report.sample_study import study
+
+OBJECTIVES = [
+    Objective(name="accuracy", direction="maximize"),
+    Objective(name="peak_memory_mib", direction="minimize"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    opened = StudyFolder(tmp_path / "mine")
+    opened.open(dataclasses.replace(study()[0], objectives=OBJECTIVES, reference={}))
+    return opened
+
+
+def settled(number, accuracy, memory, keep="front", state=State.COMPLETE):
+    return TrialResult(
+        number=number,
+        state=state,
+        measurements=Measurements(accuracy=accuracy, peak_memory_mib=memory),
+        config={"study": {"keep_weights": keep}},
+    )
+
+
+def save(folder, number, name="weights"):
+    weights = folder.path / "trials" / str(number) / name
+    weights.mkdir(parents=True)
+    (weights / "weights.json").write_text("{}")
+
+
+def holding(folder):
+    return {int(path.parent.name) for path in folder.path.glob("trials/*/weights")}
+
+
+def leftovers(folder):
+    return {path.name for path in folder.path.glob("trials/*/.*")}
+
+
+def test_the_front_s_weights_stay_and_those_it_passes_go(folder):
+    steps = [
+        ((0, 0.5, 100.0), {0}),
+        ((1, 0.6, 200.0), {0, 1}),
+        ((2, 0.4, 150.0), {0, 1}),
+        ((3, 0.6, 90.0), {3}),
+        ((4, 0.6, 90.0), {3, 4}),  # A tie is on the front, too.
+    ]
+    for (number, accuracy, memory), staying in steps:
+        save(folder, number)
+        folder.add(settled(number, accuracy, memory))
+        assert holding(folder) == staying == {r.number for r in folder.front()}
+
+
+def test_each_trial_s_own_setting_holds(folder):
+    for number, keep in enumerate(("all", "front", "none", "all")):
+        save(folder, number)
+        folder.add(settled(number, 0.5 + number / 10, 100.0, keep))
+    assert holding(folder) == {0, 3}
+
+
+def test_a_trial_that_is_not_on_the_front_because_it_failed_loses_its_weights(folder):
+    save(folder, 0)
+    folder.add(settled(0, 0.9, 1.0, state=State.FAILED))
+    assert holding(folder) == set()
+
+
+def test_what_runs_elsewhere_is_left_alone(folder):
+    """Another process has written its weights, or is about to, and not yet its result."""
+    save(folder, 1)
+    save(folder, 2, ".weights.draft-4711")
+    save(folder, 0)
+    folder.add(settled(0, 0.5, 100.0))
+    assert holding(folder) == {0, 1}
+    assert leftovers(folder) == {".weights.draft-4711"}
+
+
+def test_what_a_killed_process_left_goes_with_the_next_trial(folder):
+    save(folder, 0, ".weights.draft-4711")
+    save(folder, 0, ".weights.discarded-4712")
+    folder.add(settled(0, 0.5, 100.0))
+    assert leftovers(folder) == set()
+
+
+def test_a_kill_in_mid_removal_leaves_no_half_of_it(folder, monkeypatch):
+    save(folder, 0)
+    folder.add(settled(0, 0.5, 100.0))
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_, **__):
+        raise Killed
+
+    monkeypatch.setattr(keep_weights.shutil, "rmtree", kill)
+    with pytest.raises(Killed):
+        folder.add(settled(1, 0.6, 90.0))
+    assert holding(folder) == set()
+    monkeypatch.undo()
+    folder.add(settled(2, 0.6, 80.0))
+    assert leftovers(folder) == set()
+
+
+def test_a_kill_before_the_removal_is_made_up_for(folder, monkeypatch):
+    save(folder, 0)
+    folder.add(settled(0, 0.5, 100.0))
+    monkeypatch.setattr(keep_weights, "prune", lambda *_: None)
+    folder.add(settled(1, 0.6, 90.0))
+    assert holding(folder) == {0}
+    monkeypatch.undo()
+    folder.add(settled(1, 0.6, 90.0))
+    assert holding(folder) == set()
+
+
+def test_new_weights_take_the_place_of_old_ones(tmp_path):
+    for content in ("old", "new"):
+        draft = weights_folder.draft_of(tmp_path)
+        (draft / "weights.json").write_text(content)
+        weights_folder.accept(draft)
+    assert (tmp_path / "weights" / "weights.json").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["weights"]

@@ -1,0 +1,127 @@
+"""What Optuna is told, what counts towards the total, and what a killed process leaves."""
+
+import subprocess
+import sys
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+
+from terrasweep.machine import process_identity
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
+from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.optuna_study import StoredStudy
+
+OBJECTIVES = [Objective(name="accuracy", direction="maximize"), Objective(name="peak_memory_mib", direction="minimize")]
+CHOICE = CategoricalDistribution(["a", "b"])
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'optuna.db'}"
+
+
+@pytest.fixture
+def stored(tmp_path, url):
+    return StoredStudy("s", url, OBJECTIVES, tmp_path)
+
+
+def complete(accuracy, memory):
+    measured = Measurements(accuracy=accuracy, peak_memory_mib=memory)
+    return TrialResult(number=0, state=State.COMPLETE, measurements=measured)
+
+
+def ended(reason, violation=None):
+    return TrialResult(number=0, state=reason.state, reason=reason, violation=violation)
+
+
+def run_one(stored, result, total=100):
+    (trial,) = stored.ask(1, total)
+    trial._suggest("x", CHOICE)
+    stored.tell(trial, result)
+    return stored.study.trials[trial.number]
+
+
+def test_each_state_is_told_as_the_contract_says(stored):
+    assert run_one(stored, complete(0.5, 10.0)).values == [0.5, 10.0]
+    over = run_one(stored, ended(Reason.OVER_BUDGET, 0.25))
+    assert (over.state.name, over.constraints) == ("PRUNED", {"miss": 0.25})
+    assert run_one(stored, ended(Reason.TIMEOUT)).constraints == {"miss": 1.0}
+    assert run_one(stored, ended(Reason.PRUNER)).state.name == "PRUNED"
+    assert run_one(stored, ended(Reason.CRASHED)).state.name == "FAIL"
+    for trial in stored.study.trials:
+        assert trial.user_attrs["state"]
+
+
+@pytest.mark.parametrize("sampler", [optuna.samplers.NSGAIISampler, optuna.samplers.NSGAIIISampler])
+def test_a_sampler_that_ignores_pruned_trials_is_told_the_worst_values_and_the_miss(stored, sampler):
+    stored.study.sampler = sampler(seed=0)
+    assert run_one(stored, ended(Reason.OOM_HOST, 0.1)).state.name == "PRUNED", "no worst value is known yet"
+    run_one(stored, complete(0.5, 10.0))
+    run_one(stored, complete(0.3, 30.0))
+    told = run_one(stored, ended(Reason.OOM_DEVICE, 0.1))
+    assert (told.state.name, told.values, told.constraints) == ("COMPLETE", [0.3, 30.0], {"miss": 0.1})
+
+
+def test_the_total_counts_every_trial_but_interrupted_ones(stored):
+    for result in (complete(0.5, 1.0), ended(Reason.CRASHED), ended(Reason.INTERRUPTED)):
+        run_one(stored, result)
+    assert stored.remaining(5) == 3
+    assert len(stored.ask(10, 5)) == 3
+    assert stored.ask(1, 5) == []
+
+
+def test_what_was_interrupted_runs_again_first_with_the_same_values(stored):
+    (trial,) = stored.ask(1, 10)
+    value = trial._suggest("x", CHOICE)
+    stored.tell(trial, ended(Reason.INTERRUPTED))
+    (again,) = stored.ask(1, 10)
+    assert again.number == trial.number + 1
+    assert again._suggest("x", CHOICE) == value
+    assert again.user_attrs["retry_of"] == trial.number
+
+
+def test_a_running_trial_is_an_orphan_exactly_when_its_process_is_gone(stored, tmp_path, url, monkeypatch):
+    stored.ask(1, 10)
+    assert stored.orphans() == []
+    host, pid, created = process_identity.this_process().rsplit(":", 2)
+    for owner, gone in {
+        f"{host}:{pid}:{float(created) - 5:.2f}": True,  # The same pid, but another process.
+        f"{host}:4194000:1.00": True,
+        f"elsewhere:{pid}:{created}": False,
+        "": True,
+    }.items():
+        (trial,) = stored.ask(1, 100)
+        trial.set_user_attr("owner", owner)
+        assert [t.number for t in StoredStudy("s", url, OBJECTIVES, tmp_path).orphans()] == [trial.number] * gone, owner
+
+
+def test_other_objectives_are_refused(stored, tmp_path, url):
+    for other in ([OBJECTIVES[0]], OBJECTIVES[::-1]):
+        with pytest.raises(InvalidConfig, match="exists with other objectives"):
+            StoredStudy("s", url, other, tmp_path)
+    swapped = [Objective(name="throughput_samples_per_s", direction="maximize"), OBJECTIVES[1]]
+    with pytest.raises(InvalidConfig, match="maximize accuracy"):
+        StoredStudy("s", url, swapped, tmp_path)
+
+
+def test_two_processes_never_ask_for_more_than_the_total(stored, tmp_path, url):
+    other = StoredStudy("s", url, OBJECTIVES, tmp_path)
+    taken = [trial.number for study in (stored, other) * 3 for trial in study.ask(2, 7)]
+    assert sorted(taken) == list(range(7))
+
+
+def test_processes_that_start_at_once_open_one_study(tmp_path, url):
+    code = (
+        "import sys; from pathlib import Path; from terrasweep.study.optuna_study import StoredStudy; "
+        "from terrasweep.results.study_record import Objective; "
+        "objectives = [Objective(name='accuracy', direction='maximize')]; "
+        "input(); StoredStudy('s', sys.argv[1], objectives, Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, url, str(tmp_path)]
+    starting = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [process.communicate("go\n", timeout=60)[1] for process in starting]
+    assert [process.returncode for process in starting] == [0, 0, 0], told

@@ -1,0 +1,102 @@
+"""The search space's grammar."""
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.study.search_space import as_override, parse_space, unknown_conditions
+
+BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {"precision": "fp32", "tuning": "lora"}}}, "a": {"b": 3}})
+
+
+def suggestions(params, arguments=(), draws=60):
+    space = parse_space(params, list(arguments))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    return [space.suggest(study.ask(), BASE) for _ in range(draws)]
+
+
+def test_ranges_become_the_distributions_of_hydra_optuna_sweeper():
+    params = {"q": "choice(none,nf4)", "n": "range(1,5)", "lr": "tag(log,interval(1e-5,1e-3))"}
+    keys = {key.name: key.distribution for key in parse_space(params, []).keys}
+    assert keys["q"] == CategoricalDistribution(["none", "nf4"])
+    assert keys["n"] == IntDistribution(1, 4)
+    assert keys["lr"] == FloatDistribution(1e-5, 1e-3, log=True)
+
+
+def test_a_conditional_key_is_there_exactly_when_its_condition_holds():
+    params = {"tuning": "choice(lora,frozen,full)", "tuning.rank": "choice(2,4) if tuning=lora|full"}
+    drawn = suggestions(params)
+    assert {d["tuning"] for d in drawn} == {"lora", "frozen", "full"}
+    assert all(("tuning.rank" in d) == (d["tuning"] in ("lora", "full")) for d in drawn)
+
+
+def test_conditions_chain_and_an_inactive_key_satisfies_no_equality():
+    params = {
+        "tuning": "choice(lora,frozen)",
+        "rank": "choice(2,4) if tuning=lora",
+        "deep": "choice(x,y) if rank=4 and tuning=lora",
+        "other": "choice(x,y) if rank!=4",
+    }
+    for drawn in suggestions(params):
+        assert ("deep" in drawn) == (drawn.get("rank") == 4)
+        assert ("other" in drawn) == (drawn.get("rank") != 4)
+
+
+def test_conditions_see_fixed_groups_and_values_of_the_configuration():
+    assert all("x" in d for d in suggestions({"x": "choice(1,2) if precision=fp32 and a.b=3"}))
+    assert not any("x" in d for d in suggestions({"x": "choice(1,2) if precision!=fp32"}))
+
+
+def test_the_command_line_fixes_a_key_or_gives_it_another_range_with_the_same_conditions():
+    params = {"tuning": "choice(lora,frozen)", "tuning.rank": "choice(2,4) if tuning=lora"}
+    fixed = parse_space(params, ["tuning.rank=8"])
+    assert [key.name for key in fixed.keys] == ["tuning"]
+    assert fixed.fixed == ("tuning.rank=8",)
+    narrowed = parse_space(params, ["tuning.rank=choice(16,32)"])
+    assert narrowed.keys[1].distribution == CategoricalDistribution([16, 32])
+    assert narrowed.keys[1].conditions
+    assert narrowed.keys[1].text == "choice(16,32) if tuning=lora"
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"x": "nf4"}, "not a range"),
+        ({"x": "choice(1,2) if y"}, "use KEY=VALUE"),
+        ({"x": "choice(1,2) if y=1", "y": "choice(1,2) if x=1"}, "depend on each other"),
+        ({"x": "choice(1,2"}, "search-spaces.md"),
+    ],
+)
+def test_a_bad_space_is_refused_in_one_line(params, told):
+    with pytest.raises(InvalidConfig, match=told) as refused:
+        parse_space(params, [])
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith("search space: ")
+
+
+def test_a_condition_may_ask_for_a_key_that_the_command_line_adds_later():
+    drawn = suggestions({"tuning.rank": "choice(2,4) if tuning=lora"}, ["tuning=choice(lora,frozen)"])
+    assert {d["tuning"] for d in drawn} == {"lora", "frozen"}
+    assert all(("tuning.rank" in d) == (d["tuning"] == "lora") for d in drawn)
+
+
+def test_conditions_compare_values_not_their_spelling():
+    base = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}, "lr": 0.001, "flag": True, "nothing": None})
+    study = optuna.create_study()
+    for condition, holds in {"lr=1e-3": 1, "flag=true": 1, "flag=false": 0, "nothing=null": 1, "lr!=0.001": 0}.items():
+        space = parse_space({"x": f"choice(1,2) if {condition}"}, [])
+        assert ("x" in space.suggest(study.ask(), base)) == holds, condition
+
+
+def test_a_condition_on_a_key_that_exists_nowhere_is_found():
+    space = parse_space({"x": "choice(1,2) if tunning=lora"}, [])
+    (told,) = unknown_conditions(space, BASE)
+    assert "did you mean tuning?" in told
+    assert unknown_conditions(parse_space({"x": "choice(1,2) if tuning=lora and a.b=3"}, []), BASE) == []
+
+
+def test_values_become_overrides_that_hydra_reads_back():
+    assert as_override("a.b", None) == "a.b=null"
+    assert as_override("lr", 1e-3) == "lr=0.001"

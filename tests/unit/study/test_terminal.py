@@ -1,0 +1,74 @@
+"""What a terminal shows: the live view, and plain lines where there is none."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
+from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.terminal import SweepProgress, format_value, front_table
+
+OBJECTIVES = [Objective(name="accuracy", direction="maximize"), Objective(name="peak_memory_mib", direction="minimize")]
+
+
+def trial(number, accuracy, memory, wall=10.0):
+    measured = Measurements(accuracy=accuracy, peak_memory_mib=memory, wall_seconds=wall)
+    return TrialResult(
+        number=number, state=State.COMPLETE, measurements=measured, searched={"quantization": "nf4", "tuning.rank": 4}
+    )
+
+
+FAILED = TrialResult(number=2, state=State.INFEASIBLE, reason=Reason.TIMEOUT, message="budget.timeout_s=1: it ran on")
+
+
+def shown(terminal):
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=100, highlight=False)
+    with SweepProgress("mine", 10, OBJECTIVES, console) as progress:
+        results = []
+        for result in (trial(0, 0.5, 200.0), trial(1, 0.25, 100.0), FAILED):
+            results.append(result)
+            progress.started({"quantization": "int8"})
+            progress.finished(results, front_size=2, last=result)
+        if terminal:
+            console.print(progress._view())
+    return out.getvalue()
+
+
+def test_without_a_terminal_each_trial_is_one_plain_line():
+    lines = shown(terminal=False).splitlines()
+    assert lines == [
+        "[1/10] trial 0  complete  accuracy=0.5  peak_memory_mib=200 MiB  (quantization=nf4 tuning.rank=4)",
+        "[2/10] trial 1  complete  accuracy=0.25  peak_memory_mib=100 MiB  (quantization=nf4 tuning.rank=4)",
+        "[3/10] trial 2  infeasible: timeout  budget.timeout_s=1: it ran on  ()",
+    ]
+
+
+def test_a_terminal_sees_counts_time_left_states_front_and_the_best():
+    text = shown(terminal=True)
+    for part in ("3/10", "about 00:00:46 left", "complete 2", "infeasible 1", "2 trials", "0.5 (trial 0)", "100 MiB"):
+        assert part in text
+
+
+def test_the_front_is_a_short_table():
+    out = io.StringIO()
+    Console(file=out, width=100).print(front_table([trial(7, 0.5, 200.0)], OBJECTIVES, ["quantization", "tuning.rank"]))
+    assert "quantization=nf4 tuning.rank=4" in out.getvalue()
+    assert max(len(line.rstrip()) for line in out.getvalue().splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("accuracy", 0.123456, "0.1235"),
+        ("peak_memory_mib", 1234.5, "1234 MiB"),
+        ("weight_bytes", 123456789, "123,456,789 bytes"),
+        ("throughput_samples_per_s", 81.26, "81.26/s"),
+        ("accuracy", None, "-"),
+    ],
+)
+def test_values_are_shown_with_their_unit(name, value, text):
+    assert format_value(name, value) == text

@@ -1,0 +1,349 @@
+"""Accuracy is what DESIGN says, over all validation batches; losses count what they should."""
+
+import dataclasses
+import math
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+from terratorch.models.model import ModelOutput
+from torch import nn
+from torch.utils.data import DataLoader
+
+from terrasweep.config.losses import LOSSES
+from terrasweep.data.open.folders import OpenData
+from terrasweep.measure.accuracy import read_quality
+from terrasweep.models.assemble import BuiltModel
+from terrasweep.results.errors import Crashed, InvalidConfig
+from terrasweep.training.tasks import TASKS, batch_size, build_task, target_key
+from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
+from terrasweep.trial.rules import find_bad_values
+from tests.composing import compose_trial
+
+CPU = torch.device("cpu")
+NAMES = ["land", "water", "ice", "snow"]
+
+
+class Echo(nn.Module):
+    """A model whose output is its input, so that a batch says what was predicted."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, images, **kwargs):
+        assert not kwargs, "the model was handed what it doesn't know"
+        return ModelOutput(output=images * self.scale.to(images.dtype))
+
+
+class Tiny(nn.Module):
+    """One linear layer over the bands, of every pixel or of their mean."""
+
+    def __init__(self, task, outputs):
+        super().__init__()
+        self.layer = nn.Conv2d(2, outputs, 1)
+        self.per_pixel = target_key(task) == "mask"
+
+    def forward(self, images, **kwargs):
+        scores = self.layer(images)
+        scores = scores if self.per_pixel else scores.mean(dim=(2, 3))
+        return ModelOutput(output=scores.squeeze(1) if scores.shape[1] == 1 else scores)
+
+
+class Batches(pl.LightningDataModule):
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def train_dataloader(self):
+        return DataLoader(self.batches, batch_size=None)
+
+    val_dataloader = train_dataloader
+
+
+def config(task, *overrides, **changes):
+    settings = ("train.max_steps=1", "train.warmup_steps=0", "optimizer.weight_decay=0.0", *overrides)
+    composed = compose_trial(f"task={task}", *settings)
+    return dataclasses.replace(composed, task=dataclasses.replace(composed.task, **changes))
+
+
+def built(module):
+    return BuiltModel(module=module, layout=None, trainable_parameters=1, total_parameters=1, weight_bytes=4)
+
+
+def opened(batches, classes, names=None):
+    return OpenData(Batches(batches), classes, names)
+
+
+def measured(trial, batches, classes, names, folder):
+    """Accuracy and companions, through the Trainer that evaluates trials."""
+    model, data = built(Echo()), opened(batches, classes, names)
+    trainer = build_trainer(trial, CPU, [], model, folder)
+    return read_quality(evaluate(trainer, build_task(trial, model, data), data), trial.task)
+
+
+def one_hot_scores(predicted, classes):
+    scores = np.eye(classes, dtype=np.float32)[predicted] + 0.1
+    return torch.from_numpy(np.moveaxis(scores, -1, 1).copy())
+
+
+def two_batches(seed, shape, low, high):
+    """Numbers of two unequal batches, of 3 and of 2 samples."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(low, high, size=(samples, *shape)) for samples in (3, 2)]
+
+
+def test_miou_is_the_mean_over_the_classes_that_occur_of_all_pixels_that_count(tmp_path):
+    labels = two_batches(0, (8, 8), -1, 2)  # Classes 0 and 1, and pixels that don't count.
+    predicted = two_batches(1, (8, 8), 0, 3)  # Class 2 is predicted, and never labelled; class 3 is neither.
+    batches = [
+        {"image": one_hot_scores(p, 4), "mask": torch.from_numpy(y), "id": 7}
+        for p, y in zip(predicted, labels, strict=True)
+    ]
+    y, p = (np.concatenate(parts) for parts in (labels, predicted))
+    y, p = y[y >= 0], p[y >= 0]
+    iou = [((y == c) & (p == c)).sum() / ((y == c) | (p == c)).sum() for c in range(3)]
+
+    accuracy, companions = measured(config("segmentation"), batches, 4, NAMES, tmp_path)
+
+    assert accuracy == pytest.approx(np.mean(iou))
+    assert iou[2] == 0.0
+    for name, value in zip(NAMES, iou, strict=False):
+        assert companions[f"val_IoU_{name}"] == pytest.approx(value)
+    assert "val_IoU_snow" not in companions
+    assert companions["val_Pixel_Accuracy"] == pytest.approx((y == p).mean())
+
+
+def test_overall_accuracy_and_macro_f1_are_over_all_samples_that_count(tmp_path):
+    labels, predicted = two_batches(2, (), -1, 3), two_batches(3, (), 0, 3)
+    batches = [
+        {"image": one_hot_scores(p, 4), "label": torch.from_numpy(y)} for p, y in zip(predicted, labels, strict=True)
+    ]
+    y, p = (np.concatenate(parts) for parts in (labels, predicted))
+    y, p = y[y >= 0], p[y >= 0]
+    occurring = [c for c in range(4) if ((y == c) | (p == c)).any()]
+    f1 = [2 * ((y == c) & (p == c)).sum() / ((y == c).sum() + (p == c).sum()) for c in occurring]
+
+    accuracy, companions = measured(config("classification"), batches, 4, NAMES, tmp_path)
+
+    assert 0 < len(y) < 5
+    assert accuracy == pytest.approx((y == p).mean())
+    assert companions["val_F1_Score"] == pytest.approx(np.mean(f1))
+
+
+def average_precision(labels, scores):
+    """Mean over the positives of the share of positives among what ranks at least as high."""
+    ranked = labels[np.argsort(-scores)]
+    hits = np.cumsum(ranked)
+    return np.mean([hits[rank] / (rank + 1) for rank in np.flatnonzero(ranked)])
+
+
+def test_map_is_the_mean_of_average_precisions_over_the_labels_that_occur(tmp_path):
+    rng = np.random.default_rng(4)
+    labels = [rng.integers(0, 2, size=(samples, 3)) for samples in (6, 5)]
+    for part in labels:
+        part[:, 2] = 0  # A label that no sample has: it has no average precision.
+    scores = [rng.normal(size=part.shape).astype(np.float32) for part in labels]
+    batches = [
+        {"image": torch.from_numpy(s), "label": torch.from_numpy(y)} for s, y in zip(scores, labels, strict=True)
+    ]
+    y, s = np.concatenate(labels), np.concatenate(scores)
+    expected = np.mean([average_precision(y[:, c], s[:, c]) for c in range(2)])
+    f1 = [2 * (y[:, c] * (s[:, c] > 0)).sum() / (y[:, c].sum() + (s[:, c] > 0).sum()) for c in range(3)]
+
+    accuracy, companions = measured(config("multilabel"), batches, 3, NAMES[:3], tmp_path)
+
+    assert accuracy == pytest.approx(expected)
+    assert companions["val_Multilabel_F1_Score"] == pytest.approx(np.mean(f1))
+
+
+def test_map_leaves_out_ignored_labels(tmp_path):
+    scores = torch.tensor([[0.9, 0.9], [0.8, 0.8], [0.1, 0.1]])
+    batch = {"image": scores, "label": torch.tensor([[-1, 0], [1, 1], [0, 0]])}
+    accuracy, _ = measured(config("multilabel", ignore_index=-1), [batch], 2, None, tmp_path)
+    assert accuracy == pytest.approx((1.0 + 0.5) / 2)  # What outranks the positive counts for the second label alone.
+
+
+def test_map_without_any_positive_sample_is_an_error_and_not_zero(tmp_path):
+    batch = {"image": torch.randn(4, 2), "label": torch.zeros(4, 2, dtype=torch.int64)}
+    with pytest.raises(Crashed, match="no class has a positive validation sample"):
+        measured(config("multilabel"), [batch], 2, None, tmp_path)
+
+
+def test_r2_is_over_all_pixels_that_count(tmp_path):
+    rng = np.random.default_rng(5)
+    targets = [rng.normal(3, 2, size=(samples, 8, 8)).astype(np.float32) for samples in (3, 2)]
+    outputs = [part + rng.normal(0, 1, size=part.shape).astype(np.float32) for part in targets]
+    for part in targets:
+        part[:, :2] = -9999
+    batches = [
+        {"image": torch.from_numpy(o), "mask": torch.from_numpy(y)} for o, y in zip(outputs, targets, strict=True)
+    ]
+    y, o = (np.concatenate(parts).astype(float) for parts in (targets, outputs))
+    y, o = y[y != -9999], o[np.concatenate(targets) != -9999]
+    expected = 1 - ((y - o) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+
+    accuracy, companions = measured(config("regression", ignore_index=-9999), batches, 1, None, tmp_path)
+
+    assert accuracy == pytest.approx(expected, rel=1e-4)
+    assert companions["val_RMSE"] == pytest.approx(np.sqrt(((y - o) ** 2).mean()), rel=1e-4)
+    assert companions["val_MAE"] == pytest.approx(np.abs(y - o).mean(), rel=1e-4)
+
+
+def loss_of(trial, images, target, classes):
+    """The loss of a step, without a trainer."""
+    task = build_task(trial, built(Echo()), opened([], classes))
+    task.log = lambda *_, **__: None
+    return task.training_step({"image": images, target_key(trial.task.name): target}, 0)
+
+
+def some_target(task, samples=4, ignored=None):
+    """Labels of three classes; with some that are ignored, where those are given."""
+    generator = torch.Generator().manual_seed(0)
+    if task == "regression":
+        target = torch.rand(samples, 8, 8, generator=generator)
+    else:
+        shapes = {"segmentation": (samples, 8, 8), "classification": (samples,), "multilabel": (samples, 3)}
+        high = 2 if task == "multilabel" else 3
+        target = torch.randint(0, high, shapes[task], generator=generator)
+    if ignored is not None:
+        target[::2] = ignored
+    return target
+
+
+def some_scores(task, samples=4):
+    shape = {"segmentation": (samples, 3, 8, 8), "regression": (samples, 8, 8)}.get(task, (samples, 3))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
+
+
+@pytest.mark.parametrize("task", ["segmentation", "classification"])
+def test_class_weights_weigh_the_cross_entropy_of_what_counts(task):
+    weights = [1.0, 2.0, 5.0]
+    scores, target = some_scores(task), some_target(task, ignored=-1)
+    loss = loss_of(config(task, class_weights=weights), scores, target, 3)
+    logs = -torch.log_softmax(scores.detach().double(), dim=1).movedim(1, -1).numpy()
+    labels = target.numpy()
+    kept = labels >= 0
+    weight = np.array(weights)[labels[kept]]
+    picked = np.take_along_axis(logs[kept], labels[kept][:, None], axis=1)[:, 0]
+    assert loss.item() == pytest.approx((weight * picked).sum() / weight.sum(), rel=1e-5)
+
+
+def test_class_weights_weigh_each_label_of_a_multilabel_loss():
+    scores, target = some_scores("multilabel"), some_target("multilabel")
+    loss = loss_of(config("multilabel", class_weights=[1.0, 2.0, 5.0]), scores, target, 3)
+    p, y = torch.sigmoid(scores.detach().double()).numpy(), target.numpy()
+    entropy = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    assert loss.item() == pytest.approx((entropy * [1.0, 2.0, 5.0]).mean(), rel=1e-5)
+
+
+def test_rmse_is_the_root_of_the_mean_square():
+    outputs, target = some_scores("regression"), some_target("regression")
+    loss = loss_of(config("regression", loss="rmse"), outputs, target, 1)
+    assert loss.item() == pytest.approx(float((outputs - target).square().mean().sqrt()), rel=1e-5)
+    assert loss.item() != pytest.approx(loss.item() ** 0.5, rel=1e-2)  # What TerraTorch's own would be.
+
+
+@pytest.mark.parametrize("loss", [name for name in LOSSES["segmentation"] if name != "ce"])
+def test_a_loss_is_computed_in_full_precision(loss):
+    scores = some_scores("segmentation").detach().bfloat16()
+    trial = config("segmentation", loss=loss, ignore_index=None)
+    exact = loss_of(trial, scores.float(), some_target("segmentation"), 3)
+    assert torch.equal(loss_of(trial, scores, some_target("segmentation"), 3), exact)
+
+
+IGNORING = [(task, name) for task, losses in LOSSES.items() for name, loss in losses.items() if loss.ignores]
+
+
+@pytest.mark.parametrize(("task", "loss"), IGNORING)
+def test_what_is_ignored_has_no_gradient(task, loss):
+    scores, target = some_scores(task), some_target(task, ignored=-1)
+    loss_of(config(task, loss=loss, ignore_index=-1), scores, target, 3).backward()
+    assert not scores.grad[::2].any()
+    assert scores.grad[1::2].any()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("task", "loss"), [(task, loss) for task, losses in LOSSES.items() for loss in losses])
+def test_every_loss_that_is_offered_trains(task, loss, precision, tmp_path):
+    trial = config(task, f"precision={precision}", loss=loss, ignore_index=None)
+    outputs = 1 if task == "regression" else 3
+    images = torch.randn(4, 2, 8, 8, generator=torch.Generator().manual_seed(2))
+    batch = {"image": images, target_key(task): some_target(task)}
+    model, data = built(Tiny(task, outputs)), opened([batch], outputs)
+    before = model.module.layer.weight.detach().clone()
+    clock = StepClock([], CPU)
+    fit(build_trainer(trial, CPU, [clock], model, tmp_path), build_task(trial, model, data), data, clock)
+    assert len(clock.losses) == 1
+    assert math.isfinite(clock.losses[0][1])
+    assert not torch.equal(before, model.module.layer.weight)
+
+
+class Modalities(Tiny):
+    def forward(self, images, **kwargs):
+        return super().forward(images["S2"] + images["S1"])
+
+
+class SampleMeter:
+    samples = ()
+
+    def on_step_begin(self, step):
+        pass
+
+    def on_step_end(self, step, samples):
+        self.samples += (samples,)
+
+
+def test_a_batch_of_several_modalities_has_as_many_samples_as_each_of_them(tmp_path):
+    images = {"S2": torch.randn(4, 2, 8, 8), "S1": torch.randn(4, 2, 8, 8)}
+    batch = {"image": images, "mask": some_target("segmentation")}
+    assert batch_size(batch) == batch_size({"image": images["S1"]}) == 4
+    trial, model, data = config("segmentation"), built(Modalities("segmentation", 3)), opened([batch], 3)
+    meter = SampleMeter()
+    clock = StepClock([meter], CPU)
+    fit(build_trainer(trial, CPU, [clock], model, tmp_path), build_task(trial, model, data), data, clock)
+    assert meter.samples == (4,)
+
+
+def test_every_task_has_losses_and_an_accuracy_of_its_own():
+    assert TASKS.keys() == LOSSES.keys()
+    for task in TASKS:
+        trial = config(task)
+        assert trial.task.name == task
+        assert list(find_bad_values(trial, files=False)) == []
+
+
+BAD = {
+    "an unknown loss": ("segmentation", {"loss": "bce"}, "use ce, dice, focal, jaccard, lovasz"),
+    "a loss that TerraTorch names and can't run": ("classification", {"loss": "bce"}, "use ce, focal, jaccard"),
+    "a loss of another task": ("regression", {"loss": "ce"}, "use huber, mae, mse, rmse"),
+    "a loss that can't ignore": ("segmentation", {"loss": "jaccard"}, "task.ignore_index=-1 with task.loss=jaccard"),
+    "weights for numbers": ("regression", {"class_weights": [1.0]}, "it takes none; use null"),
+    "weights for a loss without": (
+        "segmentation",
+        {"loss": "dice", "class_weights": [1.0, 2.0, 3.0]},
+        "it takes none; use task.loss=ce, or null",
+    ),
+    "a weight of 0": ("segmentation", {"class_weights": [1.0, 0.0, 3.0]}, "above 0 and finite"),
+    "a weight that is no number": ("multilabel", {"class_weights": [1.0, math.nan, 3.0]}, "above 0 and finite"),
+    "a weight too few": ("segmentation", {"class_weights": [1.0, 2.0]}, "2 values for 3 classes"),
+    "a class too few": ("segmentation", {"class_weights": None}, "data.num_classes=1"),
+    "an unknown task": ("segmentation", {"name": "segmentaton"}, "did you mean segmentation?"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_value_of_a_task_is_one_line_with_a_way_out(name):
+    task, changes, told = BAD[name]
+    trial = config(task, **changes)
+    classes = 1 if name == "a class too few" else 3
+    trial = dataclasses.replace(trial, data=dataclasses.replace(trial.data, num_classes=classes))
+    (line,) = find_bad_values(trial, files=False)
+    assert told in line
+    assert "\n" not in line
+
+
+def test_class_weights_have_to_fit_the_classes_that_were_counted_in_the_data():
+    with pytest.raises(InvalidConfig, match="2 values, and the data have 3 classes"):
+        build_task(config("segmentation", class_weights=[1.0, 2.0]), built(Echo()), opened([], 3))

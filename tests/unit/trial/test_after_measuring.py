@@ -1,0 +1,62 @@
+"""Trials as they run, in processes of their own: what they save is what they had evaluated."""
+
+import pytest
+import torch
+
+from terrasweep import process
+from terrasweep.models.trained_weights import restore
+from terrasweep.process.parent import Limits
+from tests.composing import compose_trial
+from tests.trials import TWO_STEPS
+from tests.unit.models.trained import CPU, outputs
+
+pytestmark = pytest.mark.slow
+
+TINY = ("decoder=unet", *TWO_STEPS, "train.device=cpu", "train.lr=0.05")
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+
+    def run(*overrides, task="measure_and_look"):
+        config = compose_trial(*TINY, *overrides)
+        folder = tmp_path / "trial"
+        folder.mkdir()
+        arguments = {"home": str(tmp_path), "config": config, "folder": folder}
+        outcome = process.run(f"tests.unit.models.trained:{task}", arguments, folder / "log.txt", Limits(timeout_s=300))
+        assert outcome.error is None, (folder / "log.txt").read_text()
+        assert outcome.reported["measured"]
+        return config, folder, (folder / "log.txt").read_text()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        ("offload=parameters", "tuning.targets=qv", "quantization=nf4"),
+        ("offload=parameters", "tuning=full"),
+        ("offload=optimizer", "tuning.use_dora=true", "checkpointing=blocks"),
+        ("quantization=nf4", "tuning.targets=mlp", "precision=bf16"),
+        ("quantization=int8", "tuning=frozen", "precision=bf16", "checkpointing=blocks"),
+    ],
+)
+def test_a_trial_that_ran_predicts_the_same_again(measured, knobs):
+    config, folder, log = measured(*knobs)
+    assert "not saved" not in log
+    assert {path.name for path in folder.iterdir()} >= {"weights", "log.txt"}
+    expected = torch.load(folder / "outputs.pt")
+    assert torch.equal(outputs(restore(folder, config, CPU).module, config.precision.name), expected)
+
+
+def test_a_full_disk_costs_the_weights_alone(measured):
+    _, folder, log = measured("tuning=frozen", task="measure_on_a_full_disk")
+    assert "the weights are not saved: OSError: No space left on device" in log
+    assert not any("weights" in path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("knob", ["train.save_weights=false", "study.keep_weights=none"])
+def test_weights_that_nobody_wants_are_not_written(measured, knob):
+    _, folder, _ = measured("tuning=frozen", knob)
+    assert not any("weights" in path.name for path in folder.iterdir())
