@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("TERRASWEEP_HOME", str(Path(__file__).resolve().parents[1]))
@@ -24,13 +25,15 @@ register_schema()
 @hydra.main(config_path="pkg://terrasweep.conf", config_name="config")
 def peer(config: DictConfig) -> list[float] | None:
     mode = config.peer
-    trial = trial_config({key: config._get_node(key) for key in config if key != "peer"})
+    trial = trial_config({str(key): config._get_node(key) for key in config if key != "peer"})
     if mode == "bare":
-        return bare(trial)
+        bare(trial)
+        return None
     from terrasweep.trial.measure_in_child import measure
 
     found: dict[str, Any] = {}
-    measure(lambda **content: found.update(content.get("measurements", {})), trial)
+    with TemporaryDirectory() as folder:
+        measure(lambda **content: found.update(content.get("measurements", {})), trial, Path(folder))
     print(f"INNER {sum(found[key] for key in INNER)}")
     return [found[name] for name in OBJECTIVES]
 

@@ -38,6 +38,7 @@ def read_mlflow(home: Path, experiment: str):
     """The parent runs and the nested runs of a study's experiment."""
     client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
     found = client.get_experiment_by_name(experiment)
+    assert found is not None
     runs = client.search_runs([found.experiment_id], max_results=1000)
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     nested = [run for run in runs if "mlflow.parentRunId" in run.data.tags]

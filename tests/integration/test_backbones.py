@@ -44,14 +44,19 @@ class Ready:
     config: TrialConfig
     encoder: Any
     layout: Layout
-    side: int
+    side: int | None
 
 
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory) -> Path:
     """A vision transformer of transformers, as its configuration alone."""
     folder = tmp_path_factory.mktemp("vit")
-    sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     ViTConfig(**sizes, image_size=32, patch_size=16).save_pretrained(folder)
     return folder
 

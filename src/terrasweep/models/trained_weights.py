@@ -178,7 +178,7 @@ def _save_adapter(folder: Path, encoder: Any) -> None:
 
 
 def _load_adapter(encoder: nn.Module, adapter: State) -> None:
-    loaded = set_peft_model_state_dict(encoder, dict(adapter))
+    loaded: Any = set_peft_model_state_dict(encoder, dict(adapter))
     missing = [name for name in loaded.missing_keys if ".lora_" in name]
     if missing or loaded.unexpected_keys:
         raise InvalidConfig(

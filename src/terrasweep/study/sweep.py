@@ -84,6 +84,7 @@ class StudySweep(OptunaSweeperImpl):
             [f"trial.number={trial.number}", *map(as_override, chosen, chosen.values()), *self._space.fixed]
             for trial, chosen in zip(trials, values, strict=True)
         ]
+        assert self.launcher is not None
         return list(self.launcher.launch(overrides, initial_job_idx=trials[0].number))
 
     @property
@@ -92,6 +93,8 @@ class StudySweep(OptunaSweeperImpl):
         return self._space
 
     def _compose(self, searched: list[str]) -> DictConfig:
+        assert self.hydra_context is not None
+        assert self.config is not None
         loader = self.hydra_context.config_loader
         overrides = ["trial.number=0", *self._space.fixed, *searched]
         composed: DictConfig = loader.load_sweep_config(self.config, overrides)

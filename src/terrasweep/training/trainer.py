@@ -58,11 +58,12 @@ def build_trainer(
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # There is one process.
     zero = config.offload.name in ZERO
     strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
+    precision: Any = "32-true" if zero else config.precision.lightning
     return pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
         strategy=strategy,
-        precision="32-true" if zero else config.precision.lightning,
+        precision=precision,
         max_steps=config.train.warmup_steps + config.train.max_steps,
         max_epochs=-1,
         num_sanity_val_steps=0,

@@ -57,7 +57,7 @@ def split(task: str, count: int, **changes: Any) -> SplitSurvey:
     return SplitSurvey(**fields | changes)
 
 
-def survey(task: str = "segmentation", **changes: Any) -> Survey:
+def survey(task: str = "segmentation", /, **changes: Any) -> Survey:
     """A clean survey; a change of one of its splits is given as ``train={...}``, a field of :func:`split`."""
     splits = {name: split(task, samples, **changes.pop(name, {})) for name, samples in SAMPLES.items()}
     if test := changes.pop("test", None):

@@ -66,7 +66,7 @@ def study() -> tuple[StudyRecord, list[TrialResult]]:
     return record(reference=pareto.fix_reference(first, OBJECTIVES)), trials
 
 
-def complete(number: int, values: dict[str, float], **searched: Any) -> TrialResult:
+def complete(number: int, values: dict[str, Any], **searched: Any) -> TrialResult:
     """A complete trial with the given measurements or metrics."""
     fields = {f.name for f in dataclasses.fields(Measurements)}
     measured = Measurements(**{name: value for name, value in values.items() if name in fields})

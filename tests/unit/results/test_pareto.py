@@ -183,7 +183,7 @@ def test_the_knee_does_not_depend_on_units(problem: tuple[Rows, list[bool]], fac
     assert distance(pareto.knee(rescaled, maximize)) == pytest.approx(best, abs=1e-6)
 
 
-def result(state: State = State.COMPLETE, **values: float) -> TrialResult:
+def result(state: State = State.COMPLETE, /, **values: float) -> TrialResult:
     names = ("accuracy", "throughput_samples_per_s", "peak_memory_mib", "train_loss", "allocator_retries")
     measured = {name: value for name, value in values.items() if name in names}
     metrics = {name: value for name, value in values.items() if name not in names}

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from terrasweep.config.losses import LOSSES
 from terrasweep.data.open.folders import OpenData
-from terrasweep.measure.accuracy import read_quality
+from terrasweep.measure.accuracy import read_accuracy
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.training.tasks import TASKS, batch_size, build_task, target_key
@@ -80,7 +80,7 @@ def measured(trial, batches, classes, names, folder):
     """Accuracy and companions, through the Trainer that evaluates trials."""
     model, data = built(Echo()), opened(batches, classes, names)
     trainer = build_trainer(trial, CPU, [], model, folder)
-    return read_quality(evaluate(trainer, build_task(trial, model, data), data), trial.task)
+    return read_accuracy(evaluate(trainer, build_task(trial, model, data), data), trial.task.accuracy, trial.task.name)
 
 
 def one_hot_scores(predicted, classes):

@@ -94,7 +94,7 @@ def lora_config(tuning: TuningConfig, names: list[str]) -> LoraConfig:
     assert tuning.rank is not None
     return LoraConfig(
         r=tuning.rank,
-        lora_alpha=tuning.alpha_ratio * tuning.rank,
+        lora_alpha=tuning.alpha_ratio * tuning.rank,  # type: ignore[arg-type]  # PEFT scales by whatever it is.
         lora_dropout=tuning.dropout,
         target_modules=names,
         use_dora=tuning.use_dora,

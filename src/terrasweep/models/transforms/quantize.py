@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import bitsandbytes as bnb
 import torch
@@ -24,7 +24,7 @@ class Int8Linear(Linear8bitLt):
     def init_8bit_state(self) -> None:
         """Move weights and scales from the parameter to the layer."""
         scales = self.state.SCB
-        super().init_8bit_state()
+        super().init_8bit_state()  # type: ignore[no-untyped-call]
         if self.state.SCB is None:
             self.state.SCB = scales
 
@@ -96,12 +96,13 @@ def dequantized(layer: Linear4bit | Linear8bitLt) -> nn.Linear:
 
 def unpacked_weight(layer: Linear4bit | Linear8bitLt) -> torch.Tensor:
     """The weight that a low-bit layer stands for, float32 (out, in)."""
-    weight = layer.weight
+    weight: Any = layer.weight
     if isinstance(weight, Params4bit):
         unpacked: torch.Tensor = bnb.functional.dequantize_4bit(weight.data, weight.quant_state).float()
         return unpacked
     # A forward pass moves the scales from the parameter to the layer's state.
-    scales: torch.Tensor = layer.state.SCB if weight.SCB is None else weight.SCB
+    state: Any = layer.state
+    scales: torch.Tensor = state.SCB if weight.SCB is None else weight.SCB
     int8: torch.Tensor = weight.data
     return int8.float() * scales.view(-1, 1) / 127
 

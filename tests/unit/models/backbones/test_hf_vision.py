@@ -1,6 +1,7 @@
 """Features of transformers' vision models through hf_vision are those of the models themselves."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from terrasweep.models.transforms.checkpointing import apply_checkpointing, tran
 from terrasweep.results.errors import InvalidConfig
 
 DEPTH, WIDTH, PATCH, SIDE = 3, 32, 8, 32
-SMALL = {
+SMALL: dict[str, Any] = {
     "hidden_size": WIDTH,
     "num_hidden_layers": DEPTH,
     "num_attention_heads": 4,
@@ -24,7 +25,13 @@ SMALL = {
     "image_size": SIDE,
     "patch_size": PATCH,
 }
-TEXT = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 50}
+TEXT: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "vocab_size": 50,
+}
 
 
 def internvl():

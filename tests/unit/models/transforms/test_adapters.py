@@ -1,5 +1,7 @@
 """Presets name the right layers of every family of backbones, and splitting a fused projection changes nothing."""
 
+from typing import Any
+
 import pytest
 import torch
 from terratorch.registry import BACKBONE_REGISTRY
@@ -26,8 +28,8 @@ from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 
 TERRATORCH = ["prithvi_eo_tiny", "prithvi_eo_v2_tiny_tl", "terramind_v1_tiny", "timm_vit_tiny_patch16_224"]
-SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-IMAGE = {"image_size": 32, "patch_size": 16}
+SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+IMAGE: dict[str, Any] = {"image_size": 32, "patch_size": 16}
 HF = {
     "vit": lambda: ViTModel(ViTConfig(**SMALL, **IMAGE)),
     "dinov2": lambda: Dinov2Model(Dinov2Config(**SMALL, **IMAGE)),
