@@ -25,7 +25,7 @@ from terrasweep.data.open import public
 from terrasweep.data.open.folders import build_datamodule
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
 from terrasweep.machine.files import write_atomically
-from terrasweep.results.errors import DataError
+from terrasweep.results.errors import DataError, first_line
 
 RGB = ["RED", "GREEN", "BLUE"]
 
@@ -126,7 +126,7 @@ def _bands_of(file: Path) -> list[str]:
                 return RGB
             return [f"B{number}" for number in range(1, image.count + 1)]
     except rasterio.errors.RasterioError as error:
-        raise DataError(f"{file}: it can't be read: {str(error).splitlines()[0]}; mend it, or take it out") from error
+        raise DataError(f"{file}: it can't be read: {first_line(error)}; mend it, or take it out") from error
 
 
 def _num_classes(config: TrialConfig, listed: Listing | None, train: SplitSurvey) -> int | None:

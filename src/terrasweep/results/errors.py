@@ -24,6 +24,11 @@ class TerrasweepError(Exception):
         self.violation = violation
 
 
+def first_line(error: BaseException) -> str:
+    """What an exception says, as a part of one line; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 class DeviceOutOfMemory(TerrasweepError):
     """The accelerator's allocator could not serve a request."""
 

@@ -77,8 +77,8 @@ def judge(config: TrialConfig) -> tuple[Survey, list[Finding]]:
     seen = survey(located)
     findings = checks.find_problems(seen, config)
     broken = rules.find_violations(stored.complete(located), files=False)
-    told = "\n".join(finding.line for finding in findings)
-    more = [checks.Finding(rule="rules", level=ERROR, line=line) for line in broken if line not in told]
+    found = "\n".join(finding.line for finding in findings)
+    more = [checks.Finding(rule="rules", level=ERROR, line=line) for line in broken if line not in found]
     return seen, [*more, *findings]
 
 

@@ -33,7 +33,8 @@ def test_same_settings_give_the_same_bytes_in_another_folder(written: Path, tmp_
 def test_a_tile_does_not_depend_on_how_many_there_are_but_on_seed_and_split() -> None:
     image, mask = draw_tile(SCENES, "train", 5)
     more, more_mask = draw_tile(replace(SCENES, train=50), "train", 5)
-    assert np.array_equal(image, more) and np.array_equal(mask, more_mask)
+    assert np.array_equal(image, more)
+    assert np.array_equal(mask, more_mask)
     assert not np.array_equal(image, draw_tile(replace(SCENES, seed=4), "train", 5)[0])
     assert not np.array_equal(image, draw_tile(SCENES, "val", 5)[0])
 
@@ -125,11 +126,15 @@ def test_images_and_masks_are_georeferenced_alike_and_tiles_lie_apart(written: P
         for image_path, mask_path in zip(images, masks, strict=True):
             with rasterio.open(image_path) as image, rasterio.open(mask_path) as mask:
                 assert (image.count, mask.count) == (6, 1)
-                assert image.dtypes == ("uint16",) * 6 and mask.dtypes == ("uint8",)
+                assert image.dtypes == ("uint16",) * 6
+                assert mask.dtypes == ("uint8",)
                 assert image.shape == mask.shape == (32, 32)
-                assert image.crs == mask.crs and image.crs.is_projected
-                assert image.res == (30.0, 30.0) and image.transform == mask.transform
-                assert image.nodata is None and mask.nodata is None
+                assert image.crs == mask.crs
+                assert image.crs.is_projected
+                assert image.res == (30.0, 30.0)
+                assert image.transform == mask.transform
+                assert image.nodata is None
+                assert mask.nodata is None
                 corners.add((image.bounds.left, image.bounds.top))
                 assert mask.read(1).max() < len(SyntheticScenes.CLASSES)
     assert len(corners) == 20

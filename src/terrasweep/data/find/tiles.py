@@ -9,7 +9,6 @@ import rasterio
 from rasterio import Affine
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
-from rasterio.windows import transform as window_transform
 
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.results.errors import DataError
@@ -61,14 +60,27 @@ def _windows(files: list[Path], tile_px: int) -> list[tuple[int, int]]:
         with rasterio.open(path) as file:
             sizes[path] = (file.height, file.width)
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{path.name} {height} x {width}" for path, (height, width) in sizes.items())
-        raise DataError(f"data.cut=true: the files of one scene differ in pixels: {told}; resample them to one grid")
+        differing = ", ".join(f"{path.name} {height} x {width}" for path, (height, width) in sizes.items())
+        raise DataError(
+            f"data.cut=true: the files of one scene differ in pixels: {differing}; resample them to one grid"
+        )
     height, width = sizes[files[0]]
     if min(height, width) < tile_px:
         raise DataError(
             f"data.tile_px={tile_px} with data.cut=true: {files[0]} has {height} x {width} pixels; use smaller tiles"
         )
     return [(row, column) for row in range(height // tile_px) for column in range(width // tile_px)]
+
+
+def _moved(scene: Affine, columns: int, rows: int) -> Affine:
+    """The transform of a tile that begins so many pixels inside a scene; pixels count up where the scene has none.
+
+    Written out: rasterio and affine between them warn of their own operators.
+    """
+    if scene.is_identity:
+        return Affine(1.0, 0.0, columns, 0.0, -1.0, -rows)
+    west, north = scene.c + columns * scene.a + rows * scene.b, scene.f + columns * scene.d + rows * scene.e
+    return Affine(scene.a, scene.b, west, scene.d, scene.e, north)
 
 
 def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
@@ -85,9 +97,7 @@ def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: 
         }
         for stem, (row, column) in stems.items():
             window = Window(column * tile_px, row * tile_px, tile_px, tile_px)
-            placed = window_transform(window, source.transform)
-            if source.transform.is_identity:
-                placed = Affine.translation(column * tile_px, -row * tile_px) * Affine.scale(1, -1)
+            placed = _moved(source.transform, column * tile_px, row * tile_px)
             with (
                 rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
                 rasterio.open(folder / f"{stem}.tif", "w", **profile, transform=placed) as tile,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.families import known_bands, spread, tile_px
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 
 _WAY_OUT = (
     "say which features the decoder shall see and what they are with backbone.out_indices and backbone.cls_token, "
@@ -115,10 +115,9 @@ def look(config: TrialConfig, encoder: Any) -> list[Tensor]:
         if "memory" in str(error):
             raise
         what = "modalities" if isinstance(images, dict) else "bands"
-        told = str(error).strip().splitlines()
         raise InvalidConfig(
             f"backbone={config.backbone.name}: it can't take images of data.tile_px={tile_px(config)} with these "
-            f"{what}: {told[0] if told else type(error).__name__}; use another tile, or correct backbone.arguments"
+            f"{what}: {first_line(error)}; use another tile, or correct backbone.arguments"
         ) from error
     return list(features.values() if isinstance(features, dict) else features)
 

@@ -15,7 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -49,10 +49,9 @@ def find_release(source: str, file: str) -> Path | None:
 
 
 def _unreachable(source: str, error: Exception) -> InvalidConfig:
-    told = (str(error).strip() or type(error).__name__).splitlines()[0]
     return InvalidConfig(
-        f"backbone.source={source}: it is no folder here, and the Hub doesn't give it ({told}); check the id and the "
-        "network, or download it and give its folder"
+        f"backbone.source={source}: it is no folder here, and the Hub doesn't give it ({first_line(error)}); "
+        "check the id and the network, or download it and give its folder"
     )
 
 
@@ -103,7 +102,7 @@ def _read(source: str, shard: str, inside: Callable[[str], str | None]) -> dict[
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return {short: tensor for name, tensor in state.items() if (short := inside(name))}
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        told = str(error).splitlines()[0]
         raise InvalidConfig(
-            f"backbone.source={source}: {shard} is truncated or no file of tensors ({told}); download it again"
+            f"backbone.source={source}: {shard} is truncated or no file of tensors ({first_line(error)}); "
+            "download it again"
         ) from error

@@ -79,8 +79,8 @@ def native_config(published: dict[str, Any]) -> InternVLVisionConfig:
     try:
         return InternVLVisionConfig(**{NATIVE_FIELDS.get(key, key): value for key, value in fields.items()})
     except (TypeError, ValueError, StrictDataclassError) as error:
-        told = " ".join(str(error).split())
-        raise InvalidConfig(f"backbone.source: its vision_config is not that of an InternViT: {told}") from error
+        reason = " ".join(str(error).split())
+        raise InvalidConfig(f"backbone.source: its vision_config is not that of an InternViT: {reason}") from error
 
 
 def patch_pixels(config: InternVLVisionConfig) -> int:
@@ -120,10 +120,10 @@ def load_published(vision: InternVLVisionModel, source: str) -> None:
         "misshapen": sorted(name for name in own.keys() & state.keys() if own[name].shape != state[name].shape),
     }
     if any(wrong.values()):
-        told = "; ".join(
+        differences = "; ".join(
             f"{len(names)} {kind} (first {', '.join(names[:3])})" for kind, names in wrong.items() if names
         )
-        raise InvalidConfig(f"backbone.source={source}: its encoder is not the one of its config.json: {told}")
+        raise InvalidConfig(f"backbone.source={source}: its encoder is not the one of its config.json: {differences}")
     vision.load_state_dict(state)
 
 

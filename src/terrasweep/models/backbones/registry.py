@@ -18,7 +18,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.families import builder_arguments, family_of, known_bands, padded_px, spread
 from terrasweep.models.backbones.prepared import OWN, unknown
 from terrasweep.process.child import Report
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 
 
 def list_names(report: Report) -> None:
@@ -149,10 +149,10 @@ def refusals(config: TrialConfig) -> Iterator[None]:
     try:
         yield
     except (OSError, HfHubHTTPError) as error:
-        told = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InvalidConfig(
             f"backbone.pretrained={str(config.backbone.pretrained).lower()} with backbone={config.backbone.name}: its "
-            f"files can't be had ({told}); check the network, give backbone.checkpoint=FILE, or use random weights"
+            f"files can't be had ({first_line(error)}); "
+            "check the network, give backbone.checkpoint=FILE, or use random weights"
         ) from error
     except (TypeError, ValueError, KeyError, AssertionError, NotImplementedError) as error:
         raise InvalidConfig(

@@ -22,7 +22,7 @@ from terrasweep.models.pretrained.input_layers import (
     name_bands,
     resize_positions,
 )
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 
 MAX_LOST = 0.02
 """Share of the backbone's parameters that may stay as they were initialized: a new token, a scale, a small head."""
@@ -105,9 +105,9 @@ def _read(file: Path) -> Any:
 
 
 def _unreadable(file: Path, error: Exception) -> InvalidConfig:
-    told = (str(error) or type(error).__name__).splitlines()[0]
     return InvalidConfig(
-        f"backbone.checkpoint={file}: it is truncated, or neither safetensors nor a PyTorch pickle ({told}); "
+        f"backbone.checkpoint={file}: it is truncated, or neither safetensors nor a PyTorch pickle "
+        f"({first_line(error)}); "
         "download or save it again"
     )
 
@@ -204,13 +204,13 @@ def _check(encoder: nn.Module, file: Path, inputs: InputLayers, found: dict[str,
     blind = bool(inputs) and not set(inputs) & set(found["loaded"])
     if share <= MAX_LOST and not blind:
         return
-    told = "; ".join(
+    parts = "; ".join(
         f"{len(found[kind])} {kind} (first {', '.join(found[kind][:3])})"
         for kind in ("missing", "misshapen", "unexpected")
         if found[kind]
     )
     reason = f"{share:.0%} of its parameters would stay random" if share > MAX_LOST else "no input layer fits"
     raise InvalidConfig(
-        f"backbone.checkpoint={file}: it does not fit the backbone, {reason} (at most {MAX_LOST:.0%} may): {told}; "
+        f"backbone.checkpoint={file}: it does not fit the backbone, {reason} (at most {MAX_LOST:.0%} may): {parts}; "
         "name the backbone that it was saved from, or set backbone.arguments as there"
     )

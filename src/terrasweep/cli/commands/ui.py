@@ -1,0 +1,26 @@
+"""``terrasweep ui``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from terrasweep.machine import paths
+
+
+def command(
+    uri: Annotated[str, typer.Option(help="MLflow tracking URI.")] = "sqlite:///mlflow.db",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+) -> None:
+    """Start the MLflow UI on this project's store, until Ctrl-C."""
+    from terrasweep.study.mlflow_runs import absolute_uri, check_reachable
+
+    check_reachable(uri)
+    server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", absolute_uri(uri)]
+    artifacts = (paths.home() / "results" / ".mlflow").as_uri()
+    server += ["--default-artifact-root", artifacts, "--host", host, "--port", str(port)]
+    raise typer.Exit(subprocess.run(server, cwd=paths.home(), check=False).returncode)
