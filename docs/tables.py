@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from terrasweep.config.exclusions import exclusions_table
+from terrasweep.config.knobs import EXCLUSIONS
 
 BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. -->"
 
@@ -14,7 +15,7 @@ def main() -> None:
     page = Path(__file__).with_name("knobs.md")
     before, rest = page.read_text().split(BEGIN)
     _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{exclusions_table()}\n\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{exclusions_table(EXCLUSIONS)}\n\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
 from terrasweep.config.compose import compose
-from terrasweep.config.knobs import OffloadConfig
+from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.inspect import checks
 from terrasweep.data.inspect.checks import Finding

@@ -11,7 +11,8 @@ from typing import Any
 from terrasweep import process
 from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
 from terrasweep.config.compose import compose
-from terrasweep.config.knobs import EIGHT_BIT_OPTIMIZERS, ZERO
+from terrasweep.config.knobs.offload import ZERO
+from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
 from terrasweep.results.errors import InvalidConfig

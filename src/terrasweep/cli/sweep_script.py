@@ -45,9 +45,13 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
     # Hydra would print the error itself and exit with 1.
     shown = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    register_schema()
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_status(main, show_traceback=shown))
+
+    def registered() -> None:
+        register_schema()
+        main()
+
+    sys.exit(_status(registered, show_traceback=shown))
 
 
 def run_job(config: DictConfig) -> TrialResult:

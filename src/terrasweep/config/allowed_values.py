@@ -1,27 +1,28 @@
-"""Values that are wrong whatever the other knobs are. Imports no torch."""
+"""Values that are wrong on their own: of the study, training, budget, task and backbone. Imports no torch.
+
+Those of a knob stand with it in :mod:`terrasweep.config.knobs`, those of data in :mod:`terrasweep.data.rules`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-import os
 import re
 from collections.abc import Iterator
 
-from terrasweep.config.knobs import COMPUTE_DTYPES, IMPLEMENTATIONS, KEPT_WEIGHTS, TARGET_PRESETS, OptimizerConfig
 from terrasweep.config.losses import LOSSES
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import SINGLE_TRIALS, absolute
 from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
 from terrasweep.results.wording import nearest
 
+KEPT_WEIGHTS = ("front", "all", "none")
+
 
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per value that is wrong on its own; also what names a file that is not there, unless ``files=False``."""
     yield from _study(config)
     yield from _ranges(config)
-    yield from _choices(config)
-    yield from _targets(config.tuning.targets)
-    yield from _skip(config.quantization.skip)
     yield from _task(config)
     if files:
         yield from _files(config)
@@ -45,73 +46,26 @@ def _study(config: TrialConfig) -> Iterator[str]:
             yield f"study.objectives: unknown objective {objective.name!r}; {hint}"
         if objective.direction not in ("maximize", "minimize"):
             yield (f"study.objectives: direction {objective.direction!r} of {objective.name}; use maximize or minimize")
+    if study.keep_weights not in KEPT_WEIGHTS:
+        yield f"study.keep_weights={study.keep_weights}: unknown; {nearest(study.keep_weights, KEPT_WEIGHTS)}"
     if len(set(names)) < len(names):
         yield f"study.objectives={names}: an objective is named twice; name each once"
 
 
 def _ranges(config: TrialConfig) -> Iterator[str]:
-    train, budget, tuning, data = config.train, config.budget, config.tuning, config.data
-    at_least_one = {
-        "train.batch_size": train.batch_size,
-        "train.max_steps": train.max_steps,
-        "tuning.rank": tuning.rank,
-        "quantization.skip_count": config.quantization.skip_count,
-        "checkpointing.every": config.checkpointing.every,
-        "data.num_classes": data.num_classes,
-        "data.tile_px": data.tile_px,
-        "data.resize_px": data.resize_px,
-        "data.check_tiles": data.check_tiles,
-        "data.split.block_tiles": data.split.block_tiles,
-        "data.synthetic.train": data.synthetic.train,
-        "data.synthetic.val": data.synthetic.val,
-    }
-    for key, value in at_least_one.items():
-        if value is not None and value < 1:
+    train, budget = config.train, config.budget
+    for key, value in {"train.batch_size": train.batch_size, "train.max_steps": train.max_steps}.items():
+        if value < 1:
             yield f"{key}={value}: it must be at least 1"
-    above_zero = {
-        "train.lr": train.lr,
-        "tuning.alpha_ratio": tuning.alpha_ratio,
-        "budget.memory_gib": budget.memory_gib,
-        "budget.timeout_s": budget.timeout_s,
-        "budget.host_memory_gib": budget.host_memory_gib,
-    }
-    for key, limit in above_zero.items():
+    if not train.lr > 0:
+        yield f"train.lr={train.lr}: it must be above 0"
+    for key, limit in dataclasses.asdict(budget).items():
         if limit is not None and not limit > 0:
-            yield f"{key}={limit}: it must be above 0" + ("; null means no limit" if key.startswith("budget") else "")
-    for key, count in {"train.warmup_steps": train.warmup_steps, "data.workers": data.workers}.items():
-        if count < 0:
-            yield f"{key}={count}: it can't be negative; use 0 or more"
-    yield from _optimizer(config.optimizer)
-    if not 0.0 <= tuning.dropout < 1.0:
-        yield f"tuning.dropout={tuning.dropout}: it is a probability; use a value in [0, 1)"
+            yield f"budget.{key}={limit}: it must be above 0; null means no limit"
+    if train.warmup_steps < 0:
+        yield f"train.warmup_steps={train.warmup_steps}: it can't be negative; use 0 or more"
     if train.device not in ("auto", "cpu", "cuda"):
         yield f"train.device={train.device!r}: unknown device; use auto, cpu or cuda"
-
-
-def _optimizer(optimizer: OptimizerConfig) -> Iterator[str]:
-    if not optimizer.weight_decay >= 0:
-        yield f"optimizer.weight_decay={optimizer.weight_decay}: it can't be negative; use 0 or more"
-    if len(optimizer.betas) != 2 or not all(0 <= beta < 1 for beta in optimizer.betas):
-        yield f"optimizer.betas={optimizer.betas}: two decay rates in [0, 1) are needed; use for example [0.9, 0.999]"
-    if optimizer.min_8bit_size is not None and optimizer.min_8bit_size < 0:
-        yield f"optimizer.min_8bit_size={optimizer.min_8bit_size}: it can't be negative; use 0 or more"
-
-
-def _choices(config: TrialConfig) -> Iterator[str]:
-    allowed = {
-        "quantization.compute_dtype": (config.quantization.compute_dtype, COMPUTE_DTYPES),
-        "optimizer.implementation": (config.optimizer.implementation, IMPLEMENTATIONS),
-        "study.keep_weights": (config.study.keep_weights, KEPT_WEIGHTS),
-    }
-    for key, (value, values) in allowed.items():
-        if value is not None and value not in values:
-            yield f"{key}={value}: unknown; {nearest(value, values)}"
-
-
-def _skip(skip: object) -> Iterator[str]:
-    named = isinstance(skip, list) and all(isinstance(name, str) for name in skip)
-    if skip != "auto" and not named:
-        yield f"quantization.skip={skip}: it names no layers; use auto, or a list of names like [blocks.0]"
 
 
 def _task(config: TrialConfig) -> Iterator[str]:
@@ -146,23 +100,8 @@ def _task(config: TrialConfig) -> Iterator[str]:
         yield f"task.class_weights has {len(weights)} values for {classes} classes; give one weight per class, or null"
 
 
-def _targets(targets: object) -> Iterator[str]:
-    if targets is None:
-        return
-    if isinstance(targets, str):
-        if targets not in TARGET_PRESETS:
-            yield (
-                f"tuning.targets={targets}: unknown preset; {nearest(targets, TARGET_PRESETS)} "
-                "(a list, like [attn.qkv], names layers)"
-            )
-    elif not isinstance(targets, list) or not targets or not all(isinstance(name, str) for name in targets):
-        yield f"tuning.targets={targets}: it names no layer; use {', '.join(TARGET_PRESETS)}, or a list of layer names"
-
-
 def _files(config: TrialConfig) -> Iterator[str]:
-    data, backbone, nvme = config.data, config.backbone, config.offload.nvme_path
-    if nvme is not None and not (absolute(nvme).is_dir() and os.access(absolute(nvme), os.W_OK)):
-        yield f"offload.nvme_path={nvme}: there is no such folder that can be written; give an existing one"
+    data, backbone = config.data, config.backbone
     if backbone.checkpoint == "synthetic":
         if data.name != "synthetic":
             yield (

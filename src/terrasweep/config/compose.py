@@ -18,9 +18,12 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from terrasweep.config import help_text
+from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import home
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.wording import nearest
 
 
 def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
@@ -29,12 +32,16 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
     Raises:
         InvalidConfig: A key is missing, unknown or of the wrong type.
     """
+    schema = _schema()
+    if unknown := sorted(str(key) for key in config if key not in schema):
+        hint = "if it is a knob of another package, install that"
+        raise InvalidConfig(f"{unknown[0]}: there is no such group; {nearest(unknown[0], map(str, schema))}; {hint}")
     try:
-        typed = OmegaConf.to_object(OmegaConf.merge(_schema(), config))
+        sections: dict[str, Any] = OmegaConf.to_object(OmegaConf.merge(schema, config))  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         raise InvalidConfig(f"{error.full_key or 'configuration'}: {error.msg or error}".splitlines()[0]) from error
-    assert isinstance(typed, TrialConfig)
-    return typed
+    outside = {knob.group: sections.pop(knob.group) for knob in outside_knobs()}
+    return TrialConfig(**sections, outside=outside)
 
 
 def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> TrialConfig:
@@ -64,8 +71,10 @@ def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> Tria
 
 
 def as_dict(config: TrialConfig) -> dict[str, Any]:
-    """The configuration as plain dicts, lists and scalars."""
-    return dataclasses.asdict(config)
+    """The configuration as plain dicts, lists and scalars: knobs from outside stand beside terrasweep's own."""
+    values = dataclasses.asdict(config)
+    outside: dict[str, Any] = values.pop("outside")
+    return values | outside
 
 
 def public_dict(config: TrialConfig) -> dict[str, Any]:
@@ -99,19 +108,38 @@ def without_password(url: str) -> str:
 
 
 def register_schema() -> None:
-    """Give Hydra the schema, as the config named ``schema``."""
-    ConfigStore.instance().store(name="schema", node=_schema(), provider="terrasweep", replace=True)
+    """Give Hydra the schema, as the config named ``schema``, the options of knobs from outside, and the help's text.
+
+    Raises:
+        InvalidConfig: A package declares a knob that can't be used.
+    """
+    store = ConfigStore.instance()
+    store.store(name="schema", node=_schema(), provider="terrasweep", replace=True)
+    for knob in outside_knobs():
+        for option in knob.options:
+            store.store(group=knob.group, name=option.name, node=_overridable(option), provider="terrasweep")
+    defaults = [{knob.group: knob.options[0].name} for knob in outside_knobs()]
+    store.store(name="outside_knobs", node={"defaults": defaults}, provider="terrasweep")
+    OmegaConf.register_resolver("terrasweep_groups", help_text.groups, replace=True)
 
 
 @cache
 def _schema() -> DictConfig:
-    """The schema as OmegaConf sees it, without the read-only flag of frozen classes, which would refuse overrides.
+    """The schema as OmegaConf sees it, each section by its type, those of knobs from outside too.
 
     Made once: both Hydra and ``OmegaConf.merge`` copy it.
     """
-    schema: DictConfig = OmegaConf.structured(TrialConfig)
-    _clear_readonly(schema)
-    return schema
+    own = {field.name: field.default_factory for field in dataclasses.fields(TrialConfig) if field.name != "outside"}
+    # A configuration that was stored before a package was installed lacks its knob.
+    outside = {knob.group: knob.options[0] for knob in outside_knobs()}
+    return OmegaConf.create({name: _overridable(section) for name, section in (own | outside).items()})
+
+
+def _overridable(section: Any) -> DictConfig:
+    """A dataclass as OmegaConf sees it, without the read-only flag of frozen ones, which would refuse overrides."""
+    node: DictConfig = OmegaConf.structured(section)
+    _clear_readonly(node)
+    return node
 
 
 def _clear_readonly(node: Any) -> None:

@@ -1,14 +1,19 @@
-"""The pairs of knobs that exclude each other, and why. docs/knobs.md shows them as a table. Imports no torch."""
+"""Knobs that exclude each other: what such a rule is, how it reads, and as a table for docs/knobs.md.
+
+The rules themselves stand with their knobs, in :mod:`terrasweep.config.knobs`. Imports no torch.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from terrasweep.config.knobs import EIGHT_BIT_OPTIMIZERS, FOUR_BIT, LOW_BIT, ZERO
-from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.hardware import effective_device
+
+if TYPE_CHECKING:  # The schema holds the knobs' settings, and the knobs hold exclusions.
+    from terrasweep.config.schema import TrialConfig
 
 
 class Presence(enum.Enum):
@@ -55,134 +60,14 @@ class Exclusion:
         return f"{' with '.join(knobs)}: {self.reason}; {self.way_out}"
 
 
-_SET, _UNSET = Presence.SET, Presence.UNSET
-_NO_LORA = AllBut(("lora",))
-_OF_LORA: dict[str, Values] = {
-    "tuning.rank": _SET,
-    "tuning.targets": _SET,
-    "tuning.use_dora": (True,),
-    "tuning.use_rslora": (True,),
-}
-
-EXCLUSIONS: tuple[Exclusion, ...] = (
-    Exclusion(
-        *("quantization.name", LOW_BIT, "tuning.name", ("full",)),
-        "low-bit weights take no gradient",
-        "use tuning=lora or quantization=none",
-    ),
-    Exclusion(
-        *("quantization.compute_dtype", ("fp32", "bf16", "fp16"), "quantization.name", AllBut(FOUR_BIT)),
-        "only 4-bit weights are unpacked to a type of choice",
-        "drop quantization.compute_dtype or use quantization=nf4",
-    ),
-    Exclusion(
-        *("quantization.compute_dtype", ("fp16",), "device", ("cpu",)),
-        "a CPU has no arithmetic of its own for it",
-        "use quantization.compute_dtype=bf16 or auto",
-    ),
-    Exclusion(
-        *("quantization.skip", _SET, "quantization.name", ("none",)),
-        "nothing is quantized that could be skipped",
-        "drop quantization.skip or use quantization=nf4",
-    ),
-    Exclusion(
-        *("quantization.skip", ("auto",), "quantization.skip_count", _UNSET),
-        "it keeps a given number of layers",
-        "set quantization.skip_count, for example to a tenth of the layers",
-    ),
-    Exclusion(
-        *("quantization.skip_count", _SET, "quantization.skip", AllBut(("auto",))),
-        "the count belongs to skip=auto",
-        "use quantization.skip=auto or drop quantization.skip_count",
-    ),
-    Exclusion(
-        *("tuning.rank", _UNSET, "tuning.name", ("lora",)),
-        "an adapter needs a rank",
-        "use for example tuning.rank=8",
-    ),
-    Exclusion(
-        *("tuning.targets", _UNSET, "tuning.name", ("lora",)),
-        "an adapter needs a place",
-        "use for example tuning.targets=mlp",
-    ),
-    *(
-        Exclusion(
-            *(key, values, "tuning.name", _NO_LORA),
-            "nothing is adapted",
-            f"drop {key} or use tuning=lora",
-        )
-        for key, values in _OF_LORA.items()
-    ),
-    Exclusion(
-        *("tuning.use_dora", (True,), "offload.name", ("parameters", "nvme")),
-        "PEFT's DoRA unpacks low-bit weights behind ZeRO-3's back",
-        "use offload=optimizer, or quantization=none",
-        ("quantization.name", LOW_BIT),
-    ),
-    Exclusion(
-        *("quantization.name", LOW_BIT, "offload.name", ("nvme",)),
-        "DeepSpeed reads low-bit weights back from a disk as 32-bit numbers",
-        "use offload=parameters, or quantization=none",
-    ),
-    Exclusion(
-        *("checkpointing.every", _SET, "checkpointing.name", AllBut(("every_n",))),
-        "no block is left out",
-        "drop checkpointing.every or use checkpointing=every_n",
-    ),
-    Exclusion(
-        *("checkpointing.every", _UNSET, "checkpointing.name", ("every_n",)),
-        "the distance of the blocks is missing",
-        "use for example checkpointing.every=2",
-    ),
-    Exclusion(
-        *("precision.name", ("fp16",), "device", ("cpu",)),
-        "Lightning would silently train in bf16 on a CPU",
-        "use precision=bf16, or a CUDA device",
-    ),
-    Exclusion(
-        *("precision.name", ("fp16",), "offload.name", ZERO),
-        "DeepSpeed would cast the parameters themselves to fp16",
-        "use precision=bf16, or offload=activations",
-    ),
-    Exclusion(
-        *("optimizer.name", EIGHT_BIT_OPTIMIZERS, "offload.name", ZERO),
-        "ZeRO keeps the optimizer's state in 32 bits on the host",
-        "use optimizer=adamw, or another offload",
-    ),
-    Exclusion(
-        *("optimizer.implementation", _SET, "optimizer.name", EIGHT_BIT_OPTIMIZERS),
-        "bitsandbytes has one implementation",
-        "drop optimizer.implementation or use optimizer=adamw",
-    ),
-    Exclusion(
-        *("optimizer.min_8bit_size", _SET, "optimizer.name", ("adamw",)),
-        "its state has 32 bits",
-        "drop optimizer.min_8bit_size or use optimizer=adamw8bit",
-    ),
-    Exclusion(
-        *("optimizer.implementation", _UNSET, "optimizer.name", ("adamw",)),
-        "torch would choose one by itself",
-        "use optimizer.implementation=fused, foreach or loop",
-    ),
-    Exclusion(
-        *("optimizer.min_8bit_size", _UNSET, "optimizer.name", EIGHT_BIT_OPTIMIZERS),
-        "the size from which on states have 8 bits is missing",
-        "use for example optimizer.min_8bit_size=4096",
-    ),
-    Exclusion(
-        *("offload.nvme_path", _UNSET, "offload.name", ("nvme",)),
-        "there is no disk to offload to",
-        "set offload.nvme_path to a folder on one",
-    ),
-)
-"""Every pair that excludes another."""
+SET, UNSET = Presence.SET, Presence.UNSET
 
 
-def exclusions_table() -> str:
+def exclusions_table(exclusions: Iterable[Exclusion]) -> str:
     """The exclusions as a Markdown table."""
     rows = (
         f"| {_knob(*e.knobs[0])} | {', with '.join(_knob(*knob) for knob in e.knobs[1:])} | {e.reason} | {e.way_out} |"
-        for e in EXCLUSIONS
+        for e in exclusions
     )
     return "\n".join(("| knob | excludes | because | way out |", "| --- | --- | --- | --- |", *rows))
 
@@ -191,7 +76,7 @@ def _look_up(config: TrialConfig, key: str) -> Any:
     if key == "device":
         return effective_device(config.train.device)
     section, _, field = key.partition(".")
-    return getattr(getattr(config, section), field)
+    return getattr(config.settings(section), field)
 
 
 def _among(value: Any, values: Values) -> bool:

@@ -8,20 +8,18 @@ checked in :mod:`terrasweep.trial.rules`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from omegaconf import MISSING
 
 from terrasweep.config.data import DataConfig
-from terrasweep.config.knobs import (
-    CheckpointingConfig,
-    OffloadConfig,
-    OptimizerConfig,
-    PrecisionConfig,
-    QuantizationConfig,
-    TuningConfig,
-)
+from terrasweep.config.knobs.checkpointing import CheckpointingConfig
+from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
+from terrasweep.config.knobs.precision import PrecisionConfig
+from terrasweep.config.knobs.quantization import QuantizationConfig
+from terrasweep.config.knobs.tuning import TuningConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,3 +184,15 @@ class TrialConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    outside: dict[str, Any] = field(default_factory=dict)
+    """Settings of the knobs that other packages declare, by group; stored, they stand beside the sections above."""
+
+    def settings(self, group: str) -> Any:
+        """A section by its name: one of the above, or that of a knob from outside."""
+        return self.outside[group] if group in self.outside else getattr(self, group)
+
+    def with_settings(self, group: str, settings: Any) -> TrialConfig:
+        """A copy with another section of that name."""
+        if group in self.outside:
+            return replace(self, outside=self.outside | {group: settings})
+        return replace(self, **{group: settings})

@@ -13,6 +13,7 @@ from terrasweep.results.wording import nearest
 
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per value that is wrong on its own; also what names an absent folder, unless ``files=False``."""
+    yield from _ranges(config.data)
     yield from _division(config)
     if config.data.name == "synthetic":
         yield from _synthetic(config)
@@ -23,6 +24,23 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
 def find_conflicts(config: TrialConfig) -> Iterator[str]:
     """One line per pair of settings that don't go together."""
     yield from _combinations(config)
+
+
+def _ranges(data: DataConfig) -> Iterator[str]:
+    at_least_one = {
+        "data.num_classes": data.num_classes,
+        "data.tile_px": data.tile_px,
+        "data.resize_px": data.resize_px,
+        "data.check_tiles": data.check_tiles,
+        "data.split.block_tiles": data.split.block_tiles,
+        "data.synthetic.train": data.synthetic.train,
+        "data.synthetic.val": data.synthetic.val,
+    }
+    for key, value in at_least_one.items():
+        if value is not None and value < 1:
+            yield f"{key}={value}: it must be at least 1"
+    if data.workers < 0:
+        yield f"data.workers={data.workers}: it can't be negative; use 0 or more"
 
 
 def _division(config: TrialConfig) -> Iterator[str]:

@@ -12,7 +12,8 @@ import yaml
 from torch import nn
 
 from terrasweep import terratorch_backbones
-from terrasweep.config.knobs import OffloadConfig, PrecisionConfig
+from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public

@@ -16,16 +16,13 @@ from terrasweep.machine.paths import absolute
 from terrasweep.models.backbones.families import known_bands
 from terrasweep.models.backbones.feature_layout import Layout, find_layout
 from terrasweep.models.backbones.registry import check_known, complete_arguments, refusals
-from terrasweep.models.offload.apply import apply_offload
 from terrasweep.models.pretrained.checkpoint import load_checkpoint
 from terrasweep.models.pretrained.synthetic import pretrained_file
-from terrasweep.models.transforms.adapters import apply_tuning, split_fused
-from terrasweep.models.transforms.checkpointing import apply_checkpointing
-from terrasweep.models.transforms.quantize import logical_parameters, quantizable, quantize_linears, stored_bytes
-from terrasweep.models.transforms.sensitivity import Images, rank_layers
+from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
+from terrasweep.models.transforms.sensitivity import Images
+from terrasweep.models.transforms.unfinished_model import UnfinishedModel, transform
 from terrasweep.results.errors import InvalidConfig
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FACTORY_TASKS = {name: name for name in ("segmentation", "regression", "classification")} | {
     "multilabel": "classification"
 }
@@ -44,8 +41,9 @@ class BuiltModel:
     total_parameters: int
     weight_bytes: int
     touched: dict[str, list[str]] = field(default_factory=dict)
-    """Module names per transformation: ``split``, ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``. Of a
-    checkpoint the parameters by what became of them: ``checkpoint_missing``, ``checkpoint_resized`` and so on."""
+    """Module names per transformation: ``split``, ``quantized``, ``adapted``, ``checkpointed``, ``offloaded``, and
+    what knobs from outside say. Of a checkpoint the parameters by what became of them: ``checkpoint_missing``,
+    ``checkpoint_resized`` and so on."""
     sensitivity: dict[str, float] = field(default_factory=dict)
     """For ``quantization.skip=auto``: per linear layer how much its quantization changes the output, falling."""
 
@@ -57,7 +55,7 @@ def build_model(
     images: Images | None = None,
     quantized: list[str] | None = None,
 ) -> BuiltModel:
-    """Build, split, quantize, adapt, checkpoint-wrap and offload.
+    """Build a model, and do to it what each knob asks for, in the order of their stages.
 
     Decoder and head stay trainable and in full precision.
 
@@ -73,17 +71,8 @@ def build_model(
         InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
     """
     model, layout, touched = _build_plain(config, num_classes)
-    encoder: nn.Module = model.encoder
-    if split := split_fused(encoder, config.tuning.targets):
-        touched["split"] = split
-    sensitivity: dict[str, float] = {}
-    if config.quantization.name != "none":
-        touched["quantized"], sensitivity = _quantize(model, config, device, images, quantized)
-    touched.update(apply_tuning(encoder, config.tuning))
-    if config.checkpointing.name != "none":
-        touched["checkpointed"] = apply_checkpointing(encoder, config.checkpointing.every or 1)
-    if config.offload.name != "none":
-        touched["offloaded"] = apply_offload(model, config.offload)
+    unfinished = UnfinishedModel(model=model, config=config, device=device, images=images, quantized=quantized)
+    touched |= transform(unfinished)
     if config.offload.name not in ("parameters", "nvme"):
         model.to(device)
     return BuiltModel(
@@ -93,31 +82,8 @@ def build_model(
         total_parameters=logical_parameters(model),
         weight_bytes=stored_bytes(model),
         touched=touched,
-        sensitivity=sensitivity,
+        sensitivity=unfinished.sensitivity,
     )
-
-
-def _quantize(
-    model: Any, config: TrialConfig, device: torch.device, images: Images | None, known: list[str] | None
-) -> tuple[list[str], dict[str, float]]:
-    """Names of the layers that were quantized, and their ranking where it decided."""
-    quantization = config.quantization
-    chosen = quantization.compute_dtype
-    dtype = DTYPES[config.precision.name if chosen == "auto" else chosen]
-    names = quantizable(model.encoder, quantization) if known is None else known
-    sensitivity: dict[str, float] = {}
-    if quantization.skip == "auto" and known is None:
-        assert images is not None and quantization.skip_count is not None
-        if quantization.skip_count >= len(names):
-            raise InvalidConfig(
-                f"quantization.skip_count={quantization.skip_count}: the backbone has {len(names)} linear layers, "
-                "and none would be quantized; use fewer"
-            )
-        sensitivity = rank_layers(model, names, quantization.name, dtype, device, images)
-        kept = list(sensitivity)[: quantization.skip_count]
-        names = [name for name in names if name not in kept]
-    quantize_linears(model.encoder, names, quantization, dtype, device)
-    return names, sensitivity
 
 
 def build_plain(config: TrialConfig, num_classes: int) -> Any:

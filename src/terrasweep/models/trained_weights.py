@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from terrasweep.config.compose import trial_config
-from terrasweep.config.knobs import CheckpointingConfig, OffloadConfig
+from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.models.assemble import BuiltModel, build_model, build_plain
 from terrasweep.models.offload.zero import whole
@@ -107,7 +107,7 @@ def load_backbone(trial: str | Path) -> nn.Module:
 def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltModel:
     """Build a trial's model again, and load what it had learnt.
 
-    Checkpointing and offload are left out: they change how a model trains, not what it computes.
+    Knobs that change how a model trains and not what it computes, like checkpointing, are left out.
 
     Args:
         trial: The trial's folder.
@@ -118,7 +118,7 @@ def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltMode
         InvalidConfig: The weights are not there, or no longer fit their backbone.
     """
     record = _read_record(trial)
-    config = replace(config, checkpointing=CheckpointingConfig(name="none"), offload=OffloadConfig(name="none"))
+    config = _to_compute(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)  # A backbone without weights of its own is drawn again.
         model = build_model(config, record.num_classes, device, quantized=record.quantized)
@@ -131,6 +131,15 @@ def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltMode
     _load(model.module, load_file(folder / TRAINED), folder)
     model.module.eval()
     return model
+
+
+def _to_compute(config: TrialConfig) -> TrialConfig:
+    """The configuration without an offload, and without the knobs that bear on memory and speed alone."""
+    for knob in every_knob():
+        # An offload bears on the accuracy only by what a file of the user's says of training.
+        if knob.off is not None and (knob.group == "offload" or not knob.bears_on_quality):
+            config = config.with_settings(knob.group, knob.option(knob.off))
+    return config
 
 
 def _own(module: nn.Module) -> State:

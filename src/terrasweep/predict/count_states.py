@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from terrasweep.config.knobs import OptimizerConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.models.assemble import build_plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from terrasweep.config.knobs import EIGHT_BIT_OPTIMIZERS, OptimizerConfig
+from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS, OptimizerConfig
 
 _BLOCK_4BIT = 64
 """Weights that share one scale (bitsandbytes' choice on CPUs and NVIDIA GPUs)."""

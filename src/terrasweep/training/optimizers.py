@@ -9,7 +9,7 @@ import bitsandbytes as bnb
 import torch
 from torch import nn
 
-from terrasweep.config.knobs import OptimizerConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
 
 EIGHT_BIT = {"adamw8bit": bnb.optim.AdamW8bit, "paged_adamw8bit": bnb.optim.PagedAdamW8bit}
 

@@ -17,7 +17,7 @@ from terratorch.tasks import (
 from torch import nn
 from torchmetrics import MetricCollection
 
-from terrasweep.config.knobs import ZERO
+from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.folders import OpenData
 from terrasweep.models.assemble import BuiltModel

@@ -12,7 +12,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from terrasweep.config.knobs import ZERO
+from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.folders import OpenData
 from terrasweep.measure.meter import Meter

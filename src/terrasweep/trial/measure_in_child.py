@@ -12,7 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from terrasweep.config.knobs import ZERO
+from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open.folders import OpenData, open_data

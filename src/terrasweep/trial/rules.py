@@ -1,8 +1,9 @@
 """Refuses configurations that can't be run; all violations are reported at once.
 
 A violation is one line: the field and its value, the reason, the way out. Nothing here imports torch, so that the
-parent process can refuse a configuration within a second. Values that are wrong on their own are in
-:mod:`terrasweep.config.allowed_values`, knobs that exclude each other in :mod:`terrasweep.config.exclusions`.
+parent process can refuse a configuration within a second. What a knob refuses stands with it in
+:mod:`terrasweep.config.knobs`; other values that are wrong on their own are in
+:mod:`terrasweep.config.allowed_values`, what is wrong about data in :mod:`terrasweep.data.rules`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from terrasweep.config import allowed_values
-from terrasweep.config.exclusions import EXCLUSIONS
+from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import rules as data_rules
 from terrasweep.models.backbones import families
@@ -36,7 +37,8 @@ def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]
         files: Whether what it needs on this machine has to be there: files, folders, a compiler.
     """
     yield from find_bad_values(config, files=files)
-    yield from (exclusion.line(config) for exclusion in EXCLUSIONS if exclusion.violated(config))
+    exclusions = (exclusion for knob in every_knob() for exclusion in knob.exclusions)
+    yield from (exclusion.line(config) for exclusion in exclusions if exclusion.violated(config))
     yield from deepspeed_settings.find_conflicts(config, files=files)
     yield from families.find_conflicts(config)
     yield from data_rules.find_conflicts(config)
@@ -45,4 +47,8 @@ def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per value that is wrong whatever the others are; what names a file too, unless ``files=False``."""
     yield from allowed_values.find_bad_values(config, files=files)
+    for knob in every_knob():
+        yield from knob.find_bad_values(config.settings(knob.group))
+        if files:
+            yield from knob.find_absent_files(config.settings(knob.group))
     yield from data_rules.find_bad_values(config, files=files)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from terrasweep.config.knobs import LOW_BIT
+from terrasweep.config.knobs.quantization import LOW_BIT
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.wording import nearest
 from terrasweep.trial import rules

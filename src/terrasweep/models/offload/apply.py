@@ -8,13 +8,19 @@ import torch
 from torch import nn
 from torch.autograd.graph import save_on_cpu
 
-from terrasweep.config.knobs import OffloadConfig
+from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 
 ZERO_OFFLOADS = {
     "optimizer": ["optimizer state"],
     "parameters": ["parameters", "optimizer state"],
     "nvme": ["parameters", "optimizer state"],
 }
+
+
+def offload_model(offload: OffloadConfig, unfinished: UnfinishedModel) -> Touched:
+    """The knob ``offload``: :func:`apply_offload` to the whole model."""
+    return {"offloaded": apply_offload(unfinished.model, offload)}
 
 
 def apply_offload(model: nn.Module, offload: OffloadConfig) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from terrasweep.config.knobs import ZERO
+from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.hardware import effective_device
 from terrasweep.machine.paths import absolute

@@ -10,13 +10,12 @@ from typing import Any
 
 from terrasweep.config.compose import as_dict
 from terrasweep.config.data import SyntheticConfig
-from terrasweep.config.knobs import (
-    CheckpointingConfig,
-    OffloadConfig,
-    PrecisionConfig,
-    QuantizationConfig,
-    TuningConfig,
-)
+from terrasweep.config.knobs.checkpointing import CheckpointingConfig
+from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.config.knobs.precision import PrecisionConfig
+from terrasweep.config.knobs.quantization import QuantizationConfig
+from terrasweep.config.knobs.tuning import TuningConfig
+from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrainConfig, TrialConfig
 from terrasweep.data.find.root_folders import tiles_folder
 from terrasweep.machine.paths import cache_folder
@@ -50,6 +49,7 @@ def source_config(config: TrialConfig) -> TrialConfig:
         checkpointing=CheckpointingConfig(name="none"),
         offload=OffloadConfig(name="none"),
         precision=PrecisionConfig(name="fp32", lightning="32-true"),
+        outside={knob.group: knob.option(str(knob.off)) for knob in outside_knobs()},
         train=TrainConfig(
             batch_size=PRETRAINING.batch_size,
             lr=PRETRAINING.lr,

@@ -9,8 +9,9 @@ from peft.tuners.lora import LoraLayer
 from terratorch.models.peft_utils import QKVSep, replace_qkv
 from torch import nn
 
-from terrasweep.config.knobs import TuningConfig
+from terrasweep.config.knobs.tuning import TuningConfig
 from terrasweep.models.transforms.checkpointing import transformer_blocks
+from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.results.errors import InvalidConfig
 
 FUSED = ("qkv", "to_qkv")
@@ -24,6 +25,16 @@ PRESETS = {
     "mlp": r"(^|\.)(mlp\.(fc1|fc2|fc3|w1|w2|w3|up_proj|down_proj|gate_proj|weights_in|weights_out)|1\.net\.\d+|fc1|fc2|"
     r"intermediate\.dense|layers?\.\d+\.output\.dense)$",
 }
+
+
+def split_targets(tuning: TuningConfig, unfinished: UnfinishedModel) -> Touched:
+    """The knob ``tuning`` before layers are quantized: :func:`split_fused`."""
+    return {"split": split_fused(unfinished.model.encoder, tuning.targets)}
+
+
+def tune(tuning: TuningConfig, unfinished: UnfinishedModel) -> Touched:
+    """The knob ``tuning``: :func:`apply_tuning` to the backbone."""
+    return apply_tuning(unfinished.model.encoder, tuning)
 
 
 def split_fused(encoder: nn.Module, targets: str | list[str] | None) -> list[str]:

@@ -11,7 +11,14 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
     checkpoint_wrapper,
 )
 
+from terrasweep.config.knobs.checkpointing import CheckpointingConfig
+from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.results.errors import InvalidConfig
+
+
+def checkpoint_blocks(checkpointing: CheckpointingConfig, unfinished: UnfinishedModel) -> Touched:
+    """The knob ``checkpointing``: :func:`apply_checkpointing` to the backbone."""
+    return {"checkpointed": apply_checkpointing(unfinished.model.encoder, checkpointing.every or 1)}
 
 
 def apply_checkpointing(encoder: nn.Module, every: int = 1) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from bitsandbytes.nn import Int8Params, Linear4bit, Linear8bitLt, Params4bit
 from torch import nn
 
-from terrasweep.config.knobs import QuantizationConfig
+from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.results.errors import InvalidConfig
 
 _READ_WEIGHTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)

@@ -19,7 +19,7 @@ from transformers import (
     ViTModel,
 )
 
-from terrasweep.config.knobs import QuantizationConfig
+from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.models.assemble import build_model, build_plain
 from terrasweep.models.transforms.adapters import fuse, split_fused, target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks

@@ -1,0 +1,54 @@
+"""What leaves the device while it is not needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from terrasweep.config.exclusions import UNSET, Exclusion
+from terrasweep.config.knobs.knob import COST, EVERYTHING, SPEED, Knob, Stage
+from terrasweep.machine.paths import absolute
+
+ZERO = ("optimizer", "parameters", "nvme")
+"""Offloads that DeepSpeed's ZeRO does; the others are torch's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OffloadConfig:
+    """What leaves the device while it is not needed."""
+
+    name: str = MISSING
+    """``none``; ``activations`` (saved tensors on the host between forward and backward); ``optimizer`` (ZeRO-2, its
+    state on the host); ``parameters`` (ZeRO-3, parameters too); ``nvme`` (ZeRO-3, both on a disk)."""
+    nvme_path: str | None = None
+    """``nvme``: a folder on the disk; the others have no use for it."""
+    deepspeed_config: str | None = None
+    """A DeepSpeed JSON file whose settings win over terrasweep's; of use to ZeRO's offloads alone."""
+
+
+def find_absent_files(offload: OffloadConfig) -> Iterator[str]:
+    """One line per folder that is not there. DeepSpeed's file is read in models/offload/deepspeed_settings.py."""
+    nvme = offload.nvme_path
+    if nvme is not None and not (absolute(nvme).is_dir() and os.access(absolute(nvme), os.W_OK)):
+        yield f"offload.nvme_path={nvme}: there is no such folder that can be written; give an existing one"
+
+
+KNOB = Knob(
+    group="offload",
+    settings=OffloadConfig,
+    find_absent_files=find_absent_files,
+    exclusions=(
+        Exclusion(
+            *("offload.nvme_path", UNSET, "offload.name", ("nvme",)),
+            "there is no disk to offload to",
+            "set offload.nvme_path to a folder on one",
+        ),
+    ),
+    transforms={Stage.OFFLOAD: "terrasweep.models.offload.apply:offload_model"},
+    off="none",
+    # A file of the user's may hold anything, gradient clipping too.
+    bears_on={"name": COST, "nvme_path": {SPEED}, "deepspeed_config": EVERYTHING},
+)

@@ -1,0 +1,116 @@
+"""Which of the backbone's parameters learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from terrasweep.config.exclusions import SET, UNSET, AllBut, Exclusion, Values
+from terrasweep.config.knobs.knob import EVERYTHING, QUALITY, Knob, Stage
+from terrasweep.config.knobs.quantization import LOW_BIT
+from terrasweep.results.wording import nearest
+
+TARGET_PRESETS = ("qv", "attention", "mlp", "attention_mlp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningConfig:
+    """Which of the backbone's parameters learn; decoder and head always do."""
+
+    name: str = MISSING
+    """``full``, ``lora`` (Hu et al. 2021) or ``frozen``."""
+    rank: int | None = None
+    """Width of the update, at least 1."""
+    targets: Any = None
+    """``qv``, ``attention``, ``mlp``, ``attention_mlp``, or a list of layer names."""
+    alpha_ratio: float = 2.0
+    """LoRA's alpha over its rank: the update is scaled by it."""
+    dropout: float = 0.0
+    use_dora: bool = False
+    """Learn magnitude and direction apart (DoRA, Liu et al. 2024)."""
+    use_rslora: bool = False
+    """Scale by alpha over the root of the rank (rsLoRA, Kalajdzievski 2023)."""
+
+
+def find_bad_values(tuning: TuningConfig) -> Iterator[str]:
+    """One line per value that is wrong whatever the other knobs are."""
+    if tuning.rank is not None and tuning.rank < 1:
+        yield f"tuning.rank={tuning.rank}: it must be at least 1"
+    if not tuning.alpha_ratio > 0:
+        yield f"tuning.alpha_ratio={tuning.alpha_ratio}: it must be above 0"
+    if not 0.0 <= tuning.dropout < 1.0:
+        yield f"tuning.dropout={tuning.dropout}: it is a probability; use a value in [0, 1)"
+    yield from _targets(tuning.targets)
+
+
+def _targets(targets: object) -> Iterator[str]:
+    if targets is None:
+        return
+    if isinstance(targets, str):
+        if targets not in TARGET_PRESETS:
+            yield (
+                f"tuning.targets={targets}: unknown preset; {nearest(targets, TARGET_PRESETS)} "
+                "(a list, like [attn.qkv], names layers)"
+            )
+    elif not isinstance(targets, list) or not targets or not all(isinstance(name, str) for name in targets):
+        yield f"tuning.targets={targets}: it names no layer; use {', '.join(TARGET_PRESETS)}, or a list of layer names"
+
+
+_OF_LORA: dict[str, Values] = {
+    "tuning.rank": SET,
+    "tuning.targets": SET,
+    "tuning.use_dora": (True,),
+    "tuning.use_rslora": (True,),
+}
+
+KNOB = Knob(
+    group="tuning",
+    settings=TuningConfig,
+    find_bad_values=find_bad_values,
+    exclusions=(
+        Exclusion(
+            *("tuning.rank", UNSET, "tuning.name", ("lora",)),
+            "an adapter needs a rank",
+            "use for example tuning.rank=8",
+        ),
+        Exclusion(
+            *("tuning.targets", UNSET, "tuning.name", ("lora",)),
+            "an adapter needs a place",
+            "use for example tuning.targets=mlp",
+        ),
+        *(
+            Exclusion(
+                *(key, values, "tuning.name", AllBut(("lora",))),
+                "nothing is adapted",
+                f"drop {key} or use tuning=lora",
+            )
+            for key, values in _OF_LORA.items()
+        ),
+        Exclusion(
+            *("tuning.use_dora", (True,), "offload.name", ("parameters", "nvme")),
+            "PEFT's DoRA unpacks low-bit weights behind ZeRO-3's back",
+            "use offload=optimizer, or quantization=none",
+            ("quantization.name", LOW_BIT),
+        ),
+    ),
+    transforms={
+        Stage.SPLIT: "terrasweep.models.transforms.adapters:split_targets",
+        Stage.ADAPT: "terrasweep.models.transforms.adapters:tune",
+    },
+    off="full",
+    names_no_module=("frozen",),
+    bears_on={
+        "name": EVERYTHING,
+        "rank": EVERYTHING,
+        "targets": EVERYTHING,
+        # Alpha and the root of the rank are factors of the same product.
+        "alpha_ratio": {QUALITY},
+        "use_rslora": {QUALITY},
+        # Without dropout PEFT has no layer for it, with it a mask is drawn and kept.
+        "dropout": EVERYTHING,
+        "use_dora": EVERYTHING,
+    },
+)

@@ -1,0 +1,47 @@
+"""The knob ``quantization``: which layers of the backbone become low-bit ones. What such a layer is: quantize.py."""
+
+from __future__ import annotations
+
+import torch
+
+from terrasweep.config.knobs.quantization import QuantizationConfig
+from terrasweep.models.transforms.quantize import quantizable, quantize_linears
+from terrasweep.models.transforms.sensitivity import rank_layers
+from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
+from terrasweep.results.errors import InvalidConfig
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def apply_quantization(quantization: QuantizationConfig, unfinished: UnfinishedModel) -> Touched:
+    """Quantize the backbone's linear layers but those to skip; where a measurement chooses them, keep its ranking.
+
+    Raises:
+        InvalidConfig: No layer is left to quantize, or a name to skip matches none.
+    """
+    encoder, device, known = unfinished.model.encoder, unfinished.device, unfinished.quantized
+    chosen = quantization.compute_dtype
+    dtype = DTYPES[unfinished.config.precision.name if chosen == "auto" else chosen]
+    names = quantizable(encoder, quantization) if known is None else known
+    if quantization.skip == "auto" and known is None:
+        names = _least_sensitive(quantization, unfinished, names, dtype)
+    quantize_linears(encoder, names, quantization, dtype, device)
+    return {"quantized": names}
+
+
+def _least_sensitive(
+    quantization: QuantizationConfig, unfinished: UnfinishedModel, names: list[str], dtype: torch.dtype
+) -> list[str]:
+    """All but the ``skip_count`` layers whose quantization changes the model's output most."""
+    assert unfinished.images is not None
+    assert quantization.skip_count is not None
+    if quantization.skip_count >= len(names):
+        raise InvalidConfig(
+            f"quantization.skip_count={quantization.skip_count}: the backbone has {len(names)} linear layers, "
+            "and none would be quantized; use fewer"
+        )
+    unfinished.sensitivity = rank_layers(
+        unfinished.model, names, quantization.name, dtype, unfinished.device, unfinished.images
+    )
+    kept = list(unfinished.sensitivity)[: quantization.skip_count]
+    return [name for name in names if name not in kept]

@@ -1,0 +1,84 @@
+"""A model on its way from TerraTorch's factory to training: each knob does to it what its declaration names."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from terrasweep.config.knobs.knob import Knob
+from terrasweep.config.outside_knobs import every_knob
+from terrasweep.config.schema import TrialConfig
+from terrasweep.models.transforms.sensitivity import Images
+from terrasweep.results.errors import InvalidConfig
+
+Touched = dict[str, list[str]]
+"""Names of modules by what became of them, like ``quantized``."""
+
+
+@dataclass(kw_only=True)
+class UnfinishedModel:
+    """What a transformation works on."""
+
+    model: Any
+    """The TerraTorch model, on the CPU until a transformation moves it; the backbone is ``model.encoder``."""
+    config: TrialConfig
+    device: torch.device
+    """Where it will train."""
+    images: Images | None = None
+    """A batch to measure with, normalized, where a knob asks for one."""
+    quantized: list[str] | None = None
+    """Names of the layers to quantize where they are known."""
+    sensitivity: dict[str, float] = field(default_factory=dict)
+    """Of ``quantization.skip=auto``: what it found."""
+
+
+def transform(unfinished: UnfinishedModel) -> Touched:
+    """Do what the knobs ask for, stage by stage; within a stage terrasweep's own knobs come first.
+
+    Returns:
+        Names of the touched modules, by what became of them.
+
+    Raises:
+        InvalidConfig: A requested transformation touched nothing, or another package's can't be used.
+    """
+    steps = [(stage, knob) for knob in every_knob() for stage in knob.transforms]
+    found: dict[str, Touched] = {}
+    for stage, knob in sorted(steps, key=lambda step: step[0]):  # Stable: the knobs' order is kept within a stage.
+        settings = unfinished.config.settings(knob.group)
+        if settings.name != knob.off:
+            found.setdefault(knob.group, {}).update(_run(knob, knob.transforms[stage], settings, unfinished))
+    for knob in every_knob():
+        _check_touched(knob, unfinished.config, found)
+    return {label: names for touched in found.values() for label, names in touched.items() if names}
+
+
+def _run(knob: Knob, target: str, settings: Any, unfinished: UnfinishedModel) -> Touched:
+    module, _, name = target.partition(":")
+    try:
+        function: Callable[[Any, UnfinishedModel], Touched] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InvalidConfig(
+            f"{knob.group}={settings.name}: its transformation {target} can't be imported: {error}; "
+            "mend the package that declares the knob"
+        ) from error
+    touched: object = function(settings, unfinished)
+    if not isinstance(touched, dict):
+        raise InvalidConfig(
+            f"{knob.group}={settings.name}: {target} returned a {type(touched).__name__}, not names of modules by "
+            "what became of them; mend the package that declares the knob"
+        )
+    return touched
+
+
+def _check_touched(knob: Knob, config: TrialConfig, found: dict[str, Touched]) -> None:
+    """The wrong model would be measured, without a word."""
+    chosen = config.settings(knob.group).name
+    if knob.group in found and chosen not in knob.names_no_module and not any(found[knob.group].values()):
+        raise InvalidConfig(
+            f"{knob.group}={chosen}: it touched nothing of backbone={config.backbone.name} with "
+            f"decoder={config.decoder.name}; use {knob.group}={knob.off}"
+        )
