@@ -58,7 +58,7 @@ ARROWS: dict[str, set[str]] = {
     "machine": {"results"},
     "measure": {"results"},
     "process": {"machine", "results"},
-    "config": {"machine", "results"},
+    "config": {"conf", "machine", "results"},
     "data": {"config", "machine", "results"},
     "models": {"config", "data", "machine", "process", "results"},
     "training": {"config", "data", "measure", "models", "results"},

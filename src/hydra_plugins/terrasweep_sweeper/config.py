@@ -29,8 +29,8 @@ class TerrasweepSweeperConf:
     _target_: str = "hydra_plugins.terrasweep_sweeper.terrasweep_sweeper.TerrasweepSweeper"
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "grouped_tpe"}])
     sampler: Any = MISSING
-    n_jobs: int = 1
-    """Trials per batch, for launchers that run several at a time."""
+    n_jobs: int | None = None
+    """Trials per batch; null: as many as the launcher's recipe says, else one."""
     params: dict[str, str] = field(default_factory=dict)
     """The search space: key to range, with conditions. See docs/search-spaces.md."""
 

@@ -14,7 +14,7 @@ from . import config as config
 class TerrasweepSweeper(Sweeper):
     """Searches with Optuna; what it adds to hydra-optuna-sweeper is in :mod:`terrasweep.study.sweep`."""
 
-    def __init__(self, sampler: DictConfig, n_jobs: int, params: DictConfig) -> None:
+    def __init__(self, sampler: DictConfig, n_jobs: int | None, params: DictConfig) -> None:
         self._settings: dict[str, Any] = {"sampler": sampler, "n_jobs": n_jobs, "params": params}
         self._setup: dict[str, Any] = {}
 

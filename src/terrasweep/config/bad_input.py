@@ -21,13 +21,25 @@ EXIT_INTERRUPTED = 130
 
 BAD_INPUT = (InvalidConfig, HydraException, OmegaConfBaseException)
 
+_LAUNCHER = "hydra/launcher"
+_EXTRAS = {
+    "joblib": "joblib",
+    "ray": "ray",
+    "ray_aws": "ray",
+    "submitit_local": "slurm",
+    "submitit_slurm": "slurm",
+}
+"""Launchers to the extra of pyproject.toml that brings them; recipes in conf/hydra/launcher/ stand on these."""
+
 
 def describe_bad_input(error: BaseException) -> list[str]:
     """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``."""
     if isinstance(error, InvalidConfig):
         return str(error).splitlines()
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
+    group, option = _missing(error)
+    if group == _LAUNCHER and option in _EXTRAS:
+        return [f"{group}={option}: this launcher is not installed; pip install -e '.[{_EXTRAS[option]}]'"]
+    if isinstance(error, MissingConfigException) and group and error.options is not None:
         return [f"{group}={option}: not found; {nearest(option, error.options)}"]
     cause: Any = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -35,3 +47,10 @@ def describe_bad_input(error: BaseException) -> list[str]:
         key = cause.full_key or ""
         return [f"{key}: {(cause.msg or str(cause)).strip().splitlines()[0]}"]
     return [" ".join(text[:3]) or type(error).__name__]
+
+
+def _missing(error: BaseException) -> tuple[str, str]:
+    """Group and name of a configuration that Hydra looked for in vain; empty for other errors."""
+    file = str(getattr(error, "missing_cfg_file", None) or "") if isinstance(error, MissingConfigException) else ""
+    group, _, option = file.rpartition("/")
+    return group, option

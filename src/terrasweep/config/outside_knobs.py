@@ -84,6 +84,9 @@ def _mistakes_of_options(knob: Knob) -> Iterator[str]:
         try:
             for option in knob.options:
                 OmegaConf.structured(option)
+                # They are called with every configuration; one that fails on its own option is found here.
+                list(knob.find_bad_values(option))
+                list(knob.find_absent_files(option))
         except OmegaConfBaseException as error:
             yield f"settings: {str(error).splitlines()[0]}"
 

@@ -26,6 +26,7 @@ from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.study import mlflow_runs
 from terrasweep.study.folder import StudyFolder
+from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.preflight import check_space, check_writable, typed
@@ -38,19 +39,20 @@ _TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
 class StudySweep(OptunaSweeperImpl):
     """hydra-optuna-sweeper's sweeper with a loop of its own: a study is a thing on disk, not a process."""
 
-    def __init__(self, sampler: DictConfig, n_jobs: int, params: DictConfig) -> None:
+    def __init__(self, sampler: DictConfig, n_jobs: int | None, params: DictConfig) -> None:
         super().__init__(
             sampler=None,
             direction=[],
             storage=None,
             study_name=None,
             n_trials=0,
-            n_jobs=n_jobs,
+            n_jobs=n_jobs or 1,
             max_failure_rate=1.0,
             custom_search_space=None,
             params=params,
         )
         self._sampler_settings = sampler
+        self._batch = n_jobs
         self._space = SearchSpace((), ())
 
     def sweep(self, arguments: list[str]) -> None:
@@ -62,6 +64,7 @@ class StudySweep(OptunaSweeperImpl):
         """
         self._space = parse_space(self.params or {}, arguments)
         base = self._compose([])
+        self.n_jobs = self._batch or trials_at_once(base.hydra.launcher)
         config = typed(base)
         folder = StudyFolder(results_folder(config.study.name))
         check_space(self._space, self._compose)

@@ -46,14 +46,18 @@ def transform(unfinished: UnfinishedModel) -> Touched:
         InvalidConfig: A requested transformation touched nothing, or another package's can't be used.
     """
     steps = [(stage, knob) for knob in every_knob() for stage in knob.transforms]
-    found: dict[str, Touched] = {}
+    touched: Touched = {}
+    acted: dict[str, bool] = {}
     for stage, knob in sorted(steps, key=lambda step: step[0]):  # Stable: the knobs' order is kept within a stage.
         settings = unfinished.config.settings(knob.group)
         if settings.name != knob.off:
-            found.setdefault(knob.group, {}).update(_run(knob, knob.transforms[stage], settings, unfinished))
-    for knob in every_knob():
-        _check_touched(knob, unfinished.config, found)
-    return {label: names for touched in found.values() for label, names in touched.items() if names}
+            found = _run(knob, knob.transforms[stage], settings, unfinished)
+            acted[knob.group] = acted.get(knob.group, settings.name in knob.names_no_module) or any(found.values())
+            for label, names in found.items():
+                touched.setdefault(label, []).extend(names)
+    if idle := [group for group, did in acted.items() if not did]:
+        raise InvalidConfig("\n".join(_touched_nothing(group, unfinished.config) for group in idle))
+    return {label: names for label, names in touched.items() if names}
 
 
 def _run(knob: Knob, target: str, settings: Any, unfinished: UnfinishedModel) -> Touched:
@@ -74,11 +78,9 @@ def _run(knob: Knob, target: str, settings: Any, unfinished: UnfinishedModel) ->
     return touched
 
 
-def _check_touched(knob: Knob, config: TrialConfig, found: dict[str, Touched]) -> None:
+def _touched_nothing(group: str, config: TrialConfig) -> str:
     """The wrong model would be measured, without a word."""
-    chosen = config.settings(knob.group).name
-    if knob.group in found and chosen not in knob.names_no_module and not any(found[knob.group].values()):
-        raise InvalidConfig(
-            f"{knob.group}={chosen}: it touched nothing of backbone={config.backbone.name} with "
-            f"decoder={config.decoder.name}; use {knob.group}={knob.off}"
-        )
+    return (
+        f"{group}={config.settings(group).name}: it touched nothing of backbone={config.backbone.name} with "
+        f"decoder={config.decoder.name}; leave {group} out"
+    )
