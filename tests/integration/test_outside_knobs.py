@@ -108,7 +108,7 @@ def test_it_is_searched_tracked_and_reported(study, project):
     assert {row["freeze_norms"] for row in read_rows(study / "trials.csv")} == {"off", "on"}
     _, _, nested = read_mlflow(project, "norms")
     assert {run.data.params["freeze_norms"] for run in nested} == {"off", "on"}
-    assert "freeze_norms" in (study / "report.md").read_text()
+    assert "freeze_norms" in (study / "report.html").read_text()
 
 
 def test_what_is_frozen_does_not_learn(study):
