@@ -113,13 +113,12 @@ def register_schema() -> None:
     Raises:
         InvalidConfig: A package declares a knob that can't be used.
     """
-    store = ConfigStore.instance()
-    store.store(name="schema", node=_schema(), provider="terrasweep", replace=True)
-    for knob in outside_knobs():
-        for option in knob.options:
-            store.store(group=knob.group, name=option.name, node=_overridable(option), provider="terrasweep")
     defaults = [{knob.group: knob.options[0].name} for knob in outside_knobs()]
-    store.store(name="outside_knobs", node={"defaults": defaults}, provider="terrasweep")
+    named: list[tuple[str | None, str, Any]]
+    named = [(None, "schema", _schema()), (None, "outside_knobs", {"defaults": defaults})]
+    named += [(knob.group, option.name, _overridable(option)) for knob in outside_knobs() for option in knob.options]
+    for group, name, node in named:
+        ConfigStore.instance().store(group=group, name=name, node=node, provider="terrasweep", replace=True)
     OmegaConf.register_resolver("terrasweep_groups", help_text.groups, replace=True)
 
 

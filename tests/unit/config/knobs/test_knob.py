@@ -10,6 +10,13 @@ from terrasweep.config.knobs.knob import EVERYTHING, Knob, Stage, undeclared
 from terrasweep.config.schema import TrialConfig
 from tests.composing import ROOT
 
+
+@dataclasses.dataclass
+class Settings:
+    name: str = "off"
+    strength: int = 1
+
+
 BY_GROUP = {knob.group: knob for knob in KNOBS}
 
 
@@ -20,11 +27,6 @@ def test_every_field_is_declared(knob):
 
 
 def test_a_field_that_is_not_declared_is_found():
-    @dataclasses.dataclass
-    class Settings:
-        name: str = "off"
-        strength: int = 1
-
     knob = Knob(group="x", settings=Settings, bears_on={"name": EVERYTHING, "power": EVERYTHING})
     assert undeclared(knob) == {"strength", "power"}
 
