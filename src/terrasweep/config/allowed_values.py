@@ -7,7 +7,14 @@ import os
 import re
 from collections.abc import Iterator
 
-from terrasweep.config.knobs import COMPUTE_DTYPES, IMPLEMENTATIONS, KEPT_WEIGHTS, TARGET_PRESETS, OptimizerConfig
+from terrasweep.config.knobs import (
+    COMPUTE_DTYPES,
+    IMPLEMENTATIONS,
+    KEPT_WEIGHTS,
+    MATMUL_PRECISIONS,
+    TARGET_PRESETS,
+    OptimizerConfig,
+)
 from terrasweep.config.losses import LOSSES
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import SINGLE_TRIALS, absolute
@@ -100,6 +107,7 @@ def _optimizer(optimizer: OptimizerConfig) -> Iterator[str]:
 def _choices(config: TrialConfig) -> Iterator[str]:
     allowed = {
         "quantization.compute_dtype": (config.quantization.compute_dtype, COMPUTE_DTYPES),
+        "precision.matmul": (config.precision.matmul, MATMUL_PRECISIONS),
         "optimizer.implementation": (config.optimizer.implementation, IMPLEMENTATIONS),
         "study.keep_weights": (config.study.keep_weights, KEPT_WEIGHTS),
     }

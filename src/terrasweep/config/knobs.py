@@ -14,6 +14,7 @@ ZERO = ("optimizer", "parameters", "nvme")
 EIGHT_BIT_OPTIMIZERS = ("adamw8bit", "paged_adamw8bit")
 TARGET_PRESETS = ("qv", "attention", "mlp", "attention_mlp")
 COMPUTE_DTYPES = ("auto", "fp32", "bf16", "fp16")
+MATMUL_PRECISIONS = ("highest", "high", "medium")
 IMPLEMENTATIONS = ("fused", "foreach", "loop")
 KEPT_WEIGHTS = ("front", "all", "none")
 
@@ -83,6 +84,9 @@ class PrecisionConfig:
     """``fp32``, ``bf16`` or ``fp16`` (both mixed: parameters and optimizer state stay fp32)."""
     lightning: str = MISSING
     """Lightning's name for it."""
+    matmul: str = "highest"
+    """What is computed in 32 bits: products and convolutions, ``highest`` (all of them), ``high`` (TF32 or its like) or
+    ``medium`` (bfloat16, or TF32 in its place), each where the device has such arithmetic."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
 import sys
@@ -16,8 +15,8 @@ from terrasweep import process
 from terrasweep.config.compose import trial_config
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data.stored import located
-from terrasweep.machine.paths import results_folder
-from terrasweep.results import weights_folder
+from terrasweep.machine.files import put_in_place
+from terrasweep.machine.paths import WEIGHTS, results_folder
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
@@ -99,7 +98,7 @@ def export(trial: Trained, output: Path | None) -> Exported:
             raise outcome.error
         final.mkdir(parents=True, exist_ok=True)
         for name in (CHECKPOINT, CONFIG):
-            os.replace(draft / name, final / name)
+            put_in_place(draft / name, final / name)
     found = outcome.reported
     return Exported(final, found["difference"], found["accuracy"], found["precision"])
 
@@ -180,14 +179,14 @@ def _draft(final: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _weights(trial: Trained) -> Iterator[Path]:
     """The folder with the trial's weights; where they were not kept, that of the same trial trained again."""
-    if (trial.folder / weights_folder.WEIGHTS).is_dir():
+    if (trial.folder / WEIGHTS).is_dir():
         yield trial.folder
         return
     seed, steps = trial.config.train.seed, trial.config.train.warmup_steps + trial.config.train.max_steps
     _say(f"{trial.title}: its weights were not kept; training it again, with seed {seed} for {steps} steps ...")
     with tempfile.TemporaryDirectory(prefix=".again-", dir=trial.folder) as folder:
         result = run_trial(_to_train_again(trial.config), Path(folder))
-        if result.state is not State.COMPLETE or not (Path(folder) / weights_folder.WEIGHTS).is_dir():
+        if result.state is not State.COMPLETE or not (Path(folder) / WEIGHTS).is_dir():
             shutil.copy(Path(folder) / "log.txt", trial.folder / "export.log")
             raise Crashed(f"{trial.title}: it did not train again: {result.message}; see {trial.folder / 'export.log'}")
         name, before, now = (
