@@ -120,6 +120,8 @@ def describe(trial: Trained, exported: Exported) -> str:
     name, recorded = trial.result.measurements.accuracy_name, trial.result.value("accuracy")
     is_int8 = trial.config.quantization.name == "int8"
     reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
+    # Else TerraTorch would multiply less exactly, on GPUs and on CPUs with AMX.
+    as_trained = f"terratorch_FLOAT_32_PRECISION={trial.config.precision.matmul}"
     given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
     return "\n".join(
         [
@@ -128,8 +130,8 @@ def describe(trial: Trained, exported: Exported) -> str:
             f"{name} on the validation split, in {exported.precision}: {exported.accuracy:.6g}; "
             f"the trial's: {recorded:.6g}",
             "",
-            f"terratorch test {given}",
-            f"terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",
+            f"{as_trained} terratorch test {given}",
+            f"{as_trained} terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",
         ]
     )
 

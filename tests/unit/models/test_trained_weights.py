@@ -20,6 +20,8 @@ from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.models.trained import CLASSES, CPU, images, outputs, train
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
 QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
 
