@@ -80,7 +80,7 @@ def cli(home: Path) -> Cli:
 
 @pytest.fixture(scope="module")
 def products_in_32_bits() -> Iterator[None]:
-    """For tests that compare numbers in their own process: exact products, whatever TerraTorch sets when it is imported.
+    """For tests that compare numbers in their own process: exact products, whatever TerraTorch sets at its import.
 
     With what it sets they are bfloat16's on a CPU with AMX. What a trial's process does, it states itself.
     """

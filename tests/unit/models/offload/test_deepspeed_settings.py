@@ -150,9 +150,7 @@ def test_a_folder_of_terrasweep_s_own_needs_no_waiting(tmp_path, monkeypatch):
     lock = extensions.extensions_folder("cpu") / "async_io" / "lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
-    monkeypatch.setenv(
-        extensions.EXTENSIONS, str(extensions.extensions_folder("cpu"))
-    )  # As DeepSpeed is given it.
+    monkeypatch.setenv(extensions.EXTENSIONS, str(extensions.extensions_folder("cpu")))  # As DeepSpeed is given it.
     assert extensions.remove_stale_locks("cpu") == [lock]
 
 
