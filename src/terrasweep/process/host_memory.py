@@ -11,7 +11,7 @@ import psutil
 
 KIB = 2**10
 _SHARE_OF_TIME = 0.1
-"""Of the watching process: reading proportional sets walks the page tables of all members, milliseconds for each."""
+"""Of the watching process: reading proportional sets walks the page tables of all members, tens of ms."""
 
 
 class HostMemoryGrowth:
