@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,3 +76,21 @@ def cli(home: Path) -> Cli:
         return run_sweep(home, *arguments, **options)  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def products_in_32_bits() -> Iterator[None]:
+    """For tests that compare numbers in their own process: exact products, whatever TerraTorch sets at its import.
+
+    With what it sets they are bfloat16's on a CPU with AMX. What a trial's process does, it states itself.
+    """
+    import terratorch.tasks  # noqa: F401
+    import torch
+
+    from terrasweep.machine.arithmetic import set_float32_precision
+
+    precision, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    set_float32_precision("highest")
+    yield
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = convolutions

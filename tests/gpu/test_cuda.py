@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from terrasweep import process
+from terrasweep.machine import startup
 from terrasweep.process.parent import Limits
 from tests.conftest import ROOT, SMALL, run_sweep
 from tests.integration.study import read_results
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not cuda_is_there(), reason="t
 
 def test_the_preload_leaves_cuda_alone_and_a_forked_child_can_use_it(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    monkeypatch.delenv(process.START_METHOD, raising=False)
+    monkeypatch.delenv(startup.START_METHOD, raising=False)
     for _ in range(2):
         outcome = process.run("tests.gpu.tasks:use_cuda", {}, tmp_path / "log.txt", Limits(timeout_s=300))
         assert outcome.error is None, (tmp_path / "log.txt").read_text()
@@ -34,7 +35,7 @@ def test_the_preload_leaves_cuda_alone_and_a_forked_child_can_use_it(tmp_path, m
 def test_the_capability_from_nvml_is_torch_s():
     code = (
         "import terrasweep.trial.preload as p, torch; assert p.CUDA_UNTOUCHED; "
-        "print(p.device_capability() == torch.cuda.get_device_capability())"
+        "print(p.compute_capability() == torch.cuda.get_device_capability())"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
 

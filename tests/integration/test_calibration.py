@@ -14,6 +14,8 @@ from terrasweep.models.transforms.sensitivity import rank_layers
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 CPU = torch.device("cpu")
 DRAWS = 5
 

@@ -63,8 +63,8 @@ def by_accuracy(home):
 
 def printed_commands(finished):
     """What `terrasweep export` says to run, with this environment's `terratorch`."""
-    lines = [shlex.split(line) for line in finished.stdout.splitlines() if line.startswith("terratorch ")]
-    return {line[1]: [TERRATORCH, *line[1:]] for line in lines}
+    lines = [shlex.split(line) for line in finished.stdout.splitlines() if " terratorch " in line]
+    return {line[2]: ["env", line[0], TERRATORCH, *line[2:]] for line in lines if line[1] == "terratorch"}
 
 
 def run_terratorch(command, folder):
@@ -115,7 +115,7 @@ def test_a_trial_whose_weights_are_gone_is_trained_again(home, export, tmp_path)
     assert "its weights were not kept; training it again, with seed 0" in finished.stderr
     assert "after training again" in finished.stderr
     command = printed_commands(finished)["test"]
-    assert command[3] == "elsewhere/config.yaml", "as it is typed in this folder"
+    assert command[5] == "elsewhere/config.yaml", "as it is typed in this folder"
     assert score(command, "mIoU", tmp_path) == pytest.approx(results[other].measurements.accuracy, abs=1e-4)
     trial = home / "results" / "mine" / "trials" / str(other)
     assert {path.name for path in trial.iterdir()} == {"config.yaml", "result.json", "log.txt", "export.log"}

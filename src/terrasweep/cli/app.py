@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
 from terrasweep.cli.commands import COMMANDS
 from terrasweep.config.bad_input import EXIT_BAD_INPUT, EXIT_NOTHING_COMPLETED
-from terrasweep.machine import paths
+from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
 
 app = typer.Typer(
@@ -24,7 +23,7 @@ for module in COMMANDS:
 
 def main() -> None:
     """Run the command; bad input is one line on the standard error and exit status 2."""
-    os.environ.setdefault("TERRASWEEP_HOME", str(paths.home()))
+    startup.name_root()
     try:
         app()
     except InvalidConfig as error:

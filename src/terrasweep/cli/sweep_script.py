@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +22,7 @@ from terrasweep.config.bad_input import (
     describe_bad_input,
 )
 from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
 from terrasweep.results.states import State
@@ -38,13 +37,7 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
         main: The function that ``@hydra.main`` decorated.
         script: The path of ``sweep.py``; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
     """
-    os.environ["TERRASWEEP_SHIPPED"] = str(Path(script).resolve().parent)
-    os.environ.setdefault("TERRASWEEP_HOME", os.environ["TERRASWEEP_SHIPPED"])
-    # A root that is made by the first study has no sweeps of its own yet.
-    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
-    # Hydra would print the error itself and exit with 1.
-    shown = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    shown = startup.start_sweep(Path(script))
     signal.signal(signal.SIGTERM, _interrupt)
 
     def registered() -> None:

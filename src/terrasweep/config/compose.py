@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import warnings
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from hydra import compose as compose_with_hydra
@@ -21,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from terrasweep.config import help_text
 from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrialConfig
-from terrasweep.machine.paths import home
+from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.wording import nearest
 
@@ -55,9 +52,7 @@ def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> Tria
         HydraException, OmegaConfBaseException: Hydra refuses the overrides.
         InvalidConfig: A key is missing, unknown or of the wrong type.
     """
-    os.environ.setdefault("TERRASWEEP_HOME", str(home()))
-    os.environ.setdefault("TERRASWEEP_SHIPPED", str(Path(__file__).resolve().parents[2]))
-    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
+    startup.name_shipped_studies()
     register_schema()
     with initialize_config_module("terrasweep.conf"):
         composed = compose_with_hydra("config", overrides, return_hydra_config=True)

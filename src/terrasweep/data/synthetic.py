@@ -10,7 +10,6 @@ directions at once, which is what makes the rank of a LoRA update matter.
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.transform import from_origin
+
+from terrasweep.machine.files import draft_folder
 
 GENERATOR_VERSION = 1
 """Part of the folder's name: raise it whenever the same settings would give other pixels."""
@@ -136,16 +137,10 @@ def write_synthetic(folder: Path, scenes: SyntheticScenes) -> Path:
     complete = synthetic_folder(folder, scenes)
     if complete.exists():
         return complete
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{complete.name}-") as unfinished:
-        draft = Path(unfinished) / "draft"
+    # Another process may be faster, with the same pixels.
+    with draft_folder(complete, keep_existing=True) as draft:
         for split in SPLITS:
             _write_split(draft, split, scenes)
-        try:
-            os.rename(draft, complete)
-        except OSError:
-            if not complete.exists():  # else another process was faster, with the same pixels
-                raise
     return complete
 
 

@@ -13,13 +13,14 @@ from torch import nn
 
 from terrasweep import terratorch_backbones
 from terrasweep.config.knobs.offload import OffloadConfig
-from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data, resampling
 from terrasweep.export.parent import CHECKPOINT, CONFIG
+from terrasweep.machine.arithmetic import set_float32_precision
 from terrasweep.machine.device import select_device
+from terrasweep.machine.paths import WEIGHTS
 from terrasweep.measure.accuracy import read_accuracy
 from terrasweep.models.assemble import model_arguments
 from terrasweep.models.backbones.feature_layout import Layout
@@ -27,7 +28,6 @@ from terrasweep.models.backbones.prepared import OWN
 from terrasweep.models.trained_weights import ADAPTER, restore
 from terrasweep.models.transforms.merge import merge
 from terrasweep.process.child import Report
-from terrasweep.results import weights_folder
 from terrasweep.results.errors import Crashed
 from terrasweep.training.tasks import TASKS, measured_task, task_arguments
 from terrasweep.training.trainer import build_trainer, evaluate
@@ -63,18 +63,22 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
     data = open_data(config)
     images = data.validation_batch(device)["image"]
+    set_float32_precision("highest")
     restored = restore(trial, _in_32_bits(config), device)
     model: Any = restored.module
     expected = _outputs(model, images)
-    adapter = trial / weights_folder.WEIGHTS / ADAPTER
+    adapter = trial / WEIGHTS / ADAPTER
     merge(model.encoder, adapter if adapter.is_dir() else None, restored.touched.get("split", []))
     text = yaml.safe_dump(settings(config, data, restored.layout, final), sort_keys=False, width=120)
     task = _plain_task(config, yaml.safe_load(text)["model"], model.state_dict()).to(device)
     _compare(report, config, expected, _outputs(task.model, images))
     as_evaluated = replace(config, offload=OffloadConfig(name="none"))
     if device.type == "cpu" and config.precision.name == "fp16":
-        as_evaluated = replace(as_evaluated, precision=PrecisionConfig(name="fp32", lightning="32-true"))
+        as_evaluated = replace(
+            as_evaluated, precision=replace(as_evaluated.precision, name="fp32", lightning="32-true")
+        )
     report(precision=as_evaluated.precision.name)
+    set_float32_precision(as_evaluated.precision.matmul)
     trainer = build_trainer(as_evaluated, device, [], restored, draft)
     accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
     report(accuracy=accuracy)

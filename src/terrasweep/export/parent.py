@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
 import sys
@@ -16,8 +15,8 @@ from terrasweep import process
 from terrasweep.config.compose import trial_config
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data.stored import located
-from terrasweep.machine.paths import results_folder
-from terrasweep.results import weights_folder
+from terrasweep.machine.files import put_in_place
+from terrasweep.machine.paths import WEIGHTS, results_folder
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
@@ -99,7 +98,7 @@ def export(trial: Trained, output: Path | None) -> Exported:
             raise outcome.error
         final.mkdir(parents=True, exist_ok=True)
         for name in (CHECKPOINT, CONFIG):
-            os.replace(draft / name, final / name)
+            put_in_place(draft / name, final / name)
     found = outcome.reported
     return Exported(final, found["difference"], found["accuracy"], found["precision"])
 
@@ -121,6 +120,8 @@ def describe(trial: Trained, exported: Exported) -> str:
     name, recorded = trial.result.measurements.accuracy_name, trial.result.value("accuracy")
     is_int8 = trial.config.quantization.name == "int8"
     reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
+    # Else TerraTorch would multiply less exactly, on GPUs and on CPUs with AMX.
+    as_trained = f"terratorch_FLOAT_32_PRECISION={trial.config.precision.matmul}"
     given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
     return "\n".join(
         [
@@ -129,8 +130,8 @@ def describe(trial: Trained, exported: Exported) -> str:
             f"{name} on the validation split, in {exported.precision}: {exported.accuracy:.6g}; "
             f"the trial's: {recorded:.6g}",
             "",
-            f"terratorch test {given}",
-            f"terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",
+            f"{as_trained} terratorch test {given}",
+            f"{as_trained} terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",
         ]
     )
 
@@ -180,14 +181,14 @@ def _draft(final: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _weights(trial: Trained) -> Iterator[Path]:
     """The folder with the trial's weights; where they were not kept, that of the same trial trained again."""
-    if (trial.folder / weights_folder.WEIGHTS).is_dir():
+    if (trial.folder / WEIGHTS).is_dir():
         yield trial.folder
         return
     seed, steps = trial.config.train.seed, trial.config.train.warmup_steps + trial.config.train.max_steps
     _say(f"{trial.title}: its weights were not kept; training it again, with seed {seed} for {steps} steps ...")
     with tempfile.TemporaryDirectory(prefix=".again-", dir=trial.folder) as folder:
         result = run_trial(_to_train_again(trial.config), Path(folder))
-        if result.state is not State.COMPLETE or not (Path(folder) / weights_folder.WEIGHTS).is_dir():
+        if result.state is not State.COMPLETE or not (Path(folder) / WEIGHTS).is_dir():
             shutil.copy(Path(folder) / "log.txt", trial.folder / "export.log")
             raise Crashed(f"{trial.title}: it did not train again: {result.message}; see {trial.folder / 'export.log'}")
         name, before, now = (

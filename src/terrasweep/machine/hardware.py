@@ -1,11 +1,14 @@
-"""The machine and the versions that a result was measured with."""
+"""What this machine is: processor, memory, and its GPUs as NVML tells of them, without torch and without CUDA."""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -23,27 +26,62 @@ def cpu_name() -> str:
 
 def gpu_names() -> list[str]:
     """The accelerators that NVML sees; empty without a driver."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
-    finally:
-        pynvml.nvmlShutdown()
+    with _nvml() as nvml:
+        if nvml is None:
+            return []
+        handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+        return [str(nvml.nvmlDeviceGetName(handle)) for handle in handles]
 
 
 def effective_device(name: str) -> str:
-    """``cpu`` or ``cuda``, as ``train.device`` comes out on this machine; no torch is imported for it."""
+    """``cpu`` or ``cuda``, as ``train.device`` comes out on this machine; no torch is imported for it.
+
+    In a child :func:`terrasweep.machine.device.select_device` decides.
+    """
     return name if name != "auto" else "cuda" if _has_gpu() else "cpu"
 
 
 @cache
 def _has_gpu() -> bool:
     return bool(gpu_names())
+
+
+def compute_capability(device: Any = None) -> tuple[int, int]:
+    """The compute capability of a visible GPU without initialising CUDA; (0, 0) where there is none.
+
+    Args:
+        device: As ``torch.cuda.get_device_capability`` takes it: an index, something with one, or None for the first.
+    """
+    index = device if isinstance(device, int) else getattr(device, "index", None) or 0
+    # CUDA counts the visible ones, NVML all of them.
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    name = visible[index] if index < len(visible) and visible[index] else str(index)
+    with _nvml() as nvml:
+        if nvml is None:
+            return (0, 0)
+        try:
+            find = nvml.nvmlDeviceGetHandleByIndex if name.isdigit() else nvml.nvmlDeviceGetHandleByUUID
+            handle = find(int(name) if name.isdigit() else name.encode())
+            major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+        except nvml.NVMLError:
+            return (0, 0)
+        return (int(major), int(minor))
+
+
+@contextmanager
+def _nvml() -> Iterator[Any]:
+    """NVML, open within the block; None without a driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield None
+        return
+    try:
+        yield pynvml
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def host_memory_limit_bytes() -> int:

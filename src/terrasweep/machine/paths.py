@@ -9,16 +9,24 @@ SINGLE_TRIALS = "single"
 """Folder below ``results/`` for trials that belong to no study."""
 
 
+WEIGHTS = "weights"
+"""The folder with a trial's trained weights, below the trial's own. It is there as a whole or not at all."""
+
+
 def home() -> Path:
     """The project's root: ``TERRASWEEP_HOME``, else the nearest folder upwards that holds a ``sweep.py``."""
     if folder := os.environ.get("TERRASWEEP_HOME"):
         return Path(folder).resolve()
-    checkout = Path(__file__).resolve().parents[2]
     here = Path.cwd().resolve()
-    for candidate in (here, *here.parents, checkout):
+    for candidate in (here, *here.parents, checkout()):
         if (candidate / "sweep.py").is_file():
             return candidate
     return here
+
+
+def checkout() -> Path:
+    """The folder that this code was checked out to, with ``sweep.py`` and the shipped studies."""
+    return Path(__file__).resolve().parents[3]
 
 
 def results_folder(study: str) -> Path:

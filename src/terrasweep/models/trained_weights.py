@@ -22,10 +22,11 @@ from torch import nn
 from terrasweep.config.compose import trial_config
 from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.files import draft_folder
+from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models.assemble import BuiltModel, build_model, build_plain
 from terrasweep.models.offload.zero import whole
 from terrasweep.models.transforms.adapters import split_fused
-from terrasweep.results import weights_folder
 from terrasweep.results.errors import InvalidConfig
 
 SCHEMA_VERSION = 1
@@ -58,8 +59,7 @@ def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
         model: The model after its training; under ZeRO-3 its parameters may still be in parts.
         num_classes: That it was built for.
     """
-    draft = weights_folder.draft_of(trial)
-    try:
+    with draft_folder(trial / WEIGHTS) as draft:
         encoder: Any = model.module.encoder
         if "adapted" in model.touched:
             _save_adapter(draft / ADAPTER, encoder)
@@ -73,9 +73,6 @@ def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
         (draft / RECORD).write_text(json.dumps(asdict(record), indent=2) + "\n")
         for file in draft.rglob("*.safetensors"):
             shutil.copymode(draft / RECORD, file)  # They were written for the owner alone.
-        weights_folder.accept(draft)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_trial(trial: str | Path, device: str = "cpu") -> nn.Module:
@@ -124,7 +121,7 @@ def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltMode
         model = build_model(config, record.num_classes, device, quantized=record.quantized)
     encoder: Any = model.module.encoder
     _check_base(encoder, record, config)
-    folder = trial / weights_folder.WEIGHTS
+    folder = trial / WEIGHTS
     if (folder / ADAPTER).is_dir():
         adapter = load_file(folder / ADAPTER / "adapter_model.safetensors")
         _load_adapter(encoder, _below(adapter, _PEFT_PREFIX))
@@ -234,7 +231,7 @@ def _checksum(encoder: nn.Module, quantized: list[str]) -> str:
 
 
 def _read_record(trial: Path) -> WeightsRecord:
-    file = trial / weights_folder.WEIGHTS / RECORD
+    file = trial / WEIGHTS / RECORD
     if not file.is_file():
         raise InvalidConfig(f"{trial}: it holds no weights; see study.keep_weights and train.save_weights")
     fields = json.loads(file.read_text())

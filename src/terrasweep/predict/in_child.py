@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from terrasweep.config.schema import TrialConfig
+from terrasweep.machine import startup
 from terrasweep.process.child import Report
 
 
@@ -15,7 +14,7 @@ def plan(report: Report, config: TrialConfig) -> None:
         InvalidConfig: The model can't be built.
     """
     # No GPU is needed, so that none is touched: libraries ask for its properties when they are imported.
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    startup.hide_gpus()
 
     from terrasweep.predict.count_states import count_planned
     from terrasweep.predict.memory_needs import Plan, optimizer_bytes

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from terrasweep.machine import startup
 from terrasweep.results import errors
 from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, HostOutOfMemory, TerrasweepError
 from terrasweep.results.states import Reason
@@ -33,6 +34,7 @@ _NO_HOST_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enoug
 def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
     """Call ``module:function`` with a Report and the arguments, and say how it ended; the process ends here."""
     _detach(log)
+    startup.start_child()
 
     def report(**content: Any) -> None:
         sender.send(("report", content))

@@ -17,12 +17,11 @@ from typing import Any
 
 import psutil
 
+from terrasweep.machine import startup
 from terrasweep.machine.hardware import host_memory_limit_bytes
 from terrasweep.process.child import CHILD_ERRORS, Message, main
+from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
-
-START_METHOD = "TERRASWEEP_START_METHOD"
-"""Environment variable: ``forkserver`` (default) or ``spawn``, a fresh interpreter per trial."""
 
 POLL_S = 0.05
 RESERVE_BYTES = 512 * 2**20
@@ -43,12 +42,12 @@ class Limits:
 
     timeout_s: float | None = None
     host_memory_bytes: int | None = None
-    """Growth of the resident sets of the child and its data-loader workers."""
+    """Growth of what the child and its data-loader workers hold in memory, what they share counted once."""
 
 
 def warm_up() -> None:
     """Start the forkserver; it imports in the background, and the first trial waits for it."""
-    if _start_method() == "forkserver":
+    if startup.start_method() == "forkserver":
         from multiprocessing import forkserver
 
         _context()
@@ -73,17 +72,13 @@ def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, star
             RuntimeWarning,
             stacklevel=2,
         )
-        os.environ[START_METHOD] = "spawn"
+        startup.use_fresh_interpreters()
         outcome = _run_once(task, arguments, log, limits, None)
     return outcome
 
 
-def _start_method() -> str:
-    return os.environ.get(START_METHOD, "forkserver")
-
-
 def _context(start_method: str | None = None) -> BaseContext:
-    method = start_method or _start_method()
+    method = start_method or startup.start_method()
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["terrasweep.trial.preload"])
@@ -113,8 +108,9 @@ class _Watch:
     def __init__(self, child: BaseProcess, limits: Limits) -> None:
         self._child, self._limits = child, limits
         self._deadline = time.monotonic() + limits.timeout_s if limits.timeout_s is not None else None
-        self._baseline: int | None = None
-        self._host_limit = host_memory_limit_bytes()
+        assert child.pid is not None, "it was started"
+        self._growth = HostMemoryGrowth(child.pid)
+        self._host_limit = host_memory_limit_bytes() - RESERVE_BYTES
 
     def listen(self, receiver: Any, outcome: Outcome) -> None:
         while True:
@@ -137,32 +133,19 @@ class _Watch:
         return self._memory_violation()
 
     def _memory_violation(self) -> TerrasweepError | None:
-        grown = self._growth_bytes()
         limit = self._limits.host_memory_bytes
+        grown = self._growth.bytes(allowed=self._host_limit if limit is None else min(limit, self._host_limit))
         if limit is not None and grown > limit:
             return HostOutOfMemory(
                 f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
                 violation=grown / limit - 1,
             )
-        if psutil.virtual_memory().available < RESERVE_BYTES or grown > self._host_limit - RESERVE_BYTES:
+        if psutil.virtual_memory().available < RESERVE_BYTES or grown > self._host_limit:
             return HostOutOfMemory(
                 f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; "
                 "use a smaller batch, fewer data.workers or a smaller model"
             )
         return None
-
-    def _growth_bytes(self) -> int:
-        """Growth of the child's and its workers' private memory; pages shared with the forkserver don't count."""
-        total = 0
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self._child.pid)
-            for member in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.Error):
-                    memory = member.memory_info()
-                    total += memory.rss - memory.shared
-        if self._baseline is None:
-            self._baseline = total
-        return total - self._baseline
 
 
 def _receive(receiver: Any, outcome: Outcome) -> bool:

@@ -9,6 +9,7 @@ from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import (
     DEFINITIONS,
     aligned,
+    arithmetic_text,
     label,
     rounded,
     touched_text,
@@ -140,6 +141,7 @@ def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
         ("touched", touched_text(result)),
         ("kept in full precision", ", ".join(kept_layers(result))),
         ("device", result.device),
+        ("arithmetic", arithmetic_text(result)),
         ("started", result.started),
         ("commit", result.commit),
     ]
@@ -172,7 +174,9 @@ def _definitions(outcome: StudyOutcome) -> list[tuple[str, str]]:
 
 
 def _environment(outcome: StudyOutcome) -> list[tuple[str, str]]:
-    return [(name, without_password(text)) for name, text in outcome.record.environment.items() if text]
+    used = "; ".join(dict.fromkeys(text for result in outcome.trials if (text := arithmetic_text(result))))
+    facts = {**outcome.record.environment, "arithmetic": used}
+    return [(name, without_password(text)) for name, text in facts.items() if text]
 
 
 def _setup(outcome: StudyOutcome) -> list[tuple[str, str]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
+from terrasweep.machine import startup
 from terrasweep.report.labels import ABSENT
 from terrasweep.report.outcome import StudyOutcome
 from terrasweep.report.tables import searched_text
@@ -44,15 +44,15 @@ def importances(outcome: StudyOutcome, objective: str) -> dict[str, float] | str
     distributions = _distributions(outcome, trials)
     if not distributions:
         return "No searched setting differs between the complete trials."
-    with _quiet():
-        study = optuna.create_study()
-        for result, value in zip(trials, values, strict=True):
-            params = {key: _parameter(result, key, kind) for key, kind in distributions.items()}
-            study.add_trial(optuna.create_trial(value=value, params=params, distributions=distributions))
-        try:
-            shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=SEED))
-        except RuntimeError:  # The forest found no variance to divide: the values differ by rounding alone.
-            return "The complete trials' values are too close together to say which setting matters."
+    startup.quiet_optuna()
+    study = optuna.create_study()
+    for result, value in zip(trials, values, strict=True):
+        params = {key: _parameter(result, key, kind) for key, kind in distributions.items()}
+        study.add_trial(optuna.create_trial(value=value, params=params, distributions=distributions))
+    try:
+        shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=SEED))
+    except RuntimeError:  # The forest found no variance to divide: the values differ by rounding alone.
+        return "The complete trials' values are too close together to say which setting matters."
     return {key: float(share) for key, share in shares.items()}
 
 
@@ -76,14 +76,3 @@ def _parameter(result: TrialResult, key: str, kind: BaseDistribution) -> Any:
 
 def _category(result: TrialResult, key: str) -> str:
     return searched_text(result, key) or ABSENT
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna announces every study on the standard error; this one is only a means."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)

@@ -128,3 +128,8 @@ def touched_text(result: TrialResult) -> str:
     """How many modules each transformation reached: ``16 modules quantized, 8 modules adapted``."""
     counts = ((len(names), what) for what, names in result.touched.items())
     return ", ".join(f"{count} module{'' if count == 1 else 's'} {what}" for count, what in counts)
+
+
+def arithmetic_text(result: TrialResult) -> str:
+    """How exact 32-bit products were, in torch's words: ``float32_matmul_precision=highest, ...``."""
+    return ", ".join(f"{name}={value}" for name, value in result.arithmetic.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,7 @@ def write_static_figures(folder: Path, outcome: StudyOutcome) -> None:
         png, svg = io.BytesIO(), io.StringIO()
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.savefig(svg, format="svg", metadata={"Date": None})
-    _write_bytes_atomically(folder / "pareto.png", png.getvalue())
+    write_atomically(folder / "pareto.png", png.getvalue())
     write_atomically(folder / "pareto.svg", svg.getvalue())
 
 
@@ -162,14 +161,3 @@ def _label_front(ax: Axes, outcome: StudyOutcome, first: int, second: int) -> No
 
 _HALO = withStroke(linewidth=1.5, foreground="white")
 """Keeps a number readable over a line."""
-
-
-def _write_bytes_atomically(path: Path, content: bytes) -> None:
-    """What ``records.write_atomically`` does for text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)

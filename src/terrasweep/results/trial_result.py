@@ -47,6 +47,8 @@ class TrialResult:
     config: dict[str, Any] = field(default_factory=dict)
     """The resolved configuration."""
     device: str = ""
+    arithmetic: dict[str, str] = field(default_factory=dict)
+    """How exact products and convolutions of 32-bit numbers were, as torch said in the trial's process."""
     versions: dict[str, str] = field(default_factory=dict)
     commit: str = ""
     """Git commit of the project, with ``-dirty`` where files were changed; empty outside a repository."""

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from terrasweep.machine.files import remove_folder
+from terrasweep.machine.paths import WEIGHTS
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.weights_folder import WEIGHTS, discard
 
 
 def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | None]) -> None:
@@ -30,4 +31,4 @@ def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | N
         if found.name != WEIGHTS:
             shutil.rmtree(found, ignore_errors=True)
         elif keeping[number] == "none" or (keeping[number] == "front" and number not in front):
-            discard(trial)
+            remove_folder(found)

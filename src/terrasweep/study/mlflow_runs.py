@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import socket
@@ -15,7 +14,7 @@ from urllib.parse import urlparse
 
 import yaml
 
-from terrasweep.machine import paths
+from terrasweep.machine import paths, startup
 from terrasweep.machine.process_identity import is_alive, this_process
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
@@ -155,17 +154,12 @@ class StudyTracker:
 
 def _check_server(uri: str, way_out: str) -> None:
     """See that what listens there is an MLflow server."""
-    impatient = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-    usual = {name: os.environ.get(name) for name in impatient}
-    os.environ.update(impatient)
     try:
-        _client(uri).search_experiments(max_results=1)
+        with startup.ask_mlflow_once():
+            _client(uri).search_experiments(max_results=1)
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise InvalidConfig(f"tracking.uri={uri}: it is no MLflow server ({reason}); {way_out}") from error
-    finally:
-        for name, value in usual.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def log_single(result: TrialResult, uri: str) -> None:
@@ -176,11 +170,9 @@ def log_single(result: TrialResult, uri: str) -> None:
 
 
 def _client(uri: str) -> MlflowClient:
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    startup.quiet_mlflow()
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # They report every migration of a new database.
     return MlflowClient(tracking_uri=absolute_uri(uri))
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import warnings
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from terrasweep.machine import startup
 from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import is_alive, this_process
 from terrasweep.results.errors import InvalidConfig
@@ -37,7 +36,7 @@ class StoredStudy:
         """
         self._objectives = objectives
         self._lock = folder / ".ask.lock"
-        warnings.filterwarnings("ignore", category=ExperimentalWarning)
+        startup.quiet_optuna()
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
         ]

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from terrasweep.config.compose import trial_config
 from terrasweep.config.schema import TrialConfig
+from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.study.search_space import SearchSpace, as_override, unknown_conditions
 from terrasweep.trial import rules
@@ -21,9 +22,6 @@ Compose = Callable[[list[str]], DictConfig]
 """Composes the configuration of a trial from its searched overrides; the fixed ones are added."""
 
 _DRAWS = 32
-
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def check_space(space: SearchSpace, compose: Compose) -> None:
@@ -67,6 +65,7 @@ def _extremes(name: str, distribution: BaseDistribution) -> list[str]:
 
 
 def _check_some_combination(space: SearchSpace, compose: Compose) -> None:
+    startup.quiet_optuna()
     draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     base = compose([])
     first: list[str] = []

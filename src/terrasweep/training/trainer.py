@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,6 @@ def build_trainer(
     config: TrialConfig, device: torch.device, callbacks: list[Callback], model: BuiltModel, folder: Path
 ) -> pl.Trainer:
     """A Trainer that trains and evaluates, and leaves nothing on the disk but DeepSpeed's settings in the folder."""
-    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # There is one process.
     zero = config.offload.name in ZERO
     strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
     precision: Any = "32-true" if zero else config.precision.lightning

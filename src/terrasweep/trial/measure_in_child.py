@@ -17,6 +17,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open.folders import OpenData, open_data
 from terrasweep.data.prepare import make_survey, prepare_data
+from terrasweep.machine.arithmetic import float32_settings, set_float32_precision
 from terrasweep.machine.device import device_name, select_device
 from terrasweep.machine.files import write_atomically
 from terrasweep.measure.accuracy import read_accuracy
@@ -57,6 +58,8 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
         data = open_data(config)
     if config.offload.name in ZERO:
         import_deepspeed(device)
+    # After all imports, a datamodule of the user's included.
+    report(arithmetic=set_float32_precision(config.precision.matmul))
     baseline = settle()
     model = _build(report, config, data, device, baseline)
     counts = count_built(model.module)
@@ -102,7 +105,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
                 logged = evaluate(trainer, setting.task, setting.data)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
-        report(measurements=readings(meters), curves={"train_loss": clock.losses})
+        report(measurements=readings(meters), curves={"train_loss": clock.losses}, arithmetic=float32_settings())
         if clock.losses:
             report(measurements={"train_loss": clock.losses[-1][1]})
     accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)

@@ -9,58 +9,31 @@ from __future__ import annotations
 
 import atexit
 import gc
-import logging
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+from terrasweep.machine import startup
+from terrasweep.machine.hardware import compute_capability, gpu_names
 
-import torch
+startup.start_forkserver()
+
+import torch  # noqa: E402
 
 
 @contextmanager
 def _capability_from_nvml() -> Iterator[None]:
     asked = torch.cuda.get_device_capability
-    torch.cuda.get_device_capability = device_capability
+    torch.cuda.get_device_capability = compute_capability
     try:
         yield
     finally:
         torch.cuda.get_device_capability = asked
 
 
-def device_capability(device: Any = None) -> tuple[int, int]:
-    """The compute capability of a visible GPU without initialising CUDA; (0, 0) where there is none."""
-    import pynvml
-
-    index = device if isinstance(device, int) else getattr(device, "index", None) or 0
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    name = visible[index] if index < len(visible) and visible[index] else str(index)
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return (0, 0)
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else _handle_by_uuid(name)
-        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-        return (int(major), int(minor))
-    except pynvml.NVMLError:
-        return (0, 0)
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _handle_by_uuid(uuid: str) -> Any:
-    import pynvml
-
-    return pynvml.nvmlDeviceGetHandleByUUID(uuid.encode())
-
-
 with _capability_from_nvml(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
     import bitsandbytes
     import hydra
     import lightning.pytorch
@@ -72,7 +45,6 @@ with _capability_from_nvml(), warnings.catch_warnings():
 
     import terrasweep.measure.memory
     import terrasweep.trial.measure_in_child
-    from terrasweep.machine.hardware import gpu_names
     from terrasweep.models.offload.zero import import_deepspeed
 
     # With a GPU, DeepSpeed asks it what it can do while it is imported; there, each trial that wants it imports it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from terrasweep import process
@@ -12,33 +11,49 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.locks import locked
 from terrasweep.machine.paths import cache_folder
 from terrasweep.results.errors import DataError, InvalidConfig
+from terrasweep.trial import rules
 
 if TYPE_CHECKING:
     from terrasweep.data.inspect.checks import Finding
     from terrasweep.data.inspect.survey import Survey
 
 
-def prepare(config: TrialConfig) -> float:
-    """Write synthetic tiles, pretrain the synthetic backbone, list and survey the data, where that is missing.
+def complete_from_data(config: TrialConfig) -> TrialConfig:
+    """The configuration with what only its data tell; they are looked at where nobody has yet.
+
+    In a study that has happened before its first trial, unless it searches over settings of the data.
 
     Args:
         config: With ``data.state``, as :func:`terrasweep.data.stored.located` gives it.
 
-    Returns:
-        The seconds it took.
+    Raises:
+        InvalidConfig: It can't be run whatever the data are; they are not looked at for it.
+        TerrasweepError: Looking at them failed.
+    """
+    from terrasweep.data import stored
+
+    if config.data.name != "synthetic" and not stored.survey_file(config).is_file():
+        rules.check(config)
+        prepare(config)
+    return stored.complete(config)
+
+
+def prepare(config: TrialConfig) -> None:
+    """Write synthetic tiles, pretrain the synthetic backbone, list and survey the data, where that is missing.
+
+    Args:
+        config: With ``data.state``, as :func:`terrasweep.data.stored.located` gives it.
 
     Raises:
         TerrasweepError: It failed.
     """
     from terrasweep.trial import made_once
 
-    started = time.perf_counter()
     missing = made_once.missing(config)
     if missing:
         with locked(cache_folder() / ".lock"):  # One process makes it, the others wait.
             if made_once.missing(config):
                 _make(config, "prepare", missing)
-    return time.perf_counter() - started
 
 
 def survey(config: TrialConfig) -> Survey:
@@ -71,7 +86,6 @@ def judge(config: TrialConfig) -> tuple[Survey, list[Finding]]:
     from terrasweep.data import stored
     from terrasweep.data.inspect import checks
     from terrasweep.data.inspect.checks.case import ERROR
-    from terrasweep.trial import rules
 
     located = stored.located(config)
     seen = survey(located)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import lightning.pytorch as pl
-import torch
 from safetensors.torch import save_file
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.root_folders import synthetic_root
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
+from terrasweep.machine.arithmetic import set_float32_precision
+from terrasweep.machine.device import select_device
+from terrasweep.machine.files import draft_file
 from terrasweep.models.assemble import build_model
 from terrasweep.models.pretrained import synthetic
 from terrasweep.training.tasks import build_task
@@ -23,18 +23,14 @@ def pretrain(config: TrialConfig) -> None:
     source = synthetic.source_config(config)
     prepare_data(source)
     pl.seed_everything(source.train.seed, workers=True, verbose=False)
-    device = (
-        torch.device("cuda", 0) if torch.cuda.is_available() and source.train.device != "cpu" else torch.device("cpu")
-    )
+    device = select_device(source.train.device)
     data = open_data(source)
+    set_float32_precision(source.precision.matmul)
     model = build_model(source, data.num_classes, device)
     clock = StepClock([], device)
     trainer = build_trainer(source, device, [clock], model, synthetic_root())
     fit(trainer, build_task(source, model, data), data, clock)
     state = model.module.get_submodule("encoder").state_dict()
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    target = synthetic.pretrained_file(config)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    save_file(weights, draft)
-    os.replace(draft, target)
+    with draft_file(synthetic.pretrained_file(config)) as draft:
+        save_file(weights, draft)

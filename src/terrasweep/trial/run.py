@@ -12,7 +12,7 @@ import yaml
 from terrasweep import process
 from terrasweep.config.compose import public_dict
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.stored import complete, located
+from terrasweep.data.stored import located
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.versions import git_commit, versions
 from terrasweep.process.parent import Limits, Outcome
@@ -25,7 +25,10 @@ from terrasweep.trial.nvme_folder import scratch
 
 
 def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
-    """Check, prepare, and measure one configuration in a process of its own; never raises for what a trial does.
+    """Measure one configuration in a process of its own; never raises for what a trial does.
+
+    The data say what the configuration leaves open; then it is checked, written down, and nothing of it changes any
+    more. What trials share is made where it is missing, and the child is started.
 
     Args:
         config: What to run.
@@ -35,14 +38,16 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     outcome = Outcome()
     log = folder / "log.txt"
     log.unlink(missing_ok=True)
-    _write_config(folder, config)
+    config = located(config)
     try:
-        rules.check(config)
-        config = located(config)
-        clock += prepare.prepare(config)
-        config = complete(config)
-        _write_config(folder, config)
-        rules.check(config)
+        try:
+            config = prepare.complete_from_data(config)
+            rules.check(config)
+        finally:
+            # Also for a trial that ends here: data that can't be read, a contradiction, Ctrl-C.
+            _write_config(folder, config)
+        prepare.prepare(config)
+        clock = time.perf_counter()  # What trials share is made outside of their own time.
         with scratch(config) as here:
             arguments = {"config": here, "folder": folder}
             outcome = process.run("terrasweep.trial.measure_in_child:measure", arguments, log, _limits(config))
@@ -93,6 +98,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         plan=reported.get("plan", {}),
         config=public_dict(config),
         device=reported.get("device", ""),
+        arithmetic=reported.get("arithmetic", {}),
         versions=versions(),
         commit=git_commit(),
         started=started,

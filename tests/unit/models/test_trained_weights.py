@@ -11,14 +11,16 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from terrasweep.config.compose import public_dict
+from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models import trained_weights
 from terrasweep.models.assemble import build_model, build_plain
 from terrasweep.models.trained_weights import load_backbone, load_trial, restore, save_weights
 from terrasweep.models.transforms.merge import merge
-from terrasweep.results import weights_folder
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.models.trained import CLASSES, CPU, images, outputs, train
+
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
 LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
 QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
@@ -184,5 +186,5 @@ def test_whoever_may_read_the_results_may_read_the_weights(trained, tmp_path):
         trained(*LORA)
     finally:
         os.umask(before)
-    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / weights_folder.WEIGHTS).rglob("*") if path.is_file()}
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / WEIGHTS).rglob("*") if path.is_file()}
     assert modes == {0o644}

@@ -7,8 +7,10 @@ import psutil
 import pytest
 
 from terrasweep import process
+from terrasweep.machine import startup
+from terrasweep.machine.startup import START_METHOD
 from terrasweep.process import parent
-from terrasweep.process.parent import START_METHOD, Limits
+from terrasweep.process.parent import Limits
 from terrasweep.results.states import Reason
 from tests.composing import ROOT
 
@@ -117,7 +119,7 @@ def test_a_child_with_an_interpreter_of_its_own_leaves_the_next_one_as_it_was(tm
     asked = []
 
     def once(task, arguments, log, limits, start_method):
-        asked.append(start_method or parent._start_method())
+        asked.append(start_method or startup.start_method())
         return process.Outcome({"done": True})
 
     monkeypatch.setattr(parent, "_run_once", once)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import itertools
 import json
@@ -334,6 +335,16 @@ def test_labels_carry_units(name: str, expected: str) -> None:
 )
 def test_numbers_have_sensible_digits(value: float, expected: str) -> None:
     assert rounded(value) == expected
+
+
+def test_the_arithmetic_of_each_trial_and_of_the_study_is_told(tmp_path: Path) -> None:
+    record, (first, second, *others) = sample.study()
+    exact, coarse = ({"float32_matmul_precision": precision} for precision in ("highest", "medium"))
+    told = [dataclasses.replace(first, arithmetic=exact), dataclasses.replace(second, arithmetic=coarse), *others]
+    write_report(tmp_path, record, told)
+    both = "float32_matmul_precision=highest; float32_matmul_precision=medium"
+    assert both in (tmp_path / "report.md").read_text().replace("\\", "")
+    assert both in " ".join(page_of(tmp_path).text)
 
 
 def test_small_texts() -> None:

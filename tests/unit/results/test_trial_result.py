@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrasweep.machine.files import write_atomically
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import SCHEMA_VERSION, TrialResult
@@ -62,16 +60,3 @@ def test_objectives_are_those_of_complete_trials_alone():
     assert complete.objective_values(["accuracy"]) == [0.5]
     assert complete.objective_values(["accuracy", "peak_memory_mib"]) is None
     assert dataclasses.replace(complete, state=State.INFEASIBLE).objective_values(["accuracy"]) is None
-
-
-def test_a_writer_that_dies_leaves_the_old_content(tmp_path, monkeypatch):
-    file = tmp_path / "result.json"
-    write_atomically(file, "old")
-
-    def die(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "replace", die)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(file, "new")
-    assert file.read_text() == "old"

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from terrasweep.results import weights_folder
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
@@ -121,12 +120,3 @@ def test_a_kill_before_the_removal_is_made_up_for(folder, monkeypatch):
     monkeypatch.undo()
     folder.add(settled(1, 0.6, 90.0))
     assert holding(folder) == set()
-
-
-def test_new_weights_take_the_place_of_old_ones(tmp_path):
-    for content in ("old", "new"):
-        draft = weights_folder.draft_of(tmp_path)
-        (draft / "weights.json").write_text(content)
-        weights_folder.accept(draft)
-    assert (tmp_path / "weights" / "weights.json").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["weights"]

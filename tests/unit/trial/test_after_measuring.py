@@ -10,7 +10,7 @@ from tests.composing import compose_trial
 from tests.trials import TWO_STEPS
 from tests.unit.models.trained import CPU, outputs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("products_in_32_bits")]
 
 TINY = ("decoder=unet", *TWO_STEPS, "train.device=cpu", "train.lr=0.05")
 

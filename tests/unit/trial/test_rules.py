@@ -48,6 +48,7 @@ def test_all_violations_are_told_at_once(valid):
         ("data", {"tile_px": 8}, "data.tile_px=8"),
         ("task", {"name": "classification"}, "it serves segmentation"),
         ("backbone", {"checkpoint": "/nowhere.safetensors"}, "no such file"),
+        ("precision", {"matmul": "higest"}, "did you mean highest?"),
         ("train", {"device": "tpu"}, "use auto, cpu or cuda"),
         ("train", {"warmup_steps": -1}, "can't be negative"),
         ("study", {"name": ".."}, "names a folder"),

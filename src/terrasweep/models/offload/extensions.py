@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from terrasweep.machine.files import write_atomically
+from terrasweep.machine.startup import EXTENSIONS, path_with_own_programs
 
-FOLDER_VARIABLE = "TORCH_EXTENSIONS_DIR"
 _COMPLETE = "terrasweep-complete"
 _QUIET_S = 60
 """A folder that another program compiles into is written to more often than that."""
@@ -32,7 +32,7 @@ def extensions_folder(device: str) -> Path:
     Args:
         device: ``cpu`` or ``cuda``, which are compiled for differently.
     """
-    return Path(os.environ.get(FOLDER_VARIABLE) or _own_folder(device))
+    return Path(os.environ.get(EXTENSIONS) or _own_folder(device))
 
 
 def _own_folder(device: str) -> Path:
@@ -53,14 +53,9 @@ def mark_compiled(device: str) -> None:
     write_atomically(extensions_folder(device) / f"{_COMPLETE}-{device}", "asynchronous I/O\n")
 
 
-def search_path() -> str:
-    """``PATH`` with this Python's own programs first: ninja is among them, also where nothing is activated."""
-    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-
-
 def missing_for_nvme(device: str) -> str:
     """What this machine lacks for asynchronous I/O; empty where nothing is missing."""
-    if shutil.which("ninja", path=search_path()) is None:
+    if shutil.which("ninja", path=path_with_own_programs()) is None:
         return "ninja"  # torch asks for it even to load what is compiled.
     if are_compiled(device):
         return ""

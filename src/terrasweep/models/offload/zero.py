@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ from torch import nn
 from torchmetrics import Metric
 
 from terrasweep.config.schema import TrialConfig
+from terrasweep.machine import startup
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.locks import locked
 from terrasweep.models.offload.deepspeed_settings import Sizes, deepspeed_config
 from terrasweep.models.offload.extensions import (
-    FOLDER_VARIABLE,
     extensions_folder,
     mark_compiled,
     remove_stale_locks,
-    search_path,
 )
 
 
@@ -98,10 +96,7 @@ def import_deepspeed(device: torch.device) -> Any:
     Returns:
         The package.
     """
-    os.environ.setdefault(FOLDER_VARIABLE, str(extensions_folder(device.type)))
-    os.environ["PATH"] = search_path()
-    if device.type == "cpu":
-        os.environ["DS_ACCELERATOR"] = "cpu"
+    startup.set_up_deepspeed(device.type, extensions_folder(device.type))
     import deepspeed
 
     # What it could compile: nothing. It would look for compilers, and build shared memory between ranks for minutes.

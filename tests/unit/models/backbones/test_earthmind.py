@@ -15,6 +15,8 @@ from terrasweep.models.transforms.adapters import target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
 from terrasweep.results.errors import InvalidConfig
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 WIDTH, DEPTH, HEADS, PATCH, SIDE = 32, 4, 4, 14, 56
 SMALL = {
     "hidden_size": WIDTH,

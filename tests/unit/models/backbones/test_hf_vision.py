@@ -16,6 +16,8 @@ from terrasweep.models.transforms.adapters import target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
 from terrasweep.results.errors import InvalidConfig
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 DEPTH, WIDTH, PATCH, SIDE = 3, 32, 8, 32
 SMALL: dict[str, Any] = {
     "hidden_size": WIDTH,

@@ -100,7 +100,7 @@ def test_nvme_without_a_path_or_with_one_that_is_none_is_refused(tmp_path, monke
 
 
 def test_nvme_where_it_can_not_be_compiled_is_refused_with_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(tmp_path / "extensions"))
+    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path / "extensions"))
     monkeypatch.setattr(extensions, "find_library", lambda name: None)
     (line,) = rules.find_violations(compose_trial("train.device=cpu", "offload=nvme", f"offload.nvme_path={tmp_path}"))
     assert "libaio" in line
@@ -113,7 +113,7 @@ def test_nvme_where_it_can_not_be_compiled_is_refused_with_what_is_missing(tmp_p
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
     folder = tmp_path / "async_io"
     folder.mkdir()
     (folder / "lock").touch()
@@ -145,14 +145,12 @@ def test_the_lock_of_a_build_that_runs_stays(build):
 
 def test_a_folder_of_terrasweep_s_own_needs_no_waiting(tmp_path, monkeypatch):
     """Whoever holds terrasweep's lock is alone in it, so that a lock is stale however new it is."""
-    monkeypatch.delenv(extensions.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(extensions.EXTENSIONS, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     lock = extensions.extensions_folder("cpu") / "async_io" / "lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
-    monkeypatch.setenv(
-        extensions.FOLDER_VARIABLE, str(extensions.extensions_folder("cpu"))
-    )  # As DeepSpeed is given it.
+    monkeypatch.setenv(extensions.EXTENSIONS, str(extensions.extensions_folder("cpu")))  # As DeepSpeed is given it.
     assert extensions.remove_stale_locks("cpu") == [lock]
 
 

@@ -14,6 +14,8 @@ from terrasweep.models.pretrained.checkpoint import MAX_LOST, load_checkpoint
 from terrasweep.models.pretrained.input_layers import adapt_input, resize_positions
 from terrasweep.results.errors import InvalidConfig
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 HLS = ["BLUE", "GREEN", "RED", "NIR_NARROW", "SWIR_1", "SWIR_2"]
 
 

@@ -27,6 +27,8 @@ from terrasweep.models.transforms.quantize import quantizable
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 TERRATORCH = ["prithvi_eo_tiny", "prithvi_eo_v2_tiny_tl", "terramind_v1_tiny", "timm_vit_tiny_patch16_224"]
 SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 IMAGE: dict[str, Any] = {"image_size": 32, "patch_size": 16}

@@ -1,0 +1,151 @@
+"""What terrasweep sets for a process as a whole: environment variables, warning filters, how much libraries say.
+
+Nothing else in terrasweep changes such state for good, so that this page tells all of it, by kind of process:
+
+- The sweep's own (``sweep.py``): :func:`start_sweep`.
+- That of the ``terrasweep`` command: :func:`name_root`.
+- Both, and a program of the user's, where they compose, search or track: :func:`name_shipped_studies`,
+  :func:`quiet_optuna`, :func:`quiet_mlflow`, :func:`ask_mlflow_once`, :func:`use_fresh_interpreters`.
+- The forkserver: :func:`start_forkserver`.
+- A trial's child, and any other child: :func:`start_child`, and where it applies :func:`hide_gpus` and
+  :func:`set_up_deepspeed`. The precision of products is set by :mod:`terrasweep.machine.arithmetic`.
+
+Variables of the user's environment that terrasweep reads:
+
+- ``TERRASWEEP_HOME``: the project's root. ``TERRASWEEP_SHIPPED``: the folder with the sweeps and search spaces that
+  come with terrasweep. Where they are not set, they are set here, for Hydra and for children.
+- ``TERRASWEEP_START_METHOD``: how children start, see :func:`start_method`.
+- ``HYDRA_FULL_ERROR``: ``1`` shows the traceback of bad input.
+- ``OMP_NUM_THREADS``: is told in reports; torch obeys it.
+- ``CUDA_VISIBLE_DEVICES``: which GPU is the first.
+- ``TORCH_EXTENSIONS_DIR``, ``XDG_CACHE_HOME``: where DeepSpeed's compiled parts are kept.
+- ``CXX``, ``CUDA_HOME``, ``PATH``: whether they can be compiled.
+
+What a user has set is never overwritten, but for ``HYDRA_FULL_ERROR``, ``TERRASWEEP_SHIPPED`` under ``sweep.py`` (each
+has its own), and ``PATH``, which is extended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from terrasweep.machine import paths
+
+HOME, SHIPPED = "TERRASWEEP_HOME", "TERRASWEEP_SHIPPED"
+START_METHOD = "TERRASWEEP_START_METHOD"
+EXTENSIONS = "TORCH_EXTENSIONS_DIR"
+
+
+def start_sweep(script: Path) -> bool:
+    """Set up the process of ``sweep.py``.
+
+    Args:
+        script: Its path; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
+
+    Returns:
+        Whether the user wants to see the traceback of bad input.
+    """
+    os.environ[SHIPPED] = str(script.resolve().parent)
+    os.environ.setdefault(HOME, os.environ[SHIPPED])
+    _quiet_missing_studies()
+    wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print the error itself and exit with 1.
+    return wanted
+
+
+def name_root() -> None:
+    """Give children and Hydra the project's root, wherever they look from."""
+    os.environ.setdefault(HOME, str(paths.home()))
+
+
+def name_shipped_studies() -> None:
+    """What composing a configuration outside of ``sweep.py`` needs: the root, and where the shipped studies are."""
+    name_root()
+    os.environ.setdefault(SHIPPED, str(paths.checkout()))
+    _quiet_missing_studies()
+
+
+def _quiet_missing_studies() -> None:
+    # A root that is made by the first study has no sweeps of its own yet.
+    warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
+
+
+def quiet_optuna() -> None:
+    """Optuna would announce every study and trial, and warn of what it calls experimental; it is imported here."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+def quiet_mlflow() -> None:
+    """MLflow would report every migration of a new database, and try a server that is gone for minutes."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    import mlflow  # noqa: F401  Importing it sets the levels.
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextlib.contextmanager
+def ask_mlflow_once() -> Iterator[None]:
+    """Within it MLflow asks a server once, for five seconds."""
+    impatient = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+    usual = {name: os.environ.get(name) for name in impatient}
+    os.environ.update(impatient)
+    try:
+        yield
+    finally:
+        for name, value in usual.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def start_method() -> str:
+    """``TERRASWEEP_START_METHOD``: ``forkserver`` (default) or ``spawn``, a fresh interpreter per child."""
+    return os.environ.get(START_METHOD, "forkserver")
+
+
+def use_fresh_interpreters() -> None:
+    """From here on a child starts in an interpreter of its own."""
+    os.environ[START_METHOD] = "spawn"
+
+
+def start_forkserver() -> None:
+    """Set up the process that imports the libraries once, before it imports torch: CUDA has to stay untouched."""
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
+
+
+def start_child() -> None:
+    """Set up a child, whatever it does."""
+    warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # Lightning's; there is one process.
+
+
+def hide_gpus() -> None:
+    """For a child that needs none: libraries ask for a GPU's properties when they are imported."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def set_up_deepspeed(device: str, extensions: Path) -> None:
+    """What DeepSpeed reads when it is imported: for what it runs, and where its compiled parts are.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        extensions: Folder for what it compiles, unless the user has set one.
+    """
+    os.environ.setdefault(EXTENSIONS, str(extensions))
+    os.environ["PATH"] = path_with_own_programs()
+    if device == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+
+
+def path_with_own_programs() -> str:
+    """``PATH`` with this Python's own programs first: ninja is among them, also where nothing is activated."""
+    own, path = str(Path(sys.executable).parent), os.environ.get("PATH", "")
+    return path if path.split(os.pathsep)[0] == own else f"{own}{os.pathsep}{path}"

@@ -1,0 +1,120 @@
+"""State of whole processes is changed in one module, which also names what it reads of the user's environment."""
+
+import ast
+import os
+import re
+import sys
+import warnings
+
+import optuna
+import pytest
+
+from terrasweep.machine import paths, startup
+from tests.composing import ROOT
+
+SRC = ROOT / "src"
+READS = ("environ.get", "environ.setdefault", "getenv")
+CHANGES = (
+    *("environ.setdefault", "environ.update", "environ.pop", "putenv", "unsetenv"),
+    *("filterwarnings", "setLevel", "set_verbosity"),
+)
+
+
+def called(node):
+    """``environ.get`` of ``os.environ.get(...)``, the last two names."""
+    return ".".join(ast.unparse(node.func).split(".")[-2:])
+
+
+def changes(file):
+    """What a file changes for good; a filter within ``catch_warnings`` is the one that goes by itself."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        targets = getattr(node, "targets", []) if isinstance(node, ast.Assign | ast.Delete) else []
+        yield from (ast.unparse(t) for t in targets if ast.unparse(t).startswith("os.environ["))
+        if isinstance(node, ast.Call) and any(called(node).endswith(change) for change in CHANGES):
+            yield ast.unparse(node)
+
+
+def test_one_module_changes_the_state_of_processes():
+    changing = {str(file.relative_to(SRC)): found for file in SRC.rglob("*.py") if (found := list(changes(file)))}
+    assert list(changing) == ["terrasweep/machine/startup.py"]
+    assert len(changing["terrasweep/machine/startup.py"]) >= 10
+
+
+def test_each_variable_that_is_read_is_named_in_its_docstring():
+    constants = {name: value for name, value in vars(startup).items() if isinstance(value, str)}
+    read = set()
+    for file in SRC.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and called(node) in READS and node.args:
+                argument = ast.unparse(node.args[0]).strip("'\"")
+                read.add(constants.get(argument, argument))
+    set_for_libraries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES", "PYTORCH_NVML_BASED_CUDA_CHECK", "name"}
+    assert {name for name in read - set_for_libraries if f"``{name}``" not in startup.__doc__} == set()
+    for yaml in (SRC / "terrasweep" / "conf").rglob("*.yaml"):
+        for name in re.findall(r"oc\.env:(\w+)", yaml.read_text()):
+            assert f"``{name}``" in startup.__doc__
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    for name in (startup.HOME, startup.SHIPPED, startup.START_METHOD, startup.EXTENSIONS, "HYDRA_FULL_ERROR"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_a_sweep_s_root_is_the_folder_of_its_script_unless_the_user_says_otherwise(bare, tmp_path):
+    with warnings.catch_warnings():
+        assert not startup.start_sweep(tmp_path / "sweep.py")
+        assert (os.environ[startup.HOME], os.environ[startup.SHIPPED]) == (str(tmp_path), str(tmp_path))
+        assert os.environ["HYDRA_FULL_ERROR"] == "1"
+        bare.setenv(startup.HOME, "/elsewhere")
+        assert startup.start_sweep(tmp_path / "sweep.py"), "the traceback is wanted"
+    assert (os.environ[startup.HOME], os.environ[startup.SHIPPED]) == ("/elsewhere", str(tmp_path))
+
+
+def test_away_from_any_project_the_checkout_is_the_root(bare, tmp_path):
+    bare.chdir(tmp_path)
+    assert paths.home() == ROOT
+    with warnings.catch_warnings():
+        startup.name_shipped_studies()
+    assert (os.environ[startup.HOME], os.environ[startup.SHIPPED]) == (str(ROOT), str(ROOT))
+
+
+def test_a_server_is_asked_once_and_the_variables_are_as_before(monkeypatch):
+    retries, timeout = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
+    monkeypatch.setenv(retries, "7")
+    monkeypatch.delenv(timeout, raising=False)
+    with pytest.raises(KeyError), startup.ask_mlflow_once():
+        assert os.environ[retries] == "0"
+        raise KeyError
+    assert os.environ[retries] == "7"
+    assert timeout not in os.environ
+
+
+def test_children_start_from_the_forkserver_until_that_can_t_be(bare):
+    assert startup.start_method() == "forkserver"
+    startup.use_fresh_interpreters()
+    assert startup.start_method() == "spawn"
+
+
+def test_deepspeed_finds_this_python_s_programs_once_and_the_user_s_folder(bare, tmp_path):
+    bare.setenv("PATH", "/usr/bin")
+    bare.setenv("DS_ACCELERATOR", "")
+    for _ in range(2):
+        startup.set_up_deepspeed("cpu", tmp_path)
+    assert os.environ["PATH"].count(os.path.dirname(sys.executable)) == 1  # noqa: PTH120
+    assert os.environ["DS_ACCELERATOR"] == "cpu"
+    assert os.environ[startup.EXTENSIONS] == str(tmp_path)
+    bare.setenv(startup.EXTENSIONS, "/mine")
+    startup.set_up_deepspeed("cpu", tmp_path)
+    assert os.environ[startup.EXTENSIONS] == "/mine"
+
+
+def test_optuna_is_quiet_once_it_is_imported(capfd):
+    startup.quiet_optuna()
+    with warnings.catch_warnings(record=True) as said:
+        optuna.create_study().enqueue_trial({"x": 1.0})
+        warnings.warn("new", optuna.exceptions.ExperimentalWarning, stacklevel=1)
+    assert said == []
+    assert capfd.readouterr().err == ""
