@@ -47,11 +47,11 @@ def suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(name, distribution.choices)
     if isinstance(distribution, IntDistribution):
-        low, high = distribution.low, distribution.high
-        return trial.suggest_int(name, low, high, step=distribution.step, log=distribution.log)
+        scale: dict[str, Any] = {"step": distribution.step, "log": distribution.log}
+        return trial.suggest_int(name, distribution.low, distribution.high, **scale)
     if isinstance(distribution, FloatDistribution):
-        low, high = distribution.low, distribution.high
-        return trial.suggest_float(name, low, high, step=distribution.step, log=distribution.log)
+        scale = {"step": distribution.step, "log": distribution.log}
+        return trial.suggest_float(name, distribution.low, distribution.high, **scale)
     raise TypeError(f"{name}: {distribution} is no choice, integer or float")
 
 
@@ -73,7 +73,7 @@ def grid_values(distribution: BaseDistribution) -> list[Any]:
 
 
 def _choices(override: Override) -> CategoricalDistribution:
-    choices = list(override.sweep_iterator(transformer=Transformer.encode))
+    choices: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
     for choice in choices:
         if not isinstance(choice, str | int | float | bool | None):
             raise ValueError(f"a choice must be a text, a number, true, false or null, not a {type(choice).__name__}")
@@ -89,7 +89,7 @@ def _range(override: Override, value: RangeSweep) -> BaseDistribution:
     if isinstance(values, range):
         if not values:
             raise ValueError("it holds no value")
-        return IntDistribution(*sorted((values[0], values[-1])), step=abs(values.step))
+        return IntDistribution(min(values), max(values), step=abs(values.step))
     start, stop, step = (Decimal(part) for part in (values.start, values.stop, values.step))
     count = ceil((Fraction(stop) - Fraction(start)) / Fraction(step))
     if count <= 0:
