@@ -60,13 +60,34 @@ def sweep(session: nox.Session) -> None:
     run(session, "python", "sweep.py", "-m", *session.posargs)
 
 
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Run all tests, two files at a time; `-- -m "not slow"` is the quick loop, `-- -n0` runs one by one."""
+def run_tests(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run pytest, two files at a time."""
     # In the order of the folders: the long files come first, so that both processes end together.
     two = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
     # Two processes with more threads each than there are cores are several times slower than one.
-    run(session, "pytest", *two, *session.posargs, OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "1"))
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    run(session, program, *arguments, *two, *session.posargs, OMP_NUM_THREADS=threads)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests, two files at a time; `-- -m "not slow"` is the quick loop, `-- -n0` runs one by one."""
+    run_tests(session, "pytest")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run all tests as `tests` does, and list the lines of `src` that none of them ran, in any process."""
+    run(session, "coverage", "erase")
+    try:
+        run_tests(session, "coverage", "run", "-m", "pytest")
+    finally:
+        run(session, "coverage", "combine", "--quiet")
+        run(session, "coverage", "report")
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as opened:
+                table = [str(shared_environment(session) / "coverage"), "report", "--format=markdown"]
+                subprocess.run(table, stdout=opened, check=True)
 
 
 @nox.session

@@ -13,7 +13,7 @@ os.environ.setdefault("TERRASWEEP_HOME", str(Path(__file__).resolve().parents[1]
 import hydra
 from omegaconf import DictConfig
 
-from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.config.compose import composed_trial, register_schema
 from terrasweep.config.schema import TrialConfig
 
 INNER = ("open_data_seconds", "build_seconds", "fit_seconds", "evaluate_seconds")
@@ -25,7 +25,7 @@ register_schema()
 @hydra.main(config_path="pkg://terrasweep.conf", config_name="config")
 def peer(config: DictConfig) -> list[float] | None:
     mode = config.peer
-    trial = trial_config({str(key): config._get_node(key) for key in config if key != "peer"})
+    trial = composed_trial(config, without="peer")
     if mode == "bare":
         bare(trial)
         return None

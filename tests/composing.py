@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.config.compose import composed_trial, register_schema
 from terrasweep.config.schema import TrialConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,4 +30,4 @@ def compose_all(overrides: list[str]) -> DictConfig:
 def compose_trial(*overrides: str) -> TrialConfig:
     """A TrialConfig; the quickstart's synthetic checkpoint is left out unless it is asked for."""
     config = compose_all(["backbone.checkpoint=null", *overrides])
-    return trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
+    return composed_trial(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 
 import optuna
@@ -59,3 +60,14 @@ def brute_force_front(rows: list[dict[str, str]]) -> list[str]:
         )
 
     return [number for number, point in points.items() if not dominated(point)]
+
+
+def wait_for(condition, sweep, timeout_s=240):
+    """What a condition gives, once it gives something, while a sweep runs."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and sweep.poll() is None:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    sweep.kill()
+    raise AssertionError(f"it did not come to that: {sweep.communicate()}")

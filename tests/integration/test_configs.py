@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from terrasweep.config.compose import trial_config
+from terrasweep.config.compose import composed_trial
 from terrasweep.study.preflight import check_space
 from terrasweep.study.search_space import parse_space
 from terrasweep.trial import rules
@@ -44,7 +44,7 @@ def test_every_option_of_every_group_composes_against_the_schema(group, option):
     required += ["data.root=x"] if group == "data" and option != "synthetic" else []
     required += ["+data.modalities={S1: {folder: s1}}"] if option == "multimodal_folder" else []
     config = compose_all([f"{group}={option}", *required])
-    typed = trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
+    typed = composed_trial(config)
     assert getattr(typed, group) is not None
 
 
@@ -59,7 +59,7 @@ def test_the_help_names_every_group_and_option_and_is_readable():
 
 def test_the_shipped_quickstart_breaks_no_rule():
     config = compose_all([])
-    typed = trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
+    typed = composed_trial(config)
     assert list(rules.find_violations(typed)) == []
 
 

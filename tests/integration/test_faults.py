@@ -3,13 +3,12 @@
 import contextlib
 import os
 import signal
-import time
 
 import psutil
 import pytest
 
 from tests.conftest import SMALL, run_sweep, start_sweep
-from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows
+from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -36,16 +35,6 @@ def trial_processes(sweep):
                 if os.getpgid(child.pid) == child.pid:
                     found.append(child)
     return found
-
-
-def wait_for(condition, sweep, timeout_s=240):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline and sweep.poll() is None:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    sweep.kill()
-    raise AssertionError(f"it did not come to that: {sweep.communicate()}")
 
 
 def training(study, number):

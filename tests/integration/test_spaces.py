@@ -4,7 +4,7 @@ import optuna
 import pytest
 import yaml
 
-from terrasweep.study.preflight import typed
+from terrasweep.config.compose import composed_trial
 from terrasweep.study.search_space import as_override, parse_space
 from terrasweep.trial import rules
 from tests.composing import ROOT, compose_all
@@ -36,7 +36,7 @@ def test_no_draw_breaks_a_rule(space, tuning):
     for _ in range(DRAWS):
         values = searched.suggest(study.ask(), base)
         overrides = [as_override(key, value) for key, value in values.items()]
-        assert list(rules.find_violations(typed(compose_all([*chosen, *overrides])))) == [], overrides
+        assert list(rules.find_violations(composed_trial(compose_all([*chosen, *overrides])))) == [], overrides
         seen |= values.keys()
     active = {key.name for key in searched.keys if tuning == "lora" or "tuning=lora" not in key.text}
     assert seen == active, "every key is proposed now and then"

@@ -19,7 +19,7 @@ ROOMS = {
     "deepspeed": ["models/offload/zero.py", "predict/zero_estimates.py"],
     "huggingface_hub": ["models/backbones"],
     "hydra": ["cli/sweep_script.py", "config", "study", "trial/preload.py", "hydra_plugins"],
-    "hydra_plugins": ["study", "hydra_plugins"],
+    "hydra_plugins": ["hydra_plugins"],
     "jinja2": ["report"],
     "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "training", "trial"],
     "markupsafe": ["report"],
@@ -58,6 +58,9 @@ ROOMS = {
     "yaml": ["export/in_child.py", "models/trained_weights.py", "report", "study", "trial/run.py"],
 }
 """Every third-party library, and the folders and files that may import it."""
+
+PRIVATE = {"torch.distributed.algorithms._checkpoint": "models/transforms/torch_internals.py"}
+"""Others' modules with a private path that terrasweep uses, and the only file that does; its test names the version."""
 
 ARROWS: dict[str, set[str]] = {
     "results": set(),
@@ -141,6 +144,18 @@ def test_a_library_is_imported_in_its_rooms_alone(library):
     assert strangers == set()
     empty = [r for r in ROOMS[library] if not any(u == r or u.startswith(f"{r}/") for u in users)]
     assert empty == [], f"{library} is not imported there"
+
+
+def test_others_private_modules_are_used_in_their_own_file_alone():
+    """What ruff's SLF does not see: imports. A name with two underscores is public (``__version__``)."""
+    used = {
+        (name, room(file))
+        for file in SRC.rglob("*.py")
+        for name in imported(file)
+        if re.search(r"(^|\.)_[a-z]", name) and name.split(".")[0] not in sys.stdlib_module_names
+    }
+    assert {(name, file) for name, file in used if (name.rpartition(".")[0], file) not in PRIVATE.items()} == set()
+    assert {file for _, file in used} == set(PRIVATE.values())
 
 
 def test_packages_use_what_is_below_them_alone():

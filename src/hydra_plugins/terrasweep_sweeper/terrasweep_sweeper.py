@@ -12,7 +12,7 @@ from . import config as config
 
 
 class TerrasweepSweeper(Sweeper):
-    """Searches with Optuna; what it adds to hydra-optuna-sweeper is in :mod:`terrasweep.study.sweep`."""
+    """Searches with Optuna; the study is in :mod:`terrasweep.study.sweep`."""
 
     def __init__(self, sampler: DictConfig, n_jobs: int | None, params: DictConfig) -> None:
         self._settings: dict[str, Any] = {"sampler": sampler, "n_jobs": n_jobs, "params": params}
@@ -26,6 +26,4 @@ class TerrasweepSweeper(Sweeper):
         """Run the study to its total number of trials."""
         from terrasweep.study.sweep import StudySweep
 
-        sweep = StudySweep(**self._settings)
-        sweep.setup(**self._setup)
-        sweep.sweep(arguments)
+        StudySweep(self._settings, **self._setup).sweep(arguments)

@@ -41,6 +41,15 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
     return TrialConfig(**sections, outside=outside)
 
 
+def composed_trial(composed: DictConfig, *, without: str = "hydra") -> TrialConfig:
+    """The TrialConfig of what Hydra composed, without its own part.
+
+    Raises:
+        InvalidConfig: As for :func:`trial_config`.
+    """
+    return trial_config(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != without]))
+
+
 def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> TrialConfig:
     """Compose ``config.yaml`` with overrides as ``python sweep.py`` does, without running anything.
 
@@ -62,7 +71,7 @@ def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> Tria
         section, _, name = key.rpartition(".")
         if OmegaConf.is_missing(OmegaConf.select(composed, section), name):
             OmegaConf.update(composed, key, None)
-    return trial_config({str(key): composed._get_node(str(key)) for key in composed if key != "hydra"})
+    return composed_trial(composed)
 
 
 def as_dict(config: TrialConfig) -> dict[str, Any]:
@@ -138,10 +147,10 @@ def _overridable(section: Any) -> DictConfig:
 
 def _clear_readonly(node: Any) -> None:
     OmegaConf.set_readonly(node, None)
-    if isinstance(node, DictConfig) and node._metadata.object_type is dict:
+    if isinstance(node, DictConfig) and OmegaConf.get_type(node) is dict:
         # Free keys, like a backbone's arguments: new ones need no `+` on the command line.
         OmegaConf.set_struct(node, False)
     for key in node if isinstance(node, DictConfig) else ():
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none():
+        # A missing value has no node to ask for, and none below it.
+        if not OmegaConf.is_missing(node, key) and isinstance(child := node[key], DictConfig):
             _clear_readonly(child)

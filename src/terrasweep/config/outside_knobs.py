@@ -42,7 +42,7 @@ def outside_knobs() -> tuple[Knob, ...]:
         try:
             knob = entry.load()
             reason = "; ".join(_mistakes(knob, knobs))
-        except Exception as error:  # Whatever another package does while it is imported.
+        except Exception as error:  # noqa: BLE001 - whatever another package does while it is imported
             reason = " ".join(f"{type(error).__name__}: {error}".split())
         if reason:
             lines.append(f"{_package(entry)}: its knob {entry.name} ({entry.value}) can't be used: {reason}")

@@ -18,7 +18,7 @@ def git_commit() -> str:
     """The root's git commit, with ``-dirty`` where tracked files were changed; empty outside a repository."""
     try:
         described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--match=NeVeRmAtCh"],
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--match=NeVeRmAtCh"],  # noqa: S607 - the user's git
             cwd=home(),
             capture_output=True,
             text=True,

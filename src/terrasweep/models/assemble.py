@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from terratorch.models import EncoderDecoderFactory
-from terratorch.models.utils import _get_backbone
 from torch import nn
 
 from terrasweep.config.input_bands import input_modalities
@@ -15,7 +14,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import absolute
 from terrasweep.models.backbones.families import known_bands
 from terrasweep.models.backbones.feature_layout import Layout, find_layout
-from terrasweep.models.backbones.registry import check_known, complete_arguments, refusals
+from terrasweep.models.backbones.registry import build_backbone, check_known, complete_arguments, refusals
 from terrasweep.models.pretrained.checkpoint import load_checkpoint
 from terrasweep.models.pretrained.synthetic import pretrained_file
 from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
@@ -105,7 +104,7 @@ def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
     check_known(backbone.name)
     arguments = complete_arguments(config)
     with refusals(config):
-        encoder = _get_backbone(backbone.name, pretrained=backbone.pretrained, **arguments)
+        encoder = build_backbone(backbone.name, backbone.pretrained, arguments)
     return encoder, find_layout(config, encoder, arguments)
 
 

@@ -27,12 +27,12 @@ from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models.assemble import BuiltModel, build_model, build_plain
 from terrasweep.models.offload.zero import whole
 from terrasweep.models.transforms.adapters import split_fused
+from terrasweep.models.transforms.torch_internals import WRAPPER_PREFIX
 from terrasweep.results.errors import InvalidConfig
 
 SCHEMA_VERSION = 1
 ADAPTER, TRAINED, RECORD = "adapter", "trained.safetensors", "weights.json"
 _PEFT_PREFIX = "base_model.model."
-_WRAPPED = "_checkpoint_wrapped_module."
 
 State = dict[str, torch.Tensor]
 
@@ -156,7 +156,7 @@ def _copy(tensor: torch.Tensor) -> torch.Tensor:
 
 def _clean(name: str) -> str:
     """A parameter's name as the state dict has it."""
-    return name.replace(_WRAPPED, "")
+    return name.replace(WRAPPER_PREFIX, "")
 
 
 def _below(state: State, prefix: str) -> State:

@@ -46,7 +46,7 @@ def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
             module, _, function = task.partition(":")
             getattr(importlib.import_module(module), function)(report, **arguments)
         sender.send(("done", {}))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - every end becomes a reason, an exit of a library too
         traceback.print_exc()
         known = classify(error)
         sender.send(("error", {"reason": known.reason, "message": str(known), "violation": known.violation}))

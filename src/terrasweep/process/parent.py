@@ -24,6 +24,9 @@ from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
 
 POLL_S = 0.05
+LEAVE_S = 10
+"""Seconds for a child that has said its last word to leave by itself. It does in milliseconds; where the coverage of a
+test is measured, it writes that first."""
 RESERVE_BYTES = 512 * 2**20
 """Host memory that must stay available; below it, the trial is ended before the kernel ends something else."""
 
@@ -89,13 +92,13 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
     context = _context(start_method)
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
-    outcome = Outcome()
+    outcome, leaves = Outcome(), False
     try:
         child.start()
         sender.close()
-        _Watch(child, limits).listen(receiver, outcome)
+        leaves = _Watch(child, limits).listen(receiver, outcome)
     finally:
-        _end(child)
+        _end(child, leaves=leaves)
         receiver.close()
     if outcome.error is None and not (outcome.reported.get("done") or outcome.reported.get("measured")):
         outcome.error = Crashed(f"the trial's process {_how_it_ended(child.exitcode)}; see {log}")
@@ -112,19 +115,20 @@ class _Watch:
         self._growth = HostMemoryGrowth(child.pid)
         self._host_limit = host_memory_limit_bytes() - RESERVE_BYTES
 
-    def listen(self, receiver: Any, outcome: Outcome) -> None:
+    def listen(self, receiver: Any, outcome: Outcome) -> bool:
+        """Collect what the child says; returns whether it said its last word, and leaves by itself."""
         while True:
             ready = connection.wait([receiver, self._child.sentinel], timeout=POLL_S)
             if receiver in ready:
                 if not _receive(receiver, outcome):
-                    return
+                    return True
             elif ready:
-                return
+                return True
             violation = self._violation()
             if violation is not None:
                 # A task that has said everything that counts is ended all the same, but not blamed.
                 outcome.error = None if outcome.reported.get("measured") else violation
-                return
+                return False
 
     def _violation(self) -> TerrasweepError | None:
         if self._deadline is not None and time.monotonic() > self._deadline:
@@ -175,11 +179,11 @@ def _merge(reported: dict[str, Any], content: dict[str, Any]) -> None:
             reported[key] = value
 
 
-def _end(child: BaseProcess) -> None:
+def _end(child: BaseProcess, *, leaves: bool) -> None:
     """End a child with everything it started; it leads a process group of its own."""
     if child.pid is None:
         return
-    child.join(timeout=0.5 if child.exitcode is None else 0)
+    child.join(timeout=LEAVE_S if leaves else 0)
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(child.pid, signal.SIGKILL)

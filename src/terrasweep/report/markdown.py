@@ -17,7 +17,7 @@ def write_markdown(folder: Path, outcome: StudyOutcome) -> None:
     """Write ``report.md``: summary, front, recommendations, failures, environment."""
     environment = Environment(
         loader=PackageLoader("terrasweep.report", "templates"),
-        autoescape=False,  # Markdown has characters of its own; `cell` escapes them.
+        autoescape=False,  # noqa: S701 - Markdown has characters of its own; `cell` escapes them.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from optuna.trial import Trial
@@ -87,9 +89,9 @@ class StudyRun:
         for trial in self._stored.orphans():
             result = self._folder.result(trial.number)
             lost = Interrupted("the sweep was killed while this trial ran; it runs again under another number")
-            self._settle(trial, result or self._unfinished(trial, lost), dict(trial.params))
+            self._write_result(trial, result or self._unfinished_result(trial, lost), dict(trial.params))
 
-    def _unfinished(self, trial: Trial, error: TerrasweepError) -> TrialResult:
+    def _unfinished_result(self, trial: Trial, error: TerrasweepError) -> TrialResult:
         return unfinished(trial.number, error, self._folder.config(trial.number) or public_dict(self._config))
 
     def _run_batch(self, trials: list[Trial], progress: SweepProgress) -> None:
@@ -100,21 +102,24 @@ class StudyRun:
             progress.started(values[0])
             results = [self._result(t, r) for t, r in zip(trials, self._sweep.launch(trials, values), strict=True)]
         except (KeyboardInterrupt, Exception) as error:
-            known = _known(error)
-            results = [self._folder.result(t.number) or self._unfinished(t, known) for t in trials]
+            known = _as_terrasweep_error(error)
+            results = [self._folder.result(t.number) or self._unfinished_result(t, known) for t in trials]
             if isinstance(error, KeyboardInterrupt):
                 raise
         finally:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
-                last = self._settle(trial, result, chosen)
+                last = self._write_result(trial, result, chosen)
                 progress.finished(self._folder.results(), len(self._folder.front()), last)
 
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
-        if job.status is JobStatus.COMPLETED and isinstance(job.return_value, TrialResult):
-            return job.return_value
-        return self._unfinished(trial, _known(job._return_value))
+        returned = _returned(job)
+        return (
+            returned
+            if isinstance(returned, TrialResult)
+            else self._unfinished_result(trial, _as_terrasweep_error(returned))
+        )
 
-    def _settle(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
+    def _write_result(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
         """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
         result = _with_all_objectives(result, self._folder.known.objectives)
         result = dataclasses.replace(result, number=trial.number, searched=searched)
@@ -122,7 +127,7 @@ class StudyRun:
         self._stored.tell(trial, result)
         try:
             self._tracker.log(result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - tracking may fail in any way, and ends no study
             self._untracked = f"MLflow could not log every trial ({type(error).__name__}: {error})".splitlines()[0]
         return result
 
@@ -135,7 +140,7 @@ class StudyRun:
             self._tracker.log_missing(folder.results())
             self._tracker.finish(folder.path, folder.summary())
             self._untracked = ""
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._untracked = f"MLflow: {type(error).__name__}: {error}".splitlines()[0]
         if self._untracked:
             progress.say(f"{self._untracked}; start the same command again to log what is missing")
@@ -154,7 +159,17 @@ def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> Tr
     return dataclasses.replace(result, state=State.FAILED, reason=Reason.INVALID_CONFIG, message=message)
 
 
-def _known(error: BaseException) -> TerrasweepError:
+def _returned(job: JobReturn) -> TrialResult | BaseException:
+    """What a launched trial came to: its result, or what it raised."""
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # Hydra would print the overrides of each that failed.
+            returned = job.return_value
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - whatever the trial raised
+        return error
+    return returned if isinstance(returned, TrialResult) else TypeError(f"the trial returned {returned!r}")
+
+
+def _as_terrasweep_error(error: BaseException) -> TerrasweepError:
     if isinstance(error, TerrasweepError):
         return error
     if isinstance(error, KeyboardInterrupt):

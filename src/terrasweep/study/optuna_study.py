@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import optuna
 import sqlalchemy
+from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -18,11 +19,10 @@ from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.samplers import GridSize, ignores_pruned
 
 UNKNOWN_MISS = 1.0
 """Constraint violation of an infeasible trial whose miss is not known."""
-
-_IGNORES_PRUNED = (optuna.samplers.NSGAIISampler, optuna.samplers.NSGAIIISampler)
 
 
 class StoredStudy:
@@ -36,13 +36,15 @@ class StoredStudy:
         """
         self._objectives = objectives
         self._lock = folder / ".ask.lock"
+        self._storage = open_storage(url)
+        self._grid = GridSize()
         startup.quiet_optuna()
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
         ]
         with locked(self._lock):  # Two processes that start at once would both make the tables.
             self.study = optuna.create_study(
-                study_name=name, storage=open_storage(url), directions=directions, load_if_exists=True
+                study_name=name, storage=self._storage, directions=directions, load_if_exists=True
             )
         named = [objective.name for objective in objectives]
         if self.study.directions != [_direction(d) for d in directions] or (
@@ -55,6 +57,14 @@ class StoredStudy:
         if self.study.metric_names is None:
             self.study.set_metric_names(named)
 
+    def use(self, sampler: BaseSampler, grid: GridSize) -> None:
+        """Take the trials of this process from a sampler."""
+        self.study.sampler, self._grid = sampler, grid
+
+    def trials_before(self) -> int:
+        """How many trials there are, of any state."""
+        return len(self.study.get_trials(deepcopy=False))
+
     def remaining(self, total: int) -> int:
         """How many trials are missing to the total; interrupted ones don't count, running ones do."""
         counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
@@ -62,8 +72,7 @@ class StoredStudy:
 
     def reachable(self, total: int) -> int:
         """The total, or the size of the grid where that is less."""
-        sampler = self.study.sampler
-        return min(total, len(sampler._all_grids)) if isinstance(sampler, optuna.samplers.GridSampler) else total
+        return self._grid.at_most(total)
 
     def ask(self, wanted: int, total: int) -> list[Trial]:
         """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""
@@ -94,7 +103,7 @@ class StoredStudy:
 
     def _tell_infeasible(self, trial: Trial) -> None:
         worst = self._worst_values()
-        if isinstance(self.study.sampler, _IGNORES_PRUNED) and worst is not None:
+        if ignores_pruned(self.study.sampler) and worst is not None:
             self._tell(trial, worst)
         else:
             self._tell(trial, state=TrialState.PRUNED)
@@ -119,9 +128,11 @@ class StoredStudy:
         with locked(self._lock):  # Under it, a trial that has no owner yet is one whose process died in between.
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             lost = [t for t in running if not is_alive(t.user_attrs.get("owner", ""))]
-            for trial in lost:
-                self.study._storage.set_trial_user_attr(trial._trial_id, "owner", this_process())
-        return [Trial(self.study, t._trial_id) for t in lost]
+            study_id = self._storage.get_study_id_from_name(self.study.study_name)
+            ids = [self._storage.get_trial_id_from_study_id_trial_number(study_id, t.number) for t in lost]
+            for trial_id in ids:
+                self._storage.set_trial_user_attr(trial_id, "owner", this_process())
+        return [Trial(self.study, trial_id) for trial_id in ids]
 
 
 def open_storage(url: str) -> RDBStorage:

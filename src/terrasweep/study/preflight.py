@@ -10,8 +10,7 @@ import optuna
 from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from terrasweep.config.compose import trial_config
-from terrasweep.config.schema import TrialConfig
+from terrasweep.config.compose import composed_trial
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.study.search_space import SearchSpace, as_override, unknown_conditions
@@ -32,16 +31,11 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
     """
     violations = unknown_conditions(space, compose([]))
     for override in (text for key in space.keys for text in _extremes(key.name, key.distribution)):
-        config = typed(compose([override]))
+        config = composed_trial(compose([override]))
         violations += [line for line in find_bad_values(config) if line not in violations]
     if violations:
         raise InvalidConfig("\n".join(violations))
     _check_some_combination(space, compose)
-
-
-def typed(config: DictConfig) -> TrialConfig:
-    """The TrialConfig of a composed configuration, without Hydra's own part."""
-    return trial_config({str(key): config._get_node(str(key)) for key in config if key != "hydra"})
 
 
 def check_writable(folder: Path) -> None:
@@ -71,7 +65,7 @@ def _check_some_combination(space: SearchSpace, compose: Compose) -> None:
     first: list[str] = []
     for _ in range(_DRAWS if space.keys else 1):
         values = space.suggest(draws.ask(), base)
-        found = list(rules.find_violations(typed(compose([as_override(k, v) for k, v in values.items()]))))
+        found = list(rules.find_violations(composed_trial(compose([as_override(k, v) for k, v in values.items()]))))
         if not found:
             return
         first = first or found

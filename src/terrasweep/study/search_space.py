@@ -19,13 +19,14 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.wording import nearest
+from terrasweep.study.ranges import read_range, suggest
 
 _ABSENT = object()
 _CONDITION = re.compile(r"^(?P<key>[\w./@]+)(?P<relation>!?=)(?P<values>[^=!]+)$")
@@ -70,7 +71,7 @@ class SearchSpace:
         values: dict[str, Any] = {}
         for key in self.keys:
             if key.active({**{k.name: None for k in self.keys}, **values}, base):
-                values[key.name] = trial._suggest(key.name, key.distribution)
+                values[key.name] = suggest(trial, key.name, key.distribution)
         return values
 
     def choices(self) -> list[str]:
@@ -142,14 +143,11 @@ def _parse_key(name: str, text: str) -> SearchKey:
     return SearchKey(name, text, _distribution(override, name, text), parsed)
 
 
-def _distribution(override: Any, name: str, text: str) -> BaseDistribution:
+def _distribution(override: Override, name: str, text: str) -> BaseDistribution:
     try:
-        distribution = create_optuna_distribution_from_override(override)
-    except (AssertionError, NotImplementedError, ValueError) as error:
-        reason = str(error) or "it can't be searched; use choice(...), range(...) or interval(...)"
-        raise InvalidConfig(f"search space: {name}: {text}: {reason}") from error
-    assert isinstance(distribution, BaseDistribution)
-    return distribution
+        return read_range(override)
+    except ValueError as error:
+        raise InvalidConfig(f"search space: {name}: {text}: {error}") from error
 
 
 def _parse_condition(name: str, text: str) -> Condition:

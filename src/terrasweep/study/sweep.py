@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import optuna
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
-from hydra.utils import instantiate
-from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 from optuna.trial import Trial
 
 from terrasweep import process
-from terrasweep.config.compose import fixed_settings, without_password
+from terrasweep.config.compose import composed_trial, fixed_settings, without_password
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
@@ -29,30 +27,30 @@ from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy
-from terrasweep.study.preflight import check_space, check_writable, typed
+from terrasweep.study.preflight import check_space, check_writable
+from terrasweep.study.samplers import build_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
 from terrasweep.trial import prepare
 
-_TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
 
+class StudySweep:
+    """A sweep with a loop of its own, beside hydra-optuna-sweeper's: a study is a thing on disk, not a process."""
 
-class StudySweep(OptunaSweeperImpl):
-    """hydra-optuna-sweeper's sweeper with a loop of its own: a study is a thing on disk, not a process."""
-
-    def __init__(self, sampler: DictConfig, n_jobs: int | None, params: DictConfig) -> None:
-        super().__init__(
-            sampler=None,
-            direction=[],
-            storage=None,
-            study_name=None,
-            n_trials=0,
-            n_jobs=n_jobs or 1,
-            max_failure_rate=1.0,
-            custom_search_space=None,
-            params=params,
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+    ) -> None:
+        """Args: ``settings`` are ``hydra.sweeper.*``: ``sampler``, ``n_jobs`` and ``params``; the rest is Hydra's."""
+        self._sampler_settings, self._params = settings["sampler"], settings["params"]
+        self._batch: int | None = settings["n_jobs"]
+        self.n_jobs = self._batch or 1
+        self._config, self._loader = config, hydra_context.config_loader
+        self._launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
         )
-        self._sampler_settings = sampler
-        self._batch = n_jobs
         self._space = SearchSpace((), ())
 
     def sweep(self, arguments: list[str]) -> None:
@@ -62,10 +60,10 @@ class StudySweep(OptunaSweeperImpl):
             InvalidConfig: Something is wrong with the input; nothing was trained or written.
             SystemExit: Nothing completed.
         """
-        self._space = parse_space(self.params or {}, arguments)
+        self._space = parse_space(self._params or {}, arguments)
         base = self._compose([])
         self.n_jobs = self._batch or trials_at_once(base.hydra.launcher)
-        config = typed(base)
+        config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
         check_space(self._space, self._compose)
         mlflow_runs.check_reachable(config.tracking.uri)
@@ -76,7 +74,7 @@ class StudySweep(OptunaSweeperImpl):
             url = mlflow_runs.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._check_distributions(stored)
-            stored.study.sampler = self._build_sampler(config, base, stored)
+            stored.use(*build_sampler(self._sampler_settings, config.study, self._space, base, stored.trials_before()))
         if stored.remaining(config.study.n_trials):
             process.warm_up()  # It imports for some seconds, beside what comes next.
         StudyRun(self, config, base, record, folder, stored).to_the_end()
@@ -87,8 +85,7 @@ class StudySweep(OptunaSweeperImpl):
             [f"trial.number={trial.number}", *map(as_override, chosen, chosen.values()), *self._space.fixed]
             for trial, chosen in zip(trials, values, strict=True)
         ]
-        assert self.launcher is not None
-        return list(self.launcher.launch(overrides, initial_job_idx=trials[0].number))
+        return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
     @property
     def space(self) -> SearchSpace:
@@ -96,11 +93,8 @@ class StudySweep(OptunaSweeperImpl):
         return self._space
 
     def _compose(self, searched: list[str]) -> DictConfig:
-        assert self.hydra_context is not None
-        assert self.config is not None
-        loader = self.hydra_context.config_loader
         overrides = ["trial.number=0", *self._space.fixed, *searched]
-        composed: DictConfig = loader.load_sweep_config(self.config, overrides)
+        composed: DictConfig = self._loader.load_sweep_config(self._config, overrides)
         return composed
 
     def _record(self, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
@@ -153,39 +147,6 @@ class StudySweep(OptunaSweeperImpl):
                     f"search space: {key.name}: {key.text}: the study {stored.study.study_name} was started with other "
                     "values; use another study.name, or the values it was started with"
                 ) from error
-
-    def _build_sampler(self, config: TrialConfig, base: DictConfig, stored: StoredStudy) -> optuna.samplers.BaseSampler:
-        settings = OmegaConf.to_container(self._sampler_settings, resolve=True)
-        assert isinstance(settings, dict)
-        if "seed" in settings and settings["seed"] is None:
-            # A restart must not draw again what the start drew.
-            settings["seed"] = config.study.seed + len(stored.study.get_trials(deepcopy=False))
-        if "n_startup_trials" in settings and settings["n_startup_trials"] is None:
-            settings["n_startup_trials"] = max(4, config.study.n_trials // 4)
-        settings = {key: value for key, value in settings.items() if value is not None}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            sampler = instantiate(settings, _execution_whitelist_=_TRUSTED)
-        if isinstance(sampler, functools.partial):
-            return self._grid(sampler, base)
-        assert isinstance(sampler, optuna.samplers.BaseSampler)
-        return sampler
-
-    def _grid(self, sampler: functools.partial[Any], base: DictConfig) -> optuna.samplers.BaseSampler:
-        names = {key.name for key in self._space.keys}
-        for key in self._space.keys:
-            if on := [condition.key for condition in key.conditions if condition.key in names]:
-                raise InvalidConfig(
-                    f"hydra/sweeper/sampler=grid: {key.name} depends on {on[0]}, which is searched too, and a grid has "
-                    "no conditions; fix one of them, or use another sampler"
-                )
-        active = [key for key in self._space.keys if key.active({}, base)]
-        try:
-            grid = {key.name: self._to_grid_sampler_choices(key.distribution) for key in active}
-        except ValueError as error:
-            raise InvalidConfig(f"hydra/sweeper/sampler=grid: {error} Use choice(...) or range(...)") from error
-        built: optuna.samplers.BaseSampler = sampler(grid)
-        return built
 
 
 def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:

@@ -14,6 +14,8 @@ from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.ranges import suggest
+from terrasweep.study.samplers import GridSize
 
 OBJECTIVES = [Objective(name="accuracy", direction="maximize"), Objective(name="peak_memory_mib", direction="minimize")]
 CHOICE = CategoricalDistribution(["a", "b"])
@@ -40,7 +42,7 @@ def ended(reason, violation=None):
 
 def run_one(stored, result, total=100):
     (trial,) = stored.ask(1, total)
-    trial._suggest("x", CHOICE)
+    suggest(trial, "x", CHOICE)
     stored.tell(trial, result)
     return stored.study.trials[trial.number]
 
@@ -56,14 +58,40 @@ def test_each_state_is_told_as_the_contract_says(stored):
         assert trial.user_attrs["state"]
 
 
-@pytest.mark.parametrize("sampler", [optuna.samplers.NSGAIISampler, optuna.samplers.NSGAIIISampler])
-def test_a_sampler_that_ignores_pruned_trials_is_told_the_worst_values_and_the_miss(stored, sampler):
-    stored.study.sampler = sampler(seed=0)
+@pytest.mark.parametrize("name", ["NSGAIISampler", "NSGAIIISampler", "GPSampler"])
+def test_a_sampler_that_ignores_pruned_trials_is_told_the_worst_values_and_the_miss(stored, name):
+    stored.use(getattr(optuna.samplers, name)(seed=0), GridSize())
     assert run_one(stored, ended(Reason.OOM_HOST, 0.1)).state.name == "PRUNED", "no worst value is known yet"
     run_one(stored, complete(0.5, 10.0))
     run_one(stored, complete(0.3, 30.0))
     told = run_one(stored, ended(Reason.OOM_DEVICE, 0.1))
     assert (told.state.name, told.values, told.constraints) == ("COMPLETE", [0.3, 30.0], {"miss": 0.1})
+
+
+def over_the_limit(stored, tell_miss):
+    """How many of a GP's trials lie above 0.5, where the accuracy would be higher and nothing fits.
+
+    Without ``tell_miss`` they are told as crashes.
+    """
+    stored.use(optuna.samplers.GPSampler(seed=0, n_startup_trials=6), GridSize())
+    drawn = []
+    for _ in range(24):
+        (trial,) = stored.ask(1, 24)
+        x = trial.suggest_float("x", 0, 1)
+        drawn.append(x)
+        infeasible = ended(Reason.OVER_BUDGET, x - 0.5) if tell_miss else ended(Reason.CRASHED)
+        stored.tell(trial, complete(x, 1.0) if x <= 0.5 else infeasible)
+    return sum(x > 0.5 for x in drawn[12:])
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_steers_a_gp_away(tmp_path):
+    single = [OBJECTIVES[0]]
+    told, untold = (
+        over_the_limit(StoredStudy(name, f"sqlite:///{tmp_path / name}.db", single, tmp_path), tell_miss)
+        for name, tell_miss in (("told", True), ("untold", False))
+    )
+    assert told < untold / 2, (told, untold)
 
 
 def test_the_total_counts_every_trial_but_interrupted_ones(stored):
@@ -76,11 +104,11 @@ def test_the_total_counts_every_trial_but_interrupted_ones(stored):
 
 def test_what_was_interrupted_runs_again_first_with_the_same_values(stored):
     (trial,) = stored.ask(1, 10)
-    value = trial._suggest("x", CHOICE)
+    value = suggest(trial, "x", CHOICE)
     stored.tell(trial, ended(Reason.INTERRUPTED))
     (again,) = stored.ask(1, 10)
     assert again.number == trial.number + 1
-    assert again._suggest("x", CHOICE) == value
+    assert suggest(again, "x", CHOICE) == value
     assert again.user_attrs["retry_of"] == trial.number
 
 

@@ -37,7 +37,7 @@ def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limi
         name = names[int(index)]
         try:
             sample = read(int(index))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a reader of the user's raises what it likes
             seen.unreadable[name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
             continue
         seen.add(name, sample)

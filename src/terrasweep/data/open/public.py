@@ -216,7 +216,7 @@ def _test_dataset(datamodule: pl.LightningDataModule, validation: Dataset[Sample
     try:
         datamodule.setup("test")
         found = _dataset(datamodule, "test")
-    except Exception:
+    except Exception:  # noqa: BLE001
         # A set without one says so in its own way.
         return None
     splits = [getattr(dataset, "split", None) for dataset in (found, validation)]

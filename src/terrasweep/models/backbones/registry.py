@@ -11,7 +11,9 @@ from typing import Any
 import timm
 import torch
 from huggingface_hub.errors import HfHubHTTPError
+from terratorch.models.utils import TemporalWrapper
 from terratorch.registry import BACKBONE_REGISTRY, TERRATORCH_BACKBONE_REGISTRY
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from terrasweep.config.schema import TrialConfig
@@ -57,6 +59,23 @@ def complete_arguments(config: TrialConfig) -> dict[str, Any]:
     family = family or "timm"
     arguments = builder_arguments(config, family)
     return _fit_timm(config, arguments) if family == "timm" else arguments
+
+
+def build_backbone(name: str, pretrained: bool, arguments: dict[str, Any]) -> nn.Module:
+    """Build a backbone as TerraTorch's factory does.
+
+    Args:
+        name: Of the registry.
+        pretrained: Whether with weights from the Hub.
+        arguments: The builder's; ``use_temporal`` and ``temporal_*`` are TerraTorch's wrapper's for several time steps.
+    """
+    temporal = {key: value for key, value in arguments.items() if key.startswith(("temporal_", "use_temporal"))}
+    own = {key: value for key, value in arguments.items() if key not in temporal}
+    backbone: nn.Module = BACKBONE_REGISTRY.build(name, pretrained=pretrained, **own)
+    if not temporal.pop("use_temporal", False):
+        return backbone
+    wrapped: nn.Module = TemporalWrapper(backbone, **{key.removeprefix("temporal_"): v for key, v in temporal.items()})
+    return wrapped
 
 
 class _ValuesOfLinspace(TorchFunctionMode):

@@ -47,21 +47,18 @@ class ZeroStrategy(DeepSpeedStrategy):
         """As Lightning does, less the check for a GPU."""
         super(DeepSpeedStrategy, self).setup_environment()
 
-    def _initialize_deepspeed_train(self, model: nn.Module) -> None:
-        import deepspeed
-
-        write_atomically(self._folder / "deepspeed_config.json", json.dumps(self.config, indent=2) + "\n")
+    def init_deepspeed(self) -> None:
+        """Hand the model to DeepSpeed for the training, or after it, when Lightning has sent all to the CPU."""
+        model = self.lightning_module
+        assert model is not None
+        if model.trainer.training:
+            write_atomically(self._folder / "deepspeed_config.json", json.dumps(self.config, indent=2) + "\n")
         if self.zero_stage_3:
-            # One parameter after the other to the host: the whole model need never fit the device.
-            deepspeed.zero.Init(module=model, config_dict_or_path=self.config)
+            if model.trainer.training:
+                # One parameter after the other to the host: the whole model need never fit the device.
+                import_deepspeed(self._device).zero.Init(module=model, config_dict_or_path=self.config)
             place_unpartitioned(model, self._device)
-        super()._initialize_deepspeed_train(model)
-
-    def _initialize_deepspeed_inference(self, model: nn.Module) -> None:
-        if self.zero_stage_3:
-            # Lightning has sent everything to the CPU after the training.
-            place_unpartitioned(model, self._device)
-        super()._initialize_deepspeed_inference(model)
+        super().init_deepspeed()
 
 
 def place_unpartitioned(model: nn.Module, device: torch.device) -> None:
@@ -73,7 +70,7 @@ def place_unpartitioned(model: nn.Module, device: torch.device) -> None:
         if isinstance(module, Metric):
             module.to(device)
         for name, buffer in module.named_buffers(recurse=False):
-            module._buffers[name] = buffer.to(device)
+            setattr(module, name, buffer.to(device))
     for parameter in model.parameters():
         parameter.data = parameter.data.to(device)  # Empty where it is partitioned.
         if (state := getattr(parameter, "quant_state", None)) is not None:

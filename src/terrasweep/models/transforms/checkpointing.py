@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from torch import nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
-    CheckpointImpl,
-    apply_activation_checkpointing,
-    checkpoint_wrapper,
-)
 
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
+from terrasweep.models.transforms.torch_internals import wrap_modules
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.results.errors import InvalidConfig
 
@@ -40,12 +34,7 @@ def apply_checkpointing(encoder: nn.Module, every: int = 1) -> list[str]:
     if not blocks:
         raise InvalidConfig("checkpointing=blocks: the backbone has no stack of transformer blocks; use none")
     wrapped = dict(part for name in list(blocks)[::every] for part in _callables(name, blocks[name]))
-    chosen = set(wrapped.values())
-    apply_activation_checkpointing(
-        encoder,
-        checkpoint_wrapper_fn=partial(checkpoint_wrapper, checkpoint_impl=CheckpointImpl.NO_REENTRANT),
-        check_fn=lambda module: module in chosen,
-    )
+    wrap_modules(encoder, set(wrapped.values()))
     return list(wrapped)
 
 

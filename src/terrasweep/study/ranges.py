@@ -1,0 +1,114 @@
+"""One key's range: from Hydra's grammar to Optuna's distribution, from there to a suggestion or to a grid's values.
+
+The distributions are those of hydra-optuna-sweeper, to the last step and flag: Optuna refuses to continue a stored
+study with others.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, ulp
+from typing import Any
+
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import BaseTrial
+
+_WAY_OUT = "use choice(...), range(...) or interval(...)"
+
+
+def read_range(override: Override) -> BaseDistribution:
+    """The distribution that a sweep override stands for.
+
+    Args:
+        override: ``KEY=choice(...)``, ``KEY=range(...)`` (its stop is exclusive) or ``KEY=interval(...)``, which
+            ``tag(log, interval(...))`` puts on a logarithmic scale.
+
+    Raises:
+        ValueError: It can't be searched, or holds no value.
+    """
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return _choices(override)
+    if isinstance(value, RangeSweep):
+        return _range(override, value)
+    if isinstance(value, IntervalSweep):
+        return _interval(value)
+    raise ValueError(f"it can't be searched; {_WAY_OUT}")
+
+
+def suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+    """Ask an Optuna trial for a key's value.
+
+    Raises:
+        TypeError: The distribution is none of Optuna's three.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        scale: dict[str, Any] = {"step": distribution.step, "log": distribution.log}
+        return trial.suggest_int(name, distribution.low, distribution.high, **scale)
+    if isinstance(distribution, FloatDistribution):
+        scale = {"step": distribution.step, "log": distribution.log}
+        return trial.suggest_float(name, distribution.low, distribution.high, **scale)
+    raise TypeError(f"{name}: {distribution} is no choice, integer or float")
+
+
+def grid_values(distribution: BaseDistribution) -> list[Any]:
+    """Every value of a distribution, in order.
+
+    Raises:
+        ValueError: It is continuous.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return list(range(distribution.low, distribution.high + 1, distribution.step))
+    if isinstance(distribution, FloatDistribution) and distribution.step is not None:
+        # In decimals, as people write them: 0.1 + 2 * 0.1 is 0.3.
+        low, high, step = (Decimal(str(part)) for part in (distribution.low, distribution.high, distribution.step))
+        return [float(low + number * step) for number in range(int((high - low) / step))] + [distribution.high]
+    raise ValueError("a grid takes discrete values alone.")
+
+
+def _choices(override: Override) -> CategoricalDistribution:
+    choices: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
+    for choice in choices:
+        if not isinstance(choice, str | int | float | bool | None):
+            raise ValueError(f"a choice must be a text, a number, true, false or null, not a {type(choice).__name__}")
+    return CategoricalDistribution(choices)
+
+
+def _range(override: Override, value: RangeSweep) -> BaseDistribution:
+    if value.step == 0:
+        raise ValueError("its step is zero")
+    if value.shuffle or value.transformers:
+        return _choices(override)
+    values = value.range()
+    if isinstance(values, range):
+        if not values:
+            raise ValueError("it holds no value")
+        return IntDistribution(min(values), max(values), step=abs(values.step))
+    start, stop, step = (Decimal(part) for part in (values.start, values.stop, values.step))
+    count = ceil((Fraction(stop) - Fraction(start)) / Fraction(step))
+    if count <= 0:
+        raise ValueError("it holds no value")
+    low, high = sorted((start, start + (count - 1) * step))  # Optuna's end is inclusive.
+    if not _are_floats(low, high, abs(step)):
+        return _choices(override)
+    return FloatDistribution(float(low), float(high), step=float(abs(step)))
+
+
+def _are_floats(low: Decimal, high: Decimal, step: Decimal) -> bool:
+    """Whether binary floats hold a range of decimals as it is written, with steps that they can tell apart."""
+    exact = all(Decimal(str(float(part))) == part for part in (low, high, step))
+    return exact and (low == high or float(step) >= max(ulp(float(low)), ulp(float(high))))
+
+
+def _interval(value: IntervalSweep) -> IntDistribution | FloatDistribution:
+    low, high, log = value.start, value.end, "log" in value.tags
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    assert low is not None and high is not None
+    return FloatDistribution(low, high, log=log)

@@ -1,0 +1,99 @@
+"""Which sampler a study has: built from ``hydra.sweeper.sampler``, seeded so that a restart draws anew, and grids."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from optuna.samplers import BaseSampler
+
+from terrasweep.config.schema import StudyConfig
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.study.ranges import grid_values
+from terrasweep.study.search_space import SearchSpace
+
+_TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
+_LEARNS_FROM_PRUNED = (optuna.samplers.TPESampler,)
+_LEARNS_FROM_NOTHING = (
+    optuna.samplers.BruteForceSampler,
+    optuna.samplers.GridSampler,
+    optuna.samplers.QMCSampler,
+    optuna.samplers.RandomSampler,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridSize:
+    """How many trials a study's sampler has for it."""
+
+    combinations: int | None = None
+    """Of a grid; None where the sampler has no end."""
+
+    def at_most(self, total: int) -> int:
+        """The total, or the size of the grid where that is less."""
+        return total if self.combinations is None else min(total, self.combinations)
+
+
+def ignores_pruned(sampler: BaseSampler) -> bool:
+    """Whether a sampler learns from complete trials alone.
+
+    Of Optuna's, all do that learn at all, but TPE: NSGA-II and III, GP, CMA-ES. So does a sampler that is not known
+    here, as far as one can tell.
+    """
+    return not isinstance(sampler, (*_LEARNS_FROM_PRUNED, *_LEARNS_FROM_NOTHING))
+
+
+def build_sampler(
+    settings: DictConfig, study: StudyConfig, space: SearchSpace, base: DictConfig, trials_before: int
+) -> tuple[BaseSampler, GridSize]:
+    """Build the sampler, and say how many trials it has.
+
+    Args:
+        settings: ``hydra.sweeper.sampler``. A ``seed`` and ``n_startup_trials`` of null follow from the study.
+        study: Its seed and total.
+        space: What is searched.
+        base: The composed configuration, for the conditions of a grid's keys.
+        trials_before: Trials that the study has; a restart must not draw again what the start drew.
+
+    Raises:
+        InvalidConfig: The space has no grid.
+    """
+    given = OmegaConf.to_container(settings, resolve=True)
+    assert isinstance(given, dict)
+    derived = {"seed": study.seed + trials_before, "n_startup_trials": max(4, study.n_trials // 4)}
+    given |= {key: value for key, value in derived.items() if key in given and given[key] is None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of experimental arguments, and of those that a single objective would take.
+        built = instantiate({k: v for k, v in given.items() if v is not None}, _execution_whitelist_=_TRUSTED)
+    if isinstance(built, functools.partial):
+        grid = build_grid(space, base)
+        return built(grid), GridSize(combinations=math.prod(len(values) for values in grid.values()))
+    assert isinstance(built, BaseSampler)
+    return built, GridSize()
+
+
+def build_grid(space: SearchSpace, base: DictConfig) -> Mapping[str, Sequence[Any]]:
+    """Every value of every key that is active.
+
+    Raises:
+        InvalidConfig: A key depends on another searched one, or has no end of values.
+    """
+    names = {key.name for key in space.keys}
+    for key in space.keys:
+        if on := [condition.key for condition in key.conditions if condition.key in names]:
+            raise InvalidConfig(
+                f"hydra/sweeper/sampler=grid: {key.name} depends on {on[0]}, which is searched too, and a grid has "
+                "no conditions; fix one of them, or use another sampler"
+            )
+    active = [key for key in space.keys if key.active({}, base)]
+    try:
+        return {key.name: grid_values(key.distribution) for key in active}
+    except ValueError as error:
+        raise InvalidConfig(f"hydra/sweeper/sampler=grid: {error} Use choice(...) or range(...)") from error

@@ -1,0 +1,114 @@
+"""Every sampler that hydra-optuna-sweeper ships: how it is built, and from which trials it learns."""
+
+import copy
+import functools
+
+import optuna
+import pytest
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState
+
+import hydra_plugins.terrasweep_sweeper.config  # noqa: F401 - it fills the store
+from terrasweep.config.schema import StudyConfig
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.study.samplers import build_grid, build_sampler, ignores_pruned
+from terrasweep.study.search_space import parse_space
+
+SHIPPED = sorted(
+    name.removesuffix(".yaml")
+    for name in ConfigStore.instance().repo["hydra"]["sweeper"]["sampler"]
+    if name != "motpe.yaml"  # It is gone from Optuna, and says so.
+)
+BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
+STUDY = StudyConfig(name="s", n_trials=8, seed=3)
+SPACE = parse_space({"x": "choice(1,2,3)", "y": "range(0,0.5,0.1)"}, [])
+UNIT = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
+
+
+def settings(name, **changed):
+    node = ConfigStore.instance().repo["hydra"]["sweeper"]["sampler"][f"{name}.yaml"].node
+    return OmegaConf.merge(node, changed)
+
+
+def build(name, trials_before=0, **changed):
+    return build_sampler(settings(name, **changed), STUDY, SPACE, BASE, trials_before)
+
+
+def next_point(sampler, infeasible):
+    """The point that a seeded sampler gives after 13 trials of the left half and 11 infeasible ones of the right.
+
+    Args:
+        sampler: A copy of it is asked.
+        infeasible: State that those of the right are told with.
+    """
+    study = optuna.create_study(sampler=copy.deepcopy(sampler))
+    for number in range(24):
+        x, y = number * 11 % 24 / 24, number * 7 % 24 / 24
+        study.enqueue_trial({"x": x, "y": y})
+        trial = study.ask(UNIT)
+        assert trial.relative_params is not None  # Asked for, so that a sampler may note what it would have given.
+        trial.set_constraint("miss", x - 0.5)
+        state = TrialState.COMPLETE if x <= 0.5 else infeasible
+        study.tell(trial, values=1 - min(x, 0.5) if state is TrialState.COMPLETE else None, state=state)
+    return study.ask(UNIT).params
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "grid"])
+def test_a_sampler_is_told_what_it_learns_from(name):
+    """It ignores PRUNED trials exactly when they change nothing, and as COMPLETE ones they would."""
+    if name == "cmaes":
+        pytest.importorskip("cmaes")
+    # So few that most of the trials count.
+    changed = {"nsgaii": {"population_size": 6}, "nsgaiii": {"population_size": 6}, "gp": {"n_startup_trials": 12}}
+    sampler, _ = build(name, **changed.get(name, {}))
+    failed, pruned, complete = (
+        next_point(sampler, state) for state in (TrialState.FAIL, TrialState.PRUNED, TrialState.COMPLETE)
+    )
+    assert ignores_pruned(sampler) == (pruned == failed and complete != failed)
+
+
+def test_a_restart_draws_anew_and_a_given_seed_wins():
+    def drawn(sampler):
+        return [optuna.create_study(sampler=sampler).ask(UNIT).params]
+
+    assert drawn(build("random")[0]) == drawn(build("random")[0])
+    assert drawn(build("random")[0]) != drawn(build("random", trials_before=2)[0])
+    assert drawn(build("random", seed=5)[0]) == drawn(build("random", trials_before=2, seed=5)[0])
+
+
+def test_the_default_draws_a_quarter_at_random_and_at_least_four():
+    assert settings("grouped_tpe").n_startup_trials is None
+    sampler, size = build("grouped_tpe")
+    assert sampler._n_startup_trials == 4
+    assert size.at_most(10**6) == 10**6
+    long, _ = build_sampler(settings("grouped_tpe"), StudyConfig(name="s", n_trials=80), SPACE, BASE, 0)
+    assert long._n_startup_trials == 20
+
+
+def test_a_grid_has_as_many_trials_as_combinations_and_each_once():
+    sampler, size = build("grid")
+    assert (size.at_most(100), size.at_most(3)) == (15, 3)
+    study = optuna.create_study(sampler=sampler)
+    drawn = []
+    for _ in range(15):
+        trial = study.ask()
+        drawn.append(tuple(SPACE.suggest(trial, BASE).values()))
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.0])
+    assert sorted(drawn) == [(x, y) for x in (1, 2, 3) for y in (0.0, 0.1, 0.2, 0.3, 0.4)]
+    assert isinstance(sampler, optuna.samplers.GridSampler)
+    assert not isinstance(sampler, functools.partial)
+
+
+@pytest.mark.parametrize(
+    ("space", "told"),
+    [
+        ({"x": "choice(1,2)", "y": "choice(1,2) if x=1"}, "y depends on x, which is searched too"),
+        ({"x": "interval(0,1)"}, r"a grid takes discrete values alone\. Use choice"),
+    ],
+)
+def test_a_space_without_a_grid_is_refused_in_one_line(space, told):
+    with pytest.raises(InvalidConfig, match=told) as refused:
+        build_grid(parse_space(space, []), BASE)
+    assert "\n" not in str(refused.value)
