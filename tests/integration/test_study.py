@@ -129,11 +129,11 @@ def test_a_recommended_configuration_gives_the_accuracy_that_its_trial_had(home,
         "most_accurate",
     ]
     assert command.lstrip("# ").strip() in (study / "report.html").read_text()
-    best = max(read_results(study).values(), key=lambda result: result.measurements.accuracy)
+    best = max(read_results(study).values(), key=lambda result: result.measurements["accuracy"])
     finished = run_sweep(home, "--config-dir", str(file.parent), "--config-name", "most_accurate")
     assert finished.returncode == 0, finished.stderr
     printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
-    assert float(printed["accuracy"]) == pytest.approx(best.measurements.accuracy, abs=1e-6)
+    assert float(printed["accuracy"]) == pytest.approx(best.measurements["accuracy"], abs=1e-6)
     (single,) = (home / "results" / "single").iterdir()
     assert {f.name for f in single.iterdir()} == {"config.yaml", "result.json", "log.txt", "weights"}
     rerun, stored = (yaml.safe_load((f / "config.yaml").read_text()) for f in (single, study / f"trials/{best.number}"))

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from typing import Any
 
+from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.results import pareto
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
@@ -68,9 +69,8 @@ def study() -> tuple[StudyRecord, list[TrialResult]]:
 
 def complete(number: int, values: dict[str, Any], **searched: Any) -> TrialResult:
     """A complete trial with the given measurements or metrics."""
-    fields = {f.name for f in dataclasses.fields(Measurements)}
-    measured = Measurements(**{name: value for name, value in values.items() if name in fields})
-    metrics = {name: value for name, value in values.items() if name not in fields}
+    measured: Measurements = {name: value for name, value in values.items() if name in MEASUREMENTS}
+    metrics = {name: value for name, value in values.items() if name not in MEASUREMENTS}
     return TrialResult(
         number=number,
         state=State.COMPLETE,
@@ -100,11 +100,11 @@ def _trial(number: int, chance: random.Random) -> TrialResult:
     if number not in UNFINISHED:
         return result
     reason, violation, message = UNFINISHED[number]
-    reached = Measurements(wall_seconds=41.5, peak_build_mib=result.measurements.peak_build_mib)
+    reached = Measurements(wall_seconds=41.5, peak_build_mib=result.measurements["peak_build_mib"])
     if reason is Reason.OVER_BUDGET:
-        reached = dataclasses.replace(result.measurements, peak_memory_mib=26567.0)
+        reached = {**result.measurements, "peak_memory_mib": 26567.0}
     if reason is Reason.DIVERGED:
-        reached = dataclasses.replace(result.measurements, accuracy=None, train_loss=None)
+        reached = {**result.measurements, "accuracy": None, "train_loss": None}
     changes = {"measurements": reached, "violation": violation, "message": message}
     return dataclasses.replace(result, state=reason.state, reason=reason, metrics={}, **changes)  # type: ignore[arg-type]
 

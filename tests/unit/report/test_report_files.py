@@ -17,17 +17,18 @@ from typing import Any
 import pytest
 
 from terrasweep.report import write_report
-from terrasweep.report.figures import axis_title
-from terrasweep.report.fronts import pair_figures
+from terrasweep.report.figures.fronts import pair_figures
+from terrasweep.report.figures.parallel_coordinates import parallel_figure
+from terrasweep.report.figures.shared_look import axis_title
 from terrasweep.report.importances import importances
-from terrasweep.report.labels import label, rounded, touched_text, violation_text
-from terrasweep.report.outcome import summarize
-from terrasweep.report.parallel import parallel_figure
-from terrasweep.report.placement import choose_sides, label_box
+from terrasweep.report.labels import label, touched_text, violation_text
+from terrasweep.report.number_placement import choose_sides, label_box
+from terrasweep.report.study_outcome import summarize
 from terrasweep.results import pareto
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import rounded
 from tests.unit.report import sample_study as sample
 
 FILES = {"trials.csv", "pareto.csv", "report.html", "report.md", "pareto.png", "pareto.svg"}
@@ -231,7 +232,7 @@ def test_trials_that_do_not_count_are_marked_where_they_were_measured() -> None:
     assert traces["infeasible"]["x"] == [26567.0]  # over budget: both known
     rug = traces["infeasible, one value known"]  # diverged: no accuracy
     assert rug["yaxis"] == "y2"
-    assert rug["x"] == [sample.results()[14].measurements.peak_memory_mib]
+    assert rug["x"] == [sample.results()[14].measurements["peak_memory_mib"]]
 
 
 def test_parallel_coordinates_show_absent_keys_and_put_the_better_end_on_top() -> None:
@@ -326,14 +327,6 @@ def test_importing_the_report_loads_no_figure_library() -> None:
 )
 def test_labels_carry_units(name: str, expected: str) -> None:
     assert label(name, "mIoU") == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(0.83124, "0.8312"), (12345.6, "12,346"), (41.2, "41.2"), (0.0, "0"), (1203457, "1,203,457"), (2.5e-7, "2.5e-07")],
-)
-def test_numbers_have_sensible_digits(value: float, expected: str) -> None:
-    assert rounded(value) == expected
 
 
 def test_small_texts() -> None:

@@ -80,7 +80,8 @@ def measured(trial, batches, classes, names, folder):
     """Accuracy and companions, through the Trainer that evaluates trials."""
     model, data = built(Echo()), opened(batches, classes, names)
     trainer = build_trainer(trial, CPU, [], model, folder)
-    return read_accuracy(evaluate(trainer, build_task(trial, model, data), data), trial.task.accuracy, trial.task.name)
+    logged = evaluate(trainer, build_task(trial, model, data), data)
+    return read_accuracy(logged, trial.task.accuracy, trial.task.name)
 
 
 def one_hot_scores(predicted, classes):
