@@ -6,6 +6,7 @@ from pathlib import Path
 
 from terrasweep.config.exclusions import exclusions_table
 from terrasweep.config.knobs import EXCLUSIONS
+from terrasweep.config.validation_metrics import validation_metrics_table
 from terrasweep.measure.catalog import measurements_table
 
 BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. -->"
@@ -13,7 +14,12 @@ BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. --
 
 def main() -> None:
     """Put each table between the marks of its page."""
-    for name, table in {"knobs.md": exclusions_table(EXCLUSIONS), "measurements.md": measurements_table()}.items():
+    tables = {
+        "knobs.md": exclusions_table(EXCLUSIONS),
+        "measurements.md": measurements_table(),
+        "tasks.md": validation_metrics_table(),
+    }
+    for name, table in tables.items():
         page = Path(__file__).with_name(name)
         before, rest = page.read_text().split(BEGIN)
         _, after = rest.split(END)

@@ -111,6 +111,21 @@ def test_other_objectives_are_refused(home, study):
     assert len(finished.stderr.strip().splitlines()) == 1
 
 
+def test_a_task_s_own_validation_metrics_can_be_objectives(home):
+    wanted = "[{name: val_F1_Score, direction: maximize}, {name: val_loss, direction: minimize}]"
+    settings = ("study.name=f1", "study.n_trials=2", f"study.objectives={wanted}", *SMALL)
+    finished = run_sweep(home, "-m", *settings)
+    assert finished.returncode == 0, finished.stderr
+    folder = home / "results" / "f1"
+    names, results = ["val_F1_Score", "val_loss"], read_results(folder)
+    rows = {row["number"]: row for row in read_rows(folder / "trials.csv")}
+    for trial in read_optuna(folder):
+        values = [results[trial.number].metrics[name] for name in names]
+        assert trial.values == values
+        assert [float(rows[str(trial.number)][name]) for name in names] == values
+    assert "val_F1_Score against val_loss" in (folder / "report.html").read_text()
+
+
 def test_other_choices_of_a_key_are_refused(home, study):
     finished = run_sweep(home, "-m", "tuning.rank=choice(3,5)", *SMALL)
     assert finished.returncode == 2

@@ -60,3 +60,16 @@ def find_unknown_objectives(config: TrialConfig, classes: Sequence[str]) -> Iter
             # A metric's neighbours are metrics: their prefix alone makes two of them alike.
             names = known if name.startswith(METRIC_PREFIX) else NUMERIC_MEASUREMENTS
             yield f"study.objectives: unknown objective {name!r}; {nearest(name, names)}"
+
+
+def validation_metrics_table() -> str:
+    """What each task's trials log, as a Markdown table of objectives' names."""
+
+    def cell(names: Sequence[str], ending: str = "") -> str:
+        return ", ".join(f"`{METRIC_PREFIX}{name}{ending}`" for name in names)
+
+    rows = [
+        f"| `{task}` | {cell(metrics.overall)} | {cell(metrics.per_class, '_CLASS')} |"
+        for task, metrics in VALIDATION_METRICS.items()
+    ]
+    return "\n".join(["| `task=` | overall | per class |", "| --- | --- | --- |", *rows])

@@ -49,11 +49,8 @@ def read_accuracy(logged: Mapping[str, SupportsFloat], metric: str, task: str) -
     Raises:
         Crashed: The metric is absent or not finite; it never becomes 0.
     """
-    values = {
-        name.removeprefix(LOGGED_PREFIX): float(value)
-        for name, value in logged.items()
-        if name.startswith(LOGGED_PREFIX)
-    }
+    validation = {name: float(value) for name, value in logged.items() if name.startswith(LOGGED_PREFIX)}
+    values = {name.removeprefix(LOGGED_PREFIX): value for name, value in validation.items()}
     accuracy = values.pop(metric, None)
     if accuracy is None:
         raise Crashed(f"task.accuracy={metric}: not among the validation metrics {', '.join(sorted(values))}")

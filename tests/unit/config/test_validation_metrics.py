@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from terrasweep.config.losses import LOSSES
-from terrasweep.config.validation_metrics import VALIDATION_METRICS, find_unknown_objectives
+from terrasweep.config.validation_metrics import VALIDATION_METRICS, find_unknown_objectives, validation_metrics_table
 from terrasweep.data.rules import known_classes
 from terrasweep.trial import rules
-from tests.composing import compose_trial
+from tests.composing import ROOT, compose_trial
 
 
 def wanting(name, *overrides):
@@ -27,7 +27,7 @@ def test_every_task_has_its_metrics_and_its_accuracy_is_one_of_them():
         ("val_F1_Score", ()),
         ("val_loss", ()),
         ("val_IoU_maize", ()),
-        ("val_Class_F1_wheat", ("task=classification",)),
+        ("val_Class_F1_wheat", ("task=classification", "decoder=identity")),
         ("accuracy", ()),
         ("peak_memory_mib", ()),
     ],
@@ -63,3 +63,7 @@ def test_classes_that_nobody_knows_yet_may_have_any_name():
     assert len(list(find_unknown_objectives(numbered, known_classes(numbered)))) == 1
     named = replace(config, data=replace(config.data, class_names=["land", "water"]))
     assert list(find_unknown_objectives(named, known_classes(named))) == []
+
+
+def test_the_documentation_s_table_is_the_one_that_objectives_are_held_to():
+    assert validation_metrics_table() in (ROOT / "docs" / "tasks.md").read_text()

@@ -26,6 +26,7 @@ SPACE = {
     "checkpointing": "choice(none, blocks)",
 }
 DEVICE = "NVIDIA A10G (24 GiB)"
+ODD = "val/IoU <i>é|`_x`"
 SCRIPT = "<script>alert('not run')</script>"
 UNFINISHED = {
     3: (Reason.PREDICTED_OOM, 0.23, "needs 29.5 GiB, budget.memory_gib=24; try checkpointing=blocks"),
@@ -79,6 +80,32 @@ def complete(number: int, values: dict[str, Any], **searched: Any) -> TrialResul
         searched=searched,
         config={"train": {}},
     )
+
+
+def objectives(count: int) -> list[Objective]:
+    """One to four objectives, of which one has an odd name."""
+    names = [
+        ("peak_memory_mib", "minimize"),
+        (ODD, "maximize"),
+        ("wall_seconds", "minimize"),
+        ("flops_per_step", "minimize"),
+    ]
+    return [Objective(name=name, direction=direction) for name, direction in names[:count]]
+
+
+def random_study(n_objectives: int, n_trials: int) -> tuple[StudyRecord, list[TrialResult]]:
+    """Complete trials with values by chance; the same ones at every call."""
+    chance = random.Random(n_trials)
+    fixed = record(objectives=objectives(n_objectives), space={"train.lr": "interval(1e-6, 1e-2)", "q": "choice(a, b)"})
+    trials = [
+        complete(
+            i,
+            {objective.name: chance.uniform(1, 100) for objective in fixed.objectives},
+            **{"train.lr": 10 ** chance.uniform(-6, -2), "q": chance.choice("ab")},
+        )
+        for i in range(n_trials)
+    ]
+    return fixed, trials
 
 
 def _trial(number: int, chance: random.Random) -> TrialResult:
