@@ -82,11 +82,13 @@ def measure(group: str, knobs: str, steps: int, overrides: list[str], home: Path
     result = run_trial(config, home / "trials" / knobs.replace(" ", "_"))
     if result.state is not State.COMPLETE:
         raise SystemExit(f"{knobs}: {result.state}: {result.message}")
-    found = result.measurements
-    assert found.peak_memory_mib is not None
-    assert found.throughput_samples_per_s is not None
-    assert found.weight_bytes is not None
-    return Row(group, knobs, found.peak_memory_mib, found.throughput_samples_per_s, found.weight_bytes)
+    peak, throughput, weight = (
+        result.value(name) for name in ("peak_memory_mib", "throughput_samples_per_s", "weight_bytes")
+    )
+    assert peak is not None
+    assert throughput is not None
+    assert weight is not None
+    return Row(group, knobs, peak, throughput, int(weight))
 
 
 def table(rows: list[Row]) -> str:

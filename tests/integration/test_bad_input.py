@@ -17,6 +17,7 @@ MULTIRUN = [
     (["backbone=any", "backbone.name=prithvi_eo_v3"], ["backbone.name=prithvi_eo_v3", "did you mean"]),
     (["data=eurosat", "data.root=nowhere"], ["data.root=nowhere", "EuroSAT"]),
     (["task.loss=cee"], ["task.loss=cee", "ce"]),
+    (["study.objectives=[{name: val_IoU_mais, direction: maximize}]"], ["did you mean val_IoU_maize?"]),
     (["study.objectives=[{name: acuracy, direction: maximize}]"], ["'acuracy'", "did you mean accuracy?"]),
     (["study.name=a/b"], ["study.name='a/b'", "below results/"]),
     (["tracking.uri=http://127.0.0.1:9"], ["tracking.uri=http://127.0.0.1:9", "no server answers"]),

@@ -46,12 +46,14 @@ def test_report_writes_everything_again_from_what_is_stored(command):
 
 def test_recommend_gives_the_most_accurate_within_the_limits(command):
     def peak(result):
-        return max(result.measurements.peak_memory_mib, result.measurements.peak_build_mib or 0)
+        return max(result.measurements["peak_memory_mib"], result.measurements["peak_build_mib"] or 0)
 
     complete = [r for r in command.results if r.state == "complete"]
     limit_mib = sorted(map(peak, complete))[len(complete) // 2]
-    best = max((r for r in complete if peak(r) <= limit_mib), key=lambda r: r.measurements.accuracy)
-    assert best.measurements.accuracy < max(r.measurements.accuracy for r in complete), "the limit excludes something"
+    best = max((r for r in complete if peak(r) <= limit_mib), key=lambda r: r.measurements["accuracy"])
+    assert best.measurements["accuracy"] < max(r.measurements["accuracy"] for r in complete), (
+        "the limit excludes something"
+    )
     finished = command("recommend", command.folder.name, "--memory-gib", repr(limit_mib / 1024))
     assert finished.returncode == 0, finished.stderr
     chosen = yaml.safe_load(finished.stdout)

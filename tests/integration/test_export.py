@@ -58,7 +58,7 @@ def export(home, tmp_path):
 def by_accuracy(home):
     """The numbers of the study's trials, the best one first."""
     results = read_results(home / "results" / "mine")
-    return sorted(results, key=lambda number: -results[number].measurements.accuracy), results
+    return sorted(results, key=lambda number: -results[number].measurements["accuracy"]), results
 
 
 def printed_commands(finished):
@@ -97,7 +97,7 @@ def test_the_front_keeps_its_weights_and_is_exported_as_it_was(home, export, tmp
     written = (folder / "config.yaml").read_bytes()
     commands = printed_commands(finished)
     # There are no test tiles, so that the validation split is tested.
-    assert score(commands["test"], "mIoU", tmp_path) == pytest.approx(results[best].measurements.accuracy, abs=1e-4)
+    assert score(commands["test"], "mIoU", tmp_path) == pytest.approx(results[best].measurements["accuracy"], abs=1e-4)
     run_terratorch(commands["predict"], tmp_path)
     tiles = sorted((folder / "predictions").iterdir())
     assert len(tiles) == 12
@@ -116,7 +116,7 @@ def test_a_trial_whose_weights_are_gone_is_trained_again(home, export, tmp_path)
     assert "after training again" in finished.stderr
     command = printed_commands(finished)["test"]
     assert command[5] == "elsewhere/config.yaml", "as it is typed in this folder"
-    assert score(command, "mIoU", tmp_path) == pytest.approx(results[other].measurements.accuracy, abs=1e-4)
+    assert score(command, "mIoU", tmp_path) == pytest.approx(results[other].measurements["accuracy"], abs=1e-4)
     trial = home / "results" / "mine" / "trials" / str(other)
     assert {path.name for path in trial.iterdir()} == {"config.yaml", "result.json", "log.txt", "export.log"}
 

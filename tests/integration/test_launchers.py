@@ -49,7 +49,7 @@ def test_two_trials_run_at_a_time(cli, home):
     spans = {}
     for number, result in results.items():
         start = dt.datetime.fromisoformat(result.started)
-        spans[number] = (start, start + dt.timedelta(seconds=result.measurements.wall_seconds))
+        spans[number] = (start, start + dt.timedelta(seconds=result.value("wall_seconds")))
     overlapping = {
         (a, b)
         for a, b in itertools.combinations(sorted(spans), 2)

@@ -54,8 +54,8 @@ def test_a_folder_of_jpegs_in_class_folders(home, cli, rng):
     overrides = ("data=classification_folder", "task=classification", "decoder=identity", "train.max_steps=30")
     run(cli, "photos", "data.root=photos", *overrides)
     result = result_of(home, "photos")
-    assert result.measurements.accuracy_name == "overall accuracy"
-    assert result.measurements.accuracy > 0.5
+    assert result.measurements["accuracy_name"] == "overall accuracy"
+    assert result.measurements["accuracy"] > 0.5
     data = result.config["data"]
     assert (data["num_classes"], data["class_names"], data["tile_px"]) == (3, ["forest", "river", "town"], 32)
     assert data["bands"] == ["RED", "GREEN", "BLUE"]
@@ -77,7 +77,7 @@ def test_a_folder_of_images_and_masks(home, cli, rng):
         write_raster(home / "fields" / "masks" / f"f{number}_mask.png", mask)
     done = run(cli, "fields", "data.root=fields", "data.split.by=blocks", "train.max_steps=40")
     result = result_of(home, "fields")
-    assert result.measurements.accuracy > 0.6  # All of one class gives 0.25.
+    assert result.measurements["accuracy"] > 0.6  # All of one class gives 0.25.
     assert result.config["data"]["num_classes"] == 2
     assert result.config["data"]["means"][0] == pytest.approx(1000, abs=10)
     assert "IoU_1" in " ".join(result.metrics)
@@ -96,8 +96,8 @@ def test_images_with_a_table_of_several_labels(home, cli, rng):
     overrides = ("data=classification_folder", "task=multilabel", "decoder=identity", "data.labels=labels.csv")
     run(cli, "tagged", "data.root=tagged", "train.max_steps=40", *overrides)
     result = result_of(home, "tagged")
-    assert result.measurements.accuracy_name == "mAP"
-    assert result.measurements.accuracy > 0.75  # Chance is the share of positives, a half.
+    assert result.measurements["accuracy_name"] == "mAP"
+    assert result.measurements["accuracy"] > 0.75  # Chance is the share of positives, a half.
     assert result.config["data"]["class_names"] == ["bright", "green"]
 
 
@@ -109,6 +109,6 @@ def test_images_with_a_number_per_pixel(home, cli, rng):
         write_raster(home / "heights" / "targets" / f"{number}.tif", height.astype(np.float32), place=(0, number))
     run(cli, "heights", "data.root=heights", "data=regression_folder", "task=regression", "train.max_steps=60")
     result = result_of(home, "heights")
-    assert result.measurements.accuracy_name == "R²"
-    assert result.measurements.accuracy > 0.5  # The mean of all gives 0.
+    assert result.measurements["accuracy_name"] == "R²"
+    assert result.measurements["accuracy"] > 0.5  # The mean of all gives 0.
     assert "val_RMSE" in result.metrics

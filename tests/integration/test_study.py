@@ -111,6 +111,21 @@ def test_other_objectives_are_refused(home, study):
     assert len(finished.stderr.strip().splitlines()) == 1
 
 
+def test_a_task_s_own_validation_metrics_can_be_objectives(home):
+    wanted = "[{name: val_F1_Score, direction: maximize}, {name: val_loss, direction: minimize}]"
+    settings = ("study.name=f1", "study.n_trials=2", f"study.objectives={wanted}", *SMALL)
+    finished = run_sweep(home, "-m", *settings)
+    assert finished.returncode == 0, finished.stderr
+    folder = home / "results" / "f1"
+    names, results = ["val_F1_Score", "val_loss"], read_results(folder)
+    rows = {row["number"]: row for row in read_rows(folder / "trials.csv")}
+    for trial in read_optuna(folder):
+        values = [results[trial.number].metrics[name] for name in names]
+        assert trial.values == values
+        assert [float(rows[str(trial.number)][name]) for name in names] == values
+    assert "val_F1_Score against val_loss" in (folder / "report.html").read_text()
+
+
 def test_other_choices_of_a_key_are_refused(home, study):
     finished = run_sweep(home, "-m", "tuning.rank=choice(3,5)", *SMALL)
     assert finished.returncode == 2
@@ -129,11 +144,11 @@ def test_a_recommended_configuration_gives_the_accuracy_that_its_trial_had(home,
         "most_accurate",
     ]
     assert command.lstrip("# ").strip() in (study / "report.html").read_text()
-    best = max(read_results(study).values(), key=lambda result: result.measurements.accuracy)
+    best = max(read_results(study).values(), key=lambda result: result.measurements["accuracy"])
     finished = run_sweep(home, "--config-dir", str(file.parent), "--config-name", "most_accurate")
     assert finished.returncode == 0, finished.stderr
     printed = dict(line.split(": ", 1) for line in finished.stdout.splitlines() if ": " in line)
-    assert float(printed["accuracy"]) == pytest.approx(best.measurements.accuracy, abs=1e-6)
+    assert float(printed["accuracy"]) == pytest.approx(best.measurements["accuracy"], abs=1e-6)
     (single,) = (home / "results" / "single").iterdir()
     assert {f.name for f in single.iterdir()} == {"config.yaml", "result.json", "log.txt", "weights"}
     rerun, stored = (yaml.safe_load((f / "config.yaml").read_text()) for f in (single, study / f"trials/{best.number}"))

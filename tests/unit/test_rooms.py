@@ -67,7 +67,7 @@ ARROWS: dict[str, set[str]] = {
     "machine": {"results"},
     "measure": {"results"},
     "process": {"machine", "results"},
-    "config": {"conf", "machine", "results"},
+    "config": {"conf", "machine", "measure", "results"},
     "data": {"config", "machine", "results"},
     "models": {"config", "data", "machine", "process", "results"},
     "training": {"config", "data", "measure", "models", "results"},
@@ -75,8 +75,8 @@ ARROWS: dict[str, set[str]] = {
     "trial": {
         *("config", "data", "machine", "measure", "models", "predict", "process", "results", "training"),
     },
-    "report": {"config", "data", "machine", "results"},
-    "study": {"config", "machine", "process", "report", "results", "trial"},
+    "report": {"config", "data", "machine", "measure", "results"},
+    "study": {"config", "machine", "measure", "process", "report", "results", "trial"},
     "export": {
         *("config", "data", "machine", "measure", "models", "process", "results", "study", "terratorch_backbones"),
         *("training", "trial"),
@@ -86,6 +86,7 @@ ARROWS: dict[str, set[str]] = {
         "data",
         "export",
         "machine",
+        "measure",
         "models",
         "predict",
         "process",
@@ -176,7 +177,7 @@ def test_the_parent_process_imports_no_torch():
     code = (
         "import sys; import terrasweep.study.sweep, terrasweep.trial.run, terrasweep.cli.app, "
         "terrasweep.cli.plan_tables, terrasweep.cli.check, terrasweep.cli.check_tables, "
-        "terrasweep.report; from mlflow import MlflowClient; "
+        "terrasweep.report, terrasweep.measure.catalog; from mlflow import MlflowClient; "
         "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

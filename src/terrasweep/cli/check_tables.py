@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from terrasweep.data.inspect.checks.wording import counted, number, percent
 from terrasweep.data.inspect.survey import IMAGE
+from terrasweep.results.wording import counted, percent, rounded
 
 _WIDTH = 80
 _LINES = 30
@@ -80,7 +80,7 @@ def _bands(images: dict[str, Any]) -> Table:
 
 
 def _pair(statistics: list[float] | None) -> str:
-    return "" if statistics is None else " ± ".join(map(number, statistics))
+    return "" if statistics is None else " ± ".join(map(rounded, statistics))
 
 
 def _classes(summary: dict[str, Any]) -> Table:
@@ -102,7 +102,7 @@ def _targets(targets: dict[str, Any]) -> Table:
     for field in fields:
         table.add_column(field, justify="right")
     for split, seen in targets.items():
-        table.add_row(split, *("" if seen[field] is None else number(seen[field]) for field in fields))
+        table.add_row(split, *("" if seen[field] is None else rounded(seen[field]) for field in fields))
     return table
 
 

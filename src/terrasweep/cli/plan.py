@@ -16,6 +16,7 @@ from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.wording import narrow_bytes
 from terrasweep.trial import rules
 
 _UNNEEDED = ("data.root", "data.num_classes")
@@ -76,24 +77,13 @@ def chosen_need(config: TrialConfig, found: Plan) -> ZeroNeed | None:
     return next(need for need in found.zero if need.offload == config.offload.name and need.gpus == 1)
 
 
-def size_text(size: float) -> str:
-    """Bytes as people read them."""
-    unit, scale = ("GiB", 2**30) if size >= 2**30 else ("MiB", 2**20)
-    return f"{figure(size / scale)} {unit}"
-
-
-def figure(value: float) -> str:
-    """At most five characters: two decimals below 10, one below 100."""
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
-
-
 def left_out(config: TrialConfig, found: Plan) -> list[str]:
     """What the numbers do not count, a phrase each."""
     return [
         "activations (they grow with train.batch_size and the tile, and shrink with checkpointing)",
         "buffers of temporary gathers",
         *(["pinned buffers on the host between GPU and disk"] if config.offload.name == "nvme" else []),
-        *([f"under ZeRO the model's buffers ({size_text(size)})"] if (size := found.counts.buffer_bytes) else []),
+        *([f"under ZeRO the model's buffers ({narrow_bytes(size)})"] if (size := found.counts.buffer_bytes) else []),
         "the CUDA context (some hundred MiB)",
         "fragmentation of the allocator",
     ]
@@ -101,8 +91,8 @@ def left_out(config: TrialConfig, found: Plan) -> list[str]:
 
 def remarks(config: TrialConfig, found: Plan) -> list[str]:
     """How to read ZeRO's rows, and what was assumed; a sentence each."""
-    bucket = size_text(found.zero[0].bucket_bytes)
-    more = {need.offload: size_text(need.full_precision_bytes) for need in found.zero if need.gpus == 1}
+    bucket = narrow_bytes(found.zero[0].bucket_bytes)
+    more = {need.offload: narrow_bytes(need.full_precision_bytes) for need in found.zero if need.gpus == 1}
     eight_bit = config.optimizer.name in EIGHT_BIT_OPTIMIZERS
     return [
         "ZeRO's rows are DeepSpeed's own estimates for the parameters that learn, which take training to be in 16 bits "

@@ -9,9 +9,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from terrasweep.cli.plan import choices_for_one_gpu, chosen_need, figure, fits, left_out, remarks, size_text
+from terrasweep.cli.plan import choices_for_one_gpu, chosen_need, fits, left_out, remarks
 from terrasweep.config.schema import TrialConfig
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
+from terrasweep.results.wording import narrow, narrow_bytes
 
 _WIDTH = 80
 
@@ -49,9 +50,9 @@ def _exact(config: TrialConfig, found: Plan) -> Table:
     table.add_column(unit, justify="right")
     for label, parameters, size in rows:
         if size:
-            table.add_row(label, "" if parameters is None else f"{parameters:,}", figure(size / scale))
+            table.add_row(label, "" if parameters is None else f"{parameters:,}", narrow(size / scale))
     table.add_section()
-    table.add_row("sum", f"{counts.total_parameters:,}", figure(found.state_bytes / scale))
+    table.add_row("sum", f"{counts.total_parameters:,}", narrow(found.state_bytes / scale))
     return table
 
 
@@ -65,9 +66,9 @@ def _zero(config: TrialConfig, needs: list[ZeroNeed]) -> Table:
     for offload, stage in dict.fromkeys((need.offload, need.stage) for need in needs):
         row = [need for need in needs if (need.offload, need.stage) == (offload, stage)]
         lines = {
-            "GPU": [figure(need.gpu_bytes / scale) for need in row],
-            "host": [figure(need.host_bytes / scale) for need in row],
-            "disk": [figure(need.disk_bytes / scale) for need in row] if offload == "nvme" else [],
+            "GPU": [narrow(need.gpu_bytes / scale) for need in row],
+            "host": [narrow(need.host_bytes / scale) for need in row],
+            "disk": [narrow(need.disk_bytes / scale) for need in row] if offload == "nvme" else [],
             "fits": ["yes" if fit else "no" for need in row if (fit := fits(need, config.budget)) is not None],
         }
         head = (offload, str(stage))
@@ -83,13 +84,13 @@ def _answers(config: TrialConfig, found: Plan) -> str:
     """What this configuration needs on one GPU, and what else would fit there."""
     need, budget = chosen_need(config, found), config.budget
     size = found.state_bytes if need is None else need.device_bytes
-    text = f"offload={config.offload.name} on one GPU: {size_text(size)} of model states"
+    text = f"offload={config.offload.name} on one GPU: {narrow_bytes(size)} of model states"
     if need is not None:
         places = {"host": need.host_bytes, "disk": need.disk_bytes}
-        text += " in 32 bits, " + " and ".join(f"{size_text(b)} on the {place}" for place, b in places.items() if b)
+        text += " in 32 bits, " + " and ".join(f"{narrow_bytes(b)} on the {place}" for place, b in places.items() if b)
     if budget.memory_gib is not None:
         left = budget.memory_gib * 2**30 - size
-        text += f"; {size_text(left)} of the GPU are left" if left > 0 else f"; {size_text(-left)} too much"
+        text += f"; {narrow_bytes(left)} of the GPU are left" if left > 0 else f"; {narrow_bytes(-left)} too much"
     choices = choices_for_one_gpu(config, found)
     if choices is None:
         return f"{text}."

@@ -23,8 +23,8 @@ from terrasweep.config.bad_input import (
 )
 from terrasweep.config.compose import register_schema, trial_config
 from terrasweep.machine import startup
+from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import rules

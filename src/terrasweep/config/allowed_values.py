@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from terrasweep.config.losses import LOSSES
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import SINGLE_TRIALS, absolute
-from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
 from terrasweep.results.wording import nearest
 
 KEPT_WEIGHTS = ("front", "all", "none")
@@ -41,9 +40,6 @@ def _study(config: TrialConfig) -> Iterator[str]:
         yield "study.objectives=[]: a study needs something to optimize; name at least one {name, direction}"
     names = [objective.name for objective in study.objectives]
     for objective in study.objectives:
-        if objective.name not in NUMERIC_MEASUREMENTS:
-            hint = nearest(objective.name, NUMERIC_MEASUREMENTS)
-            yield f"study.objectives: unknown objective {objective.name!r}; {hint}"
         if objective.direction not in ("maximize", "minimize"):
             yield (f"study.objectives: direction {objective.direction!r} of {objective.name}; use maximize or minimize")
     if study.keep_weights not in KEPT_WEIGHTS:

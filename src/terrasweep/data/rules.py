@@ -43,6 +43,15 @@ def _ranges(data: DataConfig) -> Iterator[str]:
         yield f"data.workers={data.workers}: it can't be negative; use 0 or more"
 
 
+def known_classes(config: TrialConfig) -> list[str]:
+    """Names of the classes, their numbers where they have none; empty where the data have yet to tell."""
+    if config.data.name == "synthetic":
+        from terrasweep.data.synthetic import SyntheticScenes
+
+        return list(SyntheticScenes.CLASSES)
+    return config.data.class_names or [str(number) for number in range(config.data.num_classes or 0)]
+
+
 def _division(config: TrialConfig) -> Iterator[str]:
     """How a data set is divided and cut."""
     data, split = config.data, config.data.split

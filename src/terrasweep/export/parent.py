@@ -117,7 +117,7 @@ def _on_present_data(trial: Trained) -> TrialConfig:
 
 def describe(trial: Trained, exported: Exported) -> str:
     """What was written, how near it is to the trial, and the commands that use it, ready to copy."""
-    name, recorded = trial.result.measurements.accuracy_name, trial.result.value("accuracy")
+    name, recorded = trial.result.accuracy_name, trial.result.value("accuracy")
     is_int8 = trial.config.quantization.name == "int8"
     reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
     # Else TerraTorch would multiply less exactly, on GPUs and on CPUs with AMX.
@@ -192,7 +192,7 @@ def _weights(trial: Trained) -> Iterator[Path]:
             shutil.copy(Path(folder) / "log.txt", trial.folder / "export.log")
             raise Crashed(f"{trial.title}: it did not train again: {result.message}; see {trial.folder / 'export.log'}")
         name, before, now = (
-            trial.result.measurements.accuracy_name,
+            trial.result.accuracy_name,
             trial.result.value("accuracy"),
             result.value("accuracy"),
         )

@@ -6,9 +6,26 @@ import math
 from collections.abc import Mapping
 from typing import SupportsFloat
 
+from terrasweep.measure.measurement import Measurement
 from terrasweep.results.errors import Crashed
 
-PREFIX = "val/"
+ACCURACY = Measurement(
+    name="accuracy",
+    label="accuracy",
+    unit="1",
+    definition="The task's validation metric after the last step, in [0, 1]; R² for regression, at most 1.",
+)
+ACCURACY_NAME = Measurement(
+    name="accuracy_name",
+    label="metric behind accuracy",
+    unit="text",
+    definition="The metric behind the accuracy, for example mIoU.",
+    number=None,
+)
+LOGGED_PREFIX = "val/"
+"""Before a validation metric's name where TerraTorch logs it."""
+METRIC_PREFIX = "val_"
+"""Before a validation metric's name in a result, in MLflow and as an objective."""
 UNDEFINED = {
     "segmentation": "no validation pixel has a label that counts",
     "classification": "no validation sample has a label that counts",
@@ -32,10 +49,11 @@ def read_accuracy(logged: Mapping[str, SupportsFloat], metric: str, task: str) -
     Raises:
         Crashed: The metric is absent or not finite; it never becomes 0.
     """
-    values = {name.removeprefix(PREFIX): float(value) for name, value in logged.items() if name.startswith(PREFIX)}
+    validation = {name: float(value) for name, value in logged.items() if name.startswith(LOGGED_PREFIX)}
+    values = {name.removeprefix(LOGGED_PREFIX): value for name, value in validation.items()}
     accuracy = values.pop(metric, None)
     if accuracy is None:
         raise Crashed(f"task.accuracy={metric}: not among the validation metrics {', '.join(sorted(values))}")
     if not math.isfinite(accuracy):
         raise Crashed(f"{metric} is {accuracy} after the evaluation: {UNDEFINED[task]}")
-    return accuracy, {f"val_{name}": value for name, value in values.items() if math.isfinite(value)}
+    return accuracy, {f"{METRIC_PREFIX}{name}": value for name, value in values.items() if math.isfinite(value)}

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import pynvml
-import torch
 
-from terrasweep.measure.meter import PassiveMeter, Reading
+from terrasweep.measure.measurement import Measurement
+from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase, Reading
+from terrasweep.measure.peak_memory import MIB
 
-MIB = 2**20
+if TYPE_CHECKING:
+    import torch
+
 SAMPLE_S = 0.1
+
+PEAK_PROCESS_VRAM = Measurement(
+    name="peak_process_vram_mib",
+    label="peak process vram",
+    unit="MiB",
+    definition="Peak of the process's video memory over training and evaluation as NVML sees it, CUDA context "
+    "included, sampled ten times a second (CUDA).",
+    within_budget=True,
+)
+ENERGY = Measurement(
+    name="energy_joules",
+    label="energy",
+    unit="J",
+    definition="Energy of the board over training and evaluation, where NVML gives it (CUDA).",
+)
 
 
 class BoardMeter(PassiveMeter):
     """Samples the process's VRAM ten times a second, and reads the energy counter at both ends."""
+
+    measurements: ClassVar[tuple[Measurement, ...]] = (PEAK_PROCESS_VRAM, ENERGY)
 
     def __init__(self, device: torch.device) -> None:
         pynvml.nvmlInit()
@@ -25,7 +46,14 @@ class BoardMeter(PassiveMeter):
         self._stop = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> BoardMeter:
+    @classmethod
+    def for_phase(cls, phase: Phase, trial: MeteredTrial) -> Self | None:
+        """The build, and training and evaluation as one; nothing on a CPU."""
+        if trial.device.type == "cpu" or phase not in (Phase.BUILD, Phase.TRAINING_AND_EVALUATION):
+            return None
+        return cls(trial.device)
+
+    def __enter__(self) -> Self:
         self._start_energy = self._energy_joules()
         self._sampler.start()
         return self
@@ -39,7 +67,7 @@ class BoardMeter(PassiveMeter):
 
     def reading(self) -> Reading:
         """None where NVML doesn't tell."""
-        return {"peak_process_vram_mib": self._peak, "energy_joules": self._joules}
+        return {PEAK_PROCESS_VRAM.name: self._peak, ENERGY.name: self._joules}
 
     def _sample(self) -> None:
         while True:
@@ -58,6 +86,8 @@ class BoardMeter(PassiveMeter):
 
 def nvml_handle(device: torch.device) -> object:
     """NVML's handle of a torch device; they count differently under CUDA_VISIBLE_DEVICES, so by UUID."""
+    import torch
+
     uuid = torch.cuda.get_device_properties(device).uuid
     return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}".encode())
 
@@ -75,6 +105,8 @@ def process_vram_mib(handle: object) -> float | None:
 
 def context_mib(device: torch.device) -> float:
     """VRAM of the CUDA context, which no allocator of torch's counts: NVML's figure less what torch reserved."""
+    import torch
+
     torch.cuda.init()
     torch.empty(1, device=device)
     pynvml.nvmlInit()

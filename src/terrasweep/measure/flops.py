@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
+from terrasweep.measure.measurement import Measurement
+
+if TYPE_CHECKING:
+    import torch
+
+FLOPS_PER_STEP = Measurement(
+    name="flops_per_step",
+    label="flops per step",
+    unit="count",
+    definition="Floating-point operations of one training step, forward and backward, by torch's FlopCounterMode.",
+)
 
 
 def count_flops(step: Callable[[], torch.Tensor]) -> float:
@@ -16,6 +25,8 @@ def count_flops(step: Callable[[], torch.Tensor]) -> float:
     Matrix products, convolutions and attention count; element-wise work does not. The products of bitsandbytes are
     operators of its own, and are counted as the products they are.
     """
+    from torch.utils.flop_counter import FlopCounterMode
+
     counter = FlopCounterMode(display=False, custom_mapping=_bitsandbytes_formulas())
     with counter:
         step().backward()
@@ -23,6 +34,8 @@ def count_flops(step: Callable[[], torch.Tensor]) -> float:
 
 
 def _bitsandbytes_formulas() -> dict[Any, Any]:
+    import torch
+
     formulas = {
         "int8_linear_matmul": _int8_product,
         "int8_scaled_mm": _int8_product,

@@ -4,14 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+
+from terrasweep.measure.measurement import Measurement
+
+if TYPE_CHECKING:
+    import torch
 
 Reading = dict[str, float | None]
 
 
+class Phase(StrEnum):
+    """A part of a trial that meters measure."""
+
+    BUILD = "build"
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+    TRAINING_AND_EVALUATION = "training and evaluation"
+    """Both as one, around the meters of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeteredTrial:
+    """What a meter has to know of the trial that it measures."""
+
+    device: torch.device
+    baseline_mib: float
+    """The process's resident set before the build."""
+    warmup_steps: int
+    """Steps that are trained and not timed."""
+
+
 class Meter(Protocol):
     """Measures between entering and leaving; steps are counted from 0, warm-up included."""
+
+    measurements: ClassVar[tuple[Measurement, ...]]
+    """What its readings can hold."""
+
+    @classmethod
+    def for_phase(cls, phase: Phase, trial: MeteredTrial) -> Meter | None:
+        """The meter of a phase of a trial; None where it has nothing to measure."""
 
     def __enter__(self) -> Self: ...
 
@@ -26,11 +61,13 @@ class Meter(Protocol):
         """The optimizer has stepped, and the device is synchronised."""
 
     def reading(self) -> Reading:
-        """Measurements by name; the names are those of :class:`terrasweep.results.measurements.Measurements`."""
+        """Values by the names of :attr:`measurements`."""
 
 
 class PassiveMeter:
     """A meter that steps mean nothing to."""
+
+    measurements: ClassVar[tuple[Measurement, ...]] = ()
 
     def __enter__(self) -> Self:
         return self

@@ -5,12 +5,46 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import ClassVar, Self
 
-from terrasweep.measure.meter import PassiveMeter, Reading
+from terrasweep.measure.measurement import Measurement
+from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase, Reading
+
+THROUGHPUT = Measurement(
+    name="throughput_samples_per_s",
+    label="throughput",
+    unit="samples/s",
+    definition="Σ samples / Σ seconds over the timed training steps: warm-up and validation excluded, optimizer step "
+    "and the wait for data included, device synchronised at both ends.",
+)
+STEP_TIMES = {
+    percent: Measurement(
+        name=f"step_time_p{percent}_s",
+        label=f"step time p{percent}",
+        unit="s",
+        definition=f"{meaning} of the durations of the timed steps, by nearest rank: a duration that really occurred.",
+    )
+    for percent, meaning in ((50, "Median"), (95, "95th percentile"), (99, "99th percentile"))
+}
+"""Percent to the percentile's measurement."""
+DATA_WAIT_SHARE = Measurement(
+    name="data_wait_share",
+    label="data wait share",
+    unit="1",
+    definition="Share of the timed seconds spent between steps, waiting for data, in [0, 1].",
+)
+TRAIN_SECONDS = Measurement(
+    name="train_seconds",
+    label="train time",
+    unit="s",
+    definition="Seconds of the timed training steps.",
+)
 
 
 class ThroughputMeter(PassiveMeter):
     """Times each step from the end of the one before, so that waiting for data counts; warm-up steps don't."""
+
+    measurements: ClassVar[tuple[Measurement, ...]] = (THROUGHPUT, *STEP_TIMES.values(), DATA_WAIT_SHARE, TRAIN_SECONDS)
 
     def __init__(self, warmup_steps: int, clock: Callable[[], float] = time.perf_counter) -> None:
         self._warmup, self._clock = warmup_steps, clock
@@ -19,6 +53,11 @@ class ThroughputMeter(PassiveMeter):
         self._samples: list[int] = []
         self._seconds: list[float] = []
         self._waits: list[float] = []
+
+    @classmethod
+    def for_phase(cls, phase: Phase, trial: MeteredTrial) -> Self | None:
+        """The training alone."""
+        return cls(trial.warmup_steps) if phase is Phase.TRAINING else None
 
     def on_step_begin(self, step: int) -> None:
         """Note when the batch was there."""
@@ -38,12 +77,10 @@ class ThroughputMeter(PassiveMeter):
         """Throughput, percentiles of the step time, and the share of waiting; None where no step was timed."""
         seconds = sum(self._seconds)
         return {
-            "throughput_samples_per_s": throughput(self._samples, self._seconds),
-            "step_time_p50_s": percentile(self._seconds, 50),
-            "step_time_p95_s": percentile(self._seconds, 95),
-            "step_time_p99_s": percentile(self._seconds, 99),
-            "data_wait_share": sum(self._waits) / seconds if seconds else None,
-            "train_seconds": seconds or None,
+            THROUGHPUT.name: throughput(self._samples, self._seconds),
+            **{time.name: percentile(self._seconds, percent) for percent, time in STEP_TIMES.items()},
+            DATA_WAIT_SHARE.name: sum(self._waits) / seconds if seconds else None,
+            TRAIN_SECONDS.name: seconds or None,
         }
 
 

@@ -25,9 +25,9 @@ def write_report(folder: Path, record: StudyRecord, results: Sequence[TrialResul
         results: Its trials so far, in any order; there may be none.
     """
     from terrasweep.report.markdown import write_markdown
-    from terrasweep.report.outcome import summarize
     from terrasweep.report.page import write_page
-    from terrasweep.report.static import write_static_figures
+    from terrasweep.report.pareto_images import write_static_figures
+    from terrasweep.report.study_outcome import summarize
 
     outcome = summarize(record, results)
     write_tables(folder, record, results)

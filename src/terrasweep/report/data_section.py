@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.data.inspect.checks.wording import counted, listed, number, percent
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.results.study_record import StudyRecord
+from terrasweep.results.wording import counted, listed, percent, rounded
 
 SHOWN = 40
 """Classes in the table."""
@@ -59,7 +59,7 @@ def _split(summary: dict[str, Any], split: dict[str, Any]) -> list[str]:
     if summary["task"] == "regression":
         seen = summary["targets"][split["name"]]
         values = [seen[field] for field in ("minimum", "maximum", "mean", "std")]
-        cells += ["" if value is None else number(value) for value in values]
+        cells += ["" if value is None else rounded(value) for value in values]
     return cells
 
 

@@ -10,10 +10,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from terrasweep.machine import startup
-from terrasweep.report.labels import ABSENT
-from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import searched_text
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import ABSENT
 
 FEWEST_TRIALS = 4
 """With fewer complete trials there is nothing to divide the variance among."""

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.content import content
-from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.study_outcome import StudyOutcome
+from terrasweep.report.text_sections import text_sections
 
 
 def write_markdown(folder: Path, outcome: StudyOutcome) -> None:
@@ -24,7 +24,7 @@ def write_markdown(folder: Path, outcome: StudyOutcome) -> None:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = cell
-    write_atomically(folder / "report.md", environment.get_template("report.md").render(content(outcome)))
+    write_atomically(folder / "report.md", environment.get_template("report.md").render(text_sections(outcome)))
 
 
 def cell(value: Any) -> str:

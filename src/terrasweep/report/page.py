@@ -13,13 +13,11 @@ from plotly.offline import get_plotlyjs
 
 from terrasweep import __version__
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.content import content, trial_rows
-from terrasweep.report.figures import PageFigure, hypervolume_figure, importance_figure
-from terrasweep.report.fronts import marked_states, pair_figures
-from terrasweep.report.importances import importances
-from terrasweep.report.labels import KNEE_COLOUR, STATE_COLOURS, label
-from terrasweep.report.outcome import StudyOutcome
-from terrasweep.report.parallel import parallel_figure
+from terrasweep.report.colours import KNEE_COLOUR, STATE_COLOURS
+from terrasweep.report.figures import figure_sections
+from terrasweep.report.figures.figure_section import FigureSection
+from terrasweep.report.study_outcome import StudyOutcome
+from terrasweep.report.text_sections import text_sections, trial_rows
 
 
 def write_page(folder: Path, outcome: StudyOutcome) -> None:
@@ -31,22 +29,13 @@ def write_page(folder: Path, outcome: StudyOutcome) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    fronts = pair_figures(outcome)
-    parallel = parallel_figure(outcome)
-    hypervolume = hypervolume_figure(outcome)
-    importance = _importances(outcome)
-    drawn = [figure for figure, _, _ in importance if figure is not None]
-    figures = [*fronts, *(figure for figure in (parallel, hypervolume) if figure is not None), *drawn]
+    sections = figure_sections(outcome)
     page = environment.get_template("report.html").render(
-        content(outcome),
+        text_sections(outcome),
         rows=trial_rows(outcome),
-        fronts=fronts,
-        marked=marked_states(outcome),
+        figure_sections=sections,
         colours={**{str(state): colour for state, colour in STATE_COLOURS.items()}, "knee": KNEE_COLOUR},
-        parallel=parallel,
-        hypervolume=hypervolume,
-        importances=importance,
-        figures=_embedded(figures),
+        figures=_embedded(sections),
         style=_part("report.css"),
         script=_part("report.js"),
         plotly=Markup(get_plotlyjs()),  # noqa: S704 - the library's own script
@@ -55,22 +44,10 @@ def write_page(folder: Path, outcome: StudyOutcome) -> None:
     write_atomically(folder / "report.html", page)
 
 
-def _importances(outcome: StudyOutcome) -> list[tuple[PageFigure | None, str, str]]:
-    """Per objective its figure, or None with a sentence that says why there is none; and its name."""
-    found: list[tuple[PageFigure | None, str, str]] = []
-    for position, objective in enumerate(outcome.objectives):
-        shares = importances(outcome, objective.name)
-        name = label(objective.name, outcome.accuracy_name)
-        if isinstance(shares, str):
-            found.append((None, name, shares))
-        else:
-            found.append((importance_figure(f"importance-{position}", name, shares), name, ""))
-    return found
-
-
-def _embedded(figures: list[PageFigure]) -> Markup:
+def _embedded(sections: list[FigureSection]) -> Markup:
     """The figures as JSON that may stand in a script element: no ``<`` can end it."""
-    specs: dict[str, Any] = {figure.anchor: json.loads(figure.spec) for figure in figures}
+    drawn = (figure for section in sections for figure in section.figures if figure.spec)
+    specs: dict[str, Any] = {figure.anchor: json.loads(figure.spec) for figure in drawn}
     return Markup(json.dumps(specs, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import yaml
 
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.labels import label, rounded, trial_name
-from terrasweep.report.outcome import StudyOutcome, by_number
+from terrasweep.report.labels import label, trial_name
+from terrasweep.report.study_outcome import StudyOutcome, by_number
 from terrasweep.report.tables import searched_text
 from terrasweep.results import pareto
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import rounded
 
 MIB_PER_GIB = 1024
 NOT_RUN_AGAIN = ("trial", "hydra")
@@ -88,13 +89,12 @@ def recommend(
     """
 
     def fits(result: TrialResult) -> bool:
-        measured = result.measurements
-        limits = [(measured.throughput_samples_per_s, min_throughput), (measured.accuracy, min_accuracy)]
+        limits = [(result.value("throughput_samples_per_s"), min_throughput), (result.value("accuracy"), min_accuracy)]
         if any(least is not None and (value is None or value < least) for value, least in limits):
             return False
         if memory_gib is None:
             return True
-        peaks = [measured.peak_memory_mib, measured.peak_build_mib]
+        peaks = [result.value("peak_memory_mib"), result.value("peak_build_mib")]
         return peaks[0] is not None and max(peak for peak in peaks if peak is not None) <= memory_gib * MIB_PER_GIB
 
     candidates = [result for result in results if result.state is State.COMPLETE and fits(result)]
@@ -114,7 +114,7 @@ def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> 
     Returns:
         YAML text.
     """
-    accuracy_name = result.measurements.accuracy_name
+    accuracy_name = result.accuracy_name
     names = dict.fromkeys([*(o.name for o in record.objectives), *(r.objective.name for r in ROLES if r.objective)])
     measured = [
         f"{label(name, accuracy_name)}: {rounded(value)}" for name in names if (value := result.value(name)) is not None

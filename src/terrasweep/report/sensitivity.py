@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.trial_result import TrialResult
 
 SHOWN = 20

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.outcome import StudyOutcome, summarize
-from terrasweep.results.measurements import MEASUREMENT_NAMES
+from terrasweep.measure.catalog import MEASUREMENTS
+from terrasweep.report.study_outcome import StudyOutcome, summarize
 from terrasweep.results.states import State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -51,7 +51,7 @@ def searched_text(result: TrialResult, key: str) -> str:
 
 def _table(outcome: StudyOutcome, trials: Iterable[TrialResult]) -> str:
     objectives = [objective.name for objective in outcome.objectives]
-    measured = [*MEASUREMENT_NAMES, *(name for name in objectives if name not in MEASUREMENT_NAMES)]
+    measured = [*MEASUREMENTS, *(name for name in objectives if name not in MEASUREMENTS)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["number", "state", "reason", *measured, *outcome.searched_keys])
@@ -66,5 +66,5 @@ def _measured(result: TrialResult, name: str, *, hidden: bool) -> str:
     """A measurement; an objective's is shown of complete trials alone, so that no table ranks the others."""
     if hidden and result.state is not State.COMPLETE:
         return ""
-    value = getattr(result.measurements, name, None)
+    value = result.measurements.get(name)
     return as_text(result.metrics.get(name) if value is None else value)

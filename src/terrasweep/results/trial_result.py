@@ -29,7 +29,8 @@ class TrialResult:
     """One line for a person: what went wrong, and where known the way out."""
     violation: float | None = None
     """For an infeasible trial, the miss relative to the limit; None if it isn't known."""
-    measurements: Measurements = field(default_factory=Measurements)
+    measurements: Measurements = field(default_factory=dict)
+    """A stored result names every measurement of its version; what is absent is None."""
     metrics: dict[str, float] = field(default_factory=dict)
     """The task's other validation metrics, for example per-class IoU."""
     curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
@@ -58,10 +59,16 @@ class TrialResult:
 
     def value(self, name: str) -> float | None:
         """A measurement or metric by name, None where it is absent."""
-        value = getattr(self.measurements, name, None)
+        value = self.measurements.get(name)
         if value is None:
             value = self.metrics.get(name)
         return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def accuracy_name(self) -> str | None:
+        """The metric behind ``accuracy``, for example mIoU."""
+        name = self.measurements.get("accuracy_name")
+        return name if isinstance(name, str) else None
 
     def objective_values(self, names: list[str]) -> list[float] | None:
         """The objectives' values of a complete trial, None for any other."""
@@ -86,7 +93,6 @@ class TrialResult:
             raise ValueError(f"result has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
         fields["state"] = State(fields["state"])
         fields["reason"] = fields["reason"] and Reason(fields["reason"])
-        fields["measurements"] = Measurements(**fields["measurements"])
         for curves in ("curves", "plan"):
             fields[curves] = {
                 name: [(step, value) for step, value in curve] for name, curve in fields.get(curves, {}).items()

@@ -1,9 +1,67 @@
-"""How names and numbers read in a message, a table or a figure. Rounding happens here alone."""
+"""How names, numbers and lists read in a message, a table or a figure. Rounding happens here alone."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+ABSENT = "-"
+"""What stands for a value that isn't there, where a reader would wonder about an empty place."""
+NAMED = 3
+"""How many things a line names before it counts the rest."""
+
+
+def rounded(value: float | int | None) -> str:
+    """Four significant digits, thousands separated, no exponent below a million millions; a dash where it is absent."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, int) or 1000 <= abs(value) < 1e12:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def aligned(value: float) -> str:
+    """As :func:`rounded`, with the zeros that make a column's digits stand below each other."""
+    return f"{value:#.4g}" if 1e-3 <= abs(value) < 1000 else rounded(value)
+
+
+def with_unit(value: float | None, unit: str) -> str:
+    """A rounded number and its unit: ``3,120 MiB``; a dash where it is absent."""
+    return ABSENT if value is None else f"{rounded(value)} {unit}".rstrip()
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as ``12.5 %``; two significant digits below one percent."""
+    value = 100 * share
+    return f"{value:.1f} %" if value >= 0.95 or value == 0 else f"{value:.2g} %"
+
+
+def narrow(value: float) -> str:
+    """A size for a narrow column, in at most five characters: two decimals below 10, one below 100."""
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
+
+
+def narrow_bytes(size: float) -> str:
+    """Bytes as :func:`narrow` MiB, or GiB from one on."""
+    unit, scale = ("GiB", 2**30) if size >= 2**30 else ("MiB", 2**20)
+    return f"{narrow(size / scale)} {unit}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 image``, ``12 images``, ``2 classes``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def listed(things: Iterable[object], named: int = NAMED) -> str:
+    """``a, b, c and 4 more``."""
+    texts = [str(thing) for thing in things]
+    more = len(texts) - named
+    return ", ".join(texts[:named]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def one_line(text: str) -> str:
+    """Text of a library as a part of one line."""
+    return " ".join(text.split())
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

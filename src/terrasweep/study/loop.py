@@ -155,7 +155,8 @@ def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> Tr
     absent = [objective.name for objective in objectives if result.value(objective.name) is None]
     if result.state is not State.COMPLETE or not absent:
         return result
-    message = f"study.objectives: {', '.join(absent)} is not measured on {result.device}; use another objective"
+    reason = f"is not measured on {result.device}, or undefined on these data"
+    message = f"study.objectives: {', '.join(absent)} {reason}; use another objective"
     return dataclasses.replace(result, state=State.FAILED, reason=Reason.INVALID_CONFIG, message=message)
 
 

@@ -16,8 +16,8 @@ import yaml
 
 from terrasweep.machine import paths, startup
 from terrasweep.machine.process_identity import is_alive, this_process
+from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -192,7 +192,7 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     from mlflow.entities import Metric, Param
 
     ended = int(time.time() * 1000)
-    started = ended - int(1000 * (result.measurements.wall_seconds or 0))
+    started = ended - int(1000 * (result.value("wall_seconds") or 0))
     run = client.create_run(experiment, start_time=started, tags={**tags, **_tags(result)}, run_name=name)
     run_id = run.info.run_id
     single = {key: value for key, value in _metrics(result).items() if key not in result.curves}
@@ -228,7 +228,7 @@ def _tags(result: TrialResult) -> dict[str, str]:
         "reason": str(result.reason or ""),
         "message": result.message[:5000],
         "device": result.device,
-        "accuracy_name": result.measurements.accuracy_name or "",
+        "accuracy_name": result.accuracy_name or "",
         "git_commit": result.commit,
         **{f"version.{package}": number for package, number in result.versions.items()},
     }

@@ -13,11 +13,11 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-
-UNITS = {"s": "s", "mib": "MiB", "bytes": "bytes", "joules": "J"}
+from terrasweep.results.wording import with_unit
 
 
 class SweepProgress:
@@ -65,7 +65,7 @@ class SweepProgress:
         """Show the state after a trial; ``results`` are all of the study so far."""
         self._results, self._front_size, self._running = results, front_size, {}
         if last is not None:
-            self._durations.append(last.measurements.wall_seconds or 0.0)
+            self._durations.append(last.value("wall_seconds") or 0.0)
         done = sum(r.reason != "interrupted" for r in results)
         self._bar.update(self._task, completed=done, left=self._time_left(done))
         if self._live.is_started:
@@ -81,7 +81,7 @@ class SweepProgress:
 
     def _line(self, result: TrialResult, done: int) -> str:
         outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
-        values = [f"{o.name}={format_value(o.name, result.value(o.name))}" for o in self._objectives]
+        values = [f"{o.name}={_value_text(o, result)}" for o in self._objectives]
         measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0][:200]
         searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
         return f"[{done}/{self._total}] trial {result.number}  {outcome}  {measured}  ({searched})"
@@ -103,18 +103,7 @@ class SweepProgress:
         if not scored:
             return "-"
         value, number = max(scored) if objective.maximize else min(scored)
-        return f"{format_value(objective.name, value)} (trial {number})"
-
-
-def format_value(name: str, value: float | None) -> str:
-    """A measurement as people read it: four significant digits, with the unit that its name carries."""
-    if value is None:
-        return "-"
-    text = f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
-    if name.endswith("_per_s"):
-        return f"{text}/s"
-    unit = UNITS.get(name.rsplit("_", 1)[-1], "")
-    return f"{text} {unit}".rstrip()
+        return f"{with_unit(value, measurement_or_metric(objective.name).unit_symbol)} (trial {number})"
 
 
 def front_table(front: list[TrialResult], objectives: list[Objective], keys: list[str]) -> Table:
@@ -122,17 +111,14 @@ def front_table(front: list[TrialResult], objectives: list[Objective], keys: lis
     table = Table(title="Pareto front", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
     table.add_column("trial", justify="right")
     for objective in objectives:
-        table.add_column(_short(objective.name), justify="right", no_wrap=True)
+        table.add_column(measurement_or_metric(objective.name).label, justify="right", no_wrap=True)
     table.add_column("settings")
     for result in front:
-        values = [format_value(o.name, result.value(o.name)) for o in objectives]
+        values = [_value_text(o, result) for o in objectives]
         settings = " ".join(f"{key}={result.searched[key]}" for key in keys if key in result.searched)
         table.add_row(str(result.number), *values, settings)
     return table
 
 
-def _short(name: str) -> str:
-    """A measurement's name without the unit that every value in its column shows."""
-    for ending in ("_samples_per_s", "_mib", "_s", "_bytes", "_joules"):
-        name = name.removesuffix(ending)
-    return name.replace("_", " ")
+def _value_text(objective: Objective, result: TrialResult) -> str:
+    return with_unit(result.value(objective.name), measurement_or_metric(objective.name).unit_symbol)

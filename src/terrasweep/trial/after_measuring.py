@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from terrasweep.data.open.folders import OpenData
-from terrasweep.measure.flops import count_flops
+from terrasweep.measure.flops import FLOPS_PER_STEP, count_flops
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.trained_weights import save_weights
 from terrasweep.predict.memory_needs import ModelCounts
@@ -38,9 +38,9 @@ def report_plan(report: Report, counts: ModelCounts, device: torch.device) -> No
 def report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:
     """One more step; everything is measured by then, so a failure costs this number alone."""
     try:
-        report(measurements={"flops_per_step": _flops(task, data, device)})
+        report(measurements={FLOPS_PER_STEP.name: _flops(task, data, device)})
     except Exception as error:  # noqa: BLE001 - what was measured stays
-        print(f"flops_per_step is absent: {type(error).__name__}: {error}")
+        print(f"{FLOPS_PER_STEP.name} is absent: {type(error).__name__}: {error}")
 
 
 def _flops(task: Any, data: OpenData, device: torch.device) -> float:

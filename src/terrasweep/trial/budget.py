@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from terrasweep.config.schema import BudgetConfig
-from terrasweep.measure.memory import MIB
 from terrasweep.measure.meter import Reading
+from terrasweep.measure.peak_memory import MIB
 from terrasweep.results.errors import OverBudget
 
 

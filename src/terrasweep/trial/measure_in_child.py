@@ -20,10 +20,14 @@ from terrasweep.data.prepare import make_survey, prepare_data
 from terrasweep.machine.arithmetic import float32_settings, set_float32_precision
 from terrasweep.machine.device import device_name, select_device
 from terrasweep.machine.files import write_atomically
-from terrasweep.measure.accuracy import read_accuracy
-from terrasweep.measure.memory import DeviceMemoryMeter, HostMemoryMeter, exact_steps, settle
-from terrasweep.measure.meter import Meter, metered, readings
-from terrasweep.measure.throughput import ThroughputMeter
+from terrasweep.measure.accuracy import ACCURACY, ACCURACY_NAME, read_accuracy
+from terrasweep.measure.catalog import budget_peaks, meters_for, of_build
+from terrasweep.measure.durations import BUILD_SECONDS, EVALUATE_SECONDS, FIT_SECONDS, OPEN_DATA_SECONDS
+from terrasweep.measure.host_memory import trimmed_resident_mib
+from terrasweep.measure.measurement import Measurement
+from terrasweep.measure.meter import MeteredTrial, Phase, metered, readings
+from terrasweep.measure.model_sizes import TOTAL_PARAMETERS, TRAINABLE_PARAMETERS, WEIGHT_BYTES
+from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.models.assemble import BuiltModel, build_model
 from terrasweep.models.offload.extensions import are_compiled
 from terrasweep.models.offload.zero import compile_extensions, import_deepspeed
@@ -54,19 +58,20 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     report(device=device_name(device))
     pl.seed_everything(config.train.seed, workers=True, verbose=False)
     _limit_memory(device, config)
-    with _timed(report, "open_data_seconds"):
+    with _timed(report, OPEN_DATA_SECONDS):
         data = open_data(config)
     if config.offload.name in ZERO:
         import_deepspeed(device)
     # After all imports, a datamodule of the user's included.
     report(arithmetic=set_float32_precision(config.precision.matmul))
-    baseline = settle()
-    model = _build(report, config, data, device, baseline)
+    warmup = config.train.warmup_steps
+    metering = MeteredTrial(device=device, baseline_mib=trimmed_resident_mib(), warmup_steps=warmup)
+    model = _build(report, config, data, metering)
     counts = count_built(model.module)
     report(measurements=state_bytes(counts, config.optimizer))
     task = build_task(config, model, data)
     try:
-        _train(report, config, Setting(task, model, data, device, baseline, folder))
+        _train(report, config, Setting(task, model, data, metering, folder))
         if _weights_are_wanted(config):
             save(folder, model, data)
     finally:
@@ -77,41 +82,36 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is trained, with what, where, and from which resident set its memory is counted."""
+    """What is trained, with what, and what its meters have to know."""
 
     task: Any
     model: BuiltModel
     data: OpenData
-    device: torch.device
-    baseline_mib: float
+    metering: MeteredTrial
     folder: Path
 
 
 def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
     """Train and evaluate, metered."""
-    device, warmup = setting.device, config.train.warmup_steps
-    peak = "peak_memory_mib"
-    training = [*_memory_meters(peak, device, setting.baseline_mib, exact_steps(warmup)), ThroughputMeter(warmup)]
-    evaluation = _memory_meters(peak, device, setting.baseline_mib)
-    board = _board_meters(device)
-    meters = [*training, *evaluation, *board]
+    device, phases = setting.metering.device, (Phase.TRAINING, Phase.EVALUATION, Phase.TRAINING_AND_EVALUATION)
+    training, evaluation, both = (meters_for(phase, setting.metering) for phase in phases)
+    meters = [*training, *evaluation, *both]
     clock = StepClock(training, device)
     trainer = build_trainer(config, device, [clock], setting.model, setting.folder)
     try:
-        with metered(board):
-            with metered(training), _timed(report, "fit_seconds"):
+        with metered(both):
+            with metered(training), _timed(report, FIT_SECONDS):
                 fit(trainer, setting.task, setting.data, clock)
-            with metered(evaluation), _timed(report, "evaluate_seconds"):
+            with metered(evaluation), _timed(report, EVALUATE_SECONDS):
                 logged = evaluate(trainer, setting.task, setting.data)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
-        report(measurements=readings(meters), curves={"train_loss": clock.losses}, arithmetic=float32_settings())
+        report(measurements=readings(meters), curves={TRAIN_LOSS.name: clock.losses}, arithmetic=float32_settings())
         if clock.losses:
-            report(measurements={"train_loss": clock.losses[-1][1]})
+            report(measurements={TRAIN_LOSS.name: clock.losses[-1][1]})
     accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)
-    report(measurements={"accuracy": accuracy, "accuracy_name": config.task.accuracy_name}, metrics=metrics)
-    peaks = readings(meters)
-    check_budget({n: peaks.get(n) for n in (peak, "peak_process_vram_mib")}, config.budget)
+    report(measurements={ACCURACY.name: accuracy, ACCURACY_NAME.name: config.task.accuracy_name}, metrics=metrics)
+    check_budget(budget_peaks(readings(meters)), config.budget)
     report(measured=True)  # What follows is an extra, and can't undo a measured trial.
 
 
@@ -133,37 +133,19 @@ def survey(report: Report, config: TrialConfig) -> None:
     write_atomically(stored.survey_file(config), make_survey(config).to_json())
 
 
-def _build(
-    report: Report, config: TrialConfig, data: OpenData, device: torch.device, baseline_mib: float
-) -> BuiltModel:
-    meters = [*_memory_meters("peak_build_mib", device, baseline_mib), *_board_meters(device)]
-    with metered(meters), _timed(report, "build_seconds"):
+def _build(report: Report, config: TrialConfig, data: OpenData, metering: MeteredTrial) -> BuiltModel:
+    meters, device = meters_for(Phase.BUILD, metering), metering.device
+    with metered(meters), _timed(report, BUILD_SECONDS):
         model = build_model(config, data.num_classes, device, _calibration_images(config, data, device))
-    peak = readings(meters).get("peak_build_mib")
     sizes = {
-        "trainable_parameters": model.trainable_parameters,
-        "total_parameters": model.total_parameters,
-        "weight_bytes": model.weight_bytes,
+        TRAINABLE_PARAMETERS.name: model.trainable_parameters,
+        TOTAL_PARAMETERS.name: model.total_parameters,
+        WEIGHT_BYTES.name: model.weight_bytes,
     }
-    report(measurements={"peak_build_mib": peak, **sizes}, touched=model.touched, sensitivity=model.sensitivity)
-    check_budget(
-        {"peak_build_mib": peak, "peak_process_vram_mib": readings(meters).get("peak_process_vram_mib")}, config.budget
-    )
+    reading = readings(meters)
+    report(measurements={**of_build(reading), **sizes}, touched=model.touched, sensitivity=model.sensitivity)
+    check_budget(budget_peaks(reading), config.budget)
     return model
-
-
-def _memory_meters(name: str, device: torch.device, baseline_mib: float, exact: int | None = None) -> list[Meter]:
-    if device.type == "cpu":
-        return [HostMemoryMeter(name, baseline_mib, exact)]
-    return [DeviceMemoryMeter(name, device), HostMemoryMeter(None, baseline_mib, 0)]
-
-
-def _board_meters(device: torch.device) -> list[Meter]:
-    if device.type == "cpu":
-        return []
-    from terrasweep.measure.board import BoardMeter
-
-    return [BoardMeter(device)]
 
 
 def _limit_memory(device: torch.device, config: TrialConfig) -> None:
@@ -183,10 +165,10 @@ def _calibration_images(
 
 
 @contextmanager
-def _timed(report: Report, name: str) -> Iterator[None]:
+def _timed(report: Report, duration: Measurement) -> Iterator[None]:
     started = time.perf_counter()
     yield
-    report(measurements={name: time.perf_counter() - started})
+    report(measurements={duration.name: time.perf_counter() - started})
 
 
 def _weights_are_wanted(config: TrialConfig) -> bool:

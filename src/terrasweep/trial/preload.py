@@ -43,7 +43,7 @@ with _capability_from_nvml(), warnings.catch_warnings():
     import terratorch.datamodules
     import terratorch.tasks
 
-    import terrasweep.measure.memory
+    import terrasweep.measure.host_memory
     import terrasweep.trial.measure_in_child
     from terrasweep.models.offload.zero import import_deepspeed
 
@@ -53,7 +53,7 @@ with _capability_from_nvml(), warnings.catch_warnings():
 
 # Else every child's garbage collection would look through all the libraries' objects, and copy their pages.
 # And memory that was freed but kept would hide the growth of a child.
-terrasweep.measure.memory.settle()
+terrasweep.measure.host_memory.trimmed_resident_mib()
 gc.freeze()
 
 # Bindings that count their objects would print dozens of lines when the forkserver ends, after the shell's prompt.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from terrasweep.config import allowed_values
 from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
+from terrasweep.config.validation_metrics import find_unknown_objectives
 from terrasweep.data import rules as data_rules
 from terrasweep.models.backbones import families
 from terrasweep.models.offload import deepspeed_settings
@@ -51,4 +52,5 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
         yield from knob.find_bad_values(config.settings(knob.group))
         if files:
             yield from knob.find_absent_files(config.settings(knob.group))
+    yield from find_unknown_objectives(config, data_rules.known_classes(config))
     yield from data_rules.find_bad_values(config, files=files)

@@ -15,9 +15,10 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.stored import located
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.versions import git_commit, versions
+from terrasweep.measure.catalog import all_measurements
+from terrasweep.measure.durations import WALL_SECONDS
 from terrasweep.process.parent import Limits, Outcome
 from terrasweep.results.errors import TerrasweepError
-from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import prepare, rules
@@ -70,6 +71,7 @@ def unfinished(number: int, error: TerrasweepError, config: dict[str, Any] | Non
         reason=error.reason,
         message=str(error),
         violation=error.violation,
+        measurements=all_measurements({}),
         config=config or {},
         versions=versions(),
         commit=git_commit(),
@@ -90,7 +92,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         reason=None if error is None else error.reason,
         message="" if error is None else str(error),
         violation=None if error is None else error.violation,
-        measurements=Measurements(**reported.get("measurements", {}), wall_seconds=wall_seconds),
+        measurements=all_measurements({**reported.get("measurements", {}), WALL_SECONDS.name: wall_seconds}),
         metrics=reported.get("metrics", {}),
         curves=reported.get("curves", {}),
         touched=reported.get("touched", {}),

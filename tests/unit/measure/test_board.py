@@ -8,8 +8,8 @@ import pynvml
 import pytest
 import torch
 
-from terrasweep.measure import board
-from terrasweep.measure.board import MIB, BoardMeter, context_mib, process_vram_mib
+from terrasweep.measure.board import BoardMeter, context_mib, process_vram_mib
+from terrasweep.measure.peak_memory import MIB
 
 UUID = "d1ce6d42-0000-0000-0000-000000000001"
 
@@ -110,7 +110,7 @@ def test_the_context_is_what_the_allocator_did_not_reserve(fake, monkeypatch):
     fake.used_mib = 480
     monkeypatch.setattr(torch.cuda, "init", lambda: None)
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
-    monkeypatch.setattr(board.torch.cuda, "memory_reserved", lambda _: 20 * MIB)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 20 * MIB)
     assert context_mib(torch.device("cuda", 0)) == 460.0
     fake.used_mib = None
     assert context_mib(torch.device("cuda", 0)) == 0.0

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from typing import Any
 
+from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.results import pareto
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
@@ -25,6 +26,7 @@ SPACE = {
     "checkpointing": "choice(none, blocks)",
 }
 DEVICE = "NVIDIA A10G (24 GiB)"
+ODD = "val/IoU <i>é|`_x`"
 SCRIPT = "<script>alert('not run')</script>"
 UNFINISHED = {
     3: (Reason.PREDICTED_OOM, 0.23, "needs 29.5 GiB, budget.memory_gib=24; try checkpointing=blocks"),
@@ -68,9 +70,8 @@ def study() -> tuple[StudyRecord, list[TrialResult]]:
 
 def complete(number: int, values: dict[str, Any], **searched: Any) -> TrialResult:
     """A complete trial with the given measurements or metrics."""
-    fields = {f.name for f in dataclasses.fields(Measurements)}
-    measured = Measurements(**{name: value for name, value in values.items() if name in fields})
-    metrics = {name: value for name, value in values.items() if name not in fields}
+    measured: Measurements = {name: value for name, value in values.items() if name in MEASUREMENTS}
+    metrics = {name: value for name, value in values.items() if name not in MEASUREMENTS}
     return TrialResult(
         number=number,
         state=State.COMPLETE,
@@ -79,6 +80,32 @@ def complete(number: int, values: dict[str, Any], **searched: Any) -> TrialResul
         searched=searched,
         config={"train": {}},
     )
+
+
+def objectives(count: int) -> list[Objective]:
+    """One to four objectives, of which one has an odd name."""
+    names = [
+        ("peak_memory_mib", "minimize"),
+        (ODD, "maximize"),
+        ("wall_seconds", "minimize"),
+        ("flops_per_step", "minimize"),
+    ]
+    return [Objective(name=name, direction=direction) for name, direction in names[:count]]
+
+
+def random_study(n_objectives: int, n_trials: int) -> tuple[StudyRecord, list[TrialResult]]:
+    """Complete trials with values by chance; the same ones at every call."""
+    chance = random.Random(n_trials)
+    fixed = record(objectives=objectives(n_objectives), space={"train.lr": "interval(1e-6, 1e-2)", "q": "choice(a, b)"})
+    trials = [
+        complete(
+            i,
+            {objective.name: chance.uniform(1, 100) for objective in fixed.objectives},
+            **{"train.lr": 10 ** chance.uniform(-6, -2), "q": chance.choice("ab")},
+        )
+        for i in range(n_trials)
+    ]
+    return fixed, trials
 
 
 def _trial(number: int, chance: random.Random) -> TrialResult:
@@ -100,11 +127,11 @@ def _trial(number: int, chance: random.Random) -> TrialResult:
     if number not in UNFINISHED:
         return result
     reason, violation, message = UNFINISHED[number]
-    reached = Measurements(wall_seconds=41.5, peak_build_mib=result.measurements.peak_build_mib)
+    reached = Measurements(wall_seconds=41.5, peak_build_mib=result.measurements["peak_build_mib"])
     if reason is Reason.OVER_BUDGET:
-        reached = dataclasses.replace(result.measurements, peak_memory_mib=26567.0)
+        reached = {**result.measurements, "peak_memory_mib": 26567.0}
     if reason is Reason.DIVERGED:
-        reached = dataclasses.replace(result.measurements, accuracy=None, train_loss=None)
+        reached = {**result.measurements, "accuracy": None, "train_loss": None}
     changes = {"measurements": reached, "violation": violation, "message": message}
     return dataclasses.replace(result, state=reason.state, reason=reason, metrics={}, **changes)  # type: ignore[arg-type]
 

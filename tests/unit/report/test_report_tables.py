@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.report import recommend, recommended_yaml, write_tables
-from terrasweep.report.outcome import summarize
 from terrasweep.report.recommendations import choose, write_recommendations
-from terrasweep.results.measurements import MEASUREMENT_NAMES, Measurements
+from terrasweep.report.study_outcome import summarize
+from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -39,7 +40,7 @@ def tables(
 def test_columns_are_those_of_the_contract(tmp_path: Path) -> None:
     rows, front = tables(tmp_path, *sample.study())
     first = ["number", "state", "reason", "accuracy", "throughput_samples_per_s", "peak_memory_mib"]
-    others = [name for name in MEASUREMENT_NAMES if name not in first]
+    others = [name for name in MEASUREMENTS if name not in first]
     assert list(rows[0]) == [*first, *others, *sample.SPACE]
     assert list(front[0]) == list(rows[0])
 
@@ -58,8 +59,8 @@ def test_every_digit_stays(tmp_path: Path) -> None:
     rows, _ = tables(tmp_path, record, results)
     for row, result in zip(rows, results, strict=True):
         if result.state is State.COMPLETE:
-            assert float(row["accuracy"]) == result.measurements.accuracy
-            assert float(row["peak_memory_mib"]) == result.measurements.peak_memory_mib
+            assert float(row["accuracy"]) == result.measurements["accuracy"]
+            assert float(row["peak_memory_mib"]) == result.measurements["peak_memory_mib"]
             assert row["total_parameters"] == "304812033"
 
 
@@ -67,7 +68,7 @@ def test_absent_is_empty_and_never_zero(tmp_path: Path) -> None:
     rows, _ = tables(tmp_path, *sample.study())
     assert {row["energy_joules"] for row in rows} == {""}
     crashed = rows[17]
-    assert [name for name in MEASUREMENT_NAMES if crashed[name]] == ["peak_build_mib", "wall_seconds"]
+    assert [name for name in MEASUREMENTS if crashed[name]] == ["peak_build_mib", "wall_seconds"]
     frozen = [row for row in rows if row["tuning"] == "frozen"]
     assert frozen
     assert all(row["tuning.rank"] == "" for row in frozen)
@@ -81,7 +82,7 @@ def test_a_measured_zero_is_no_absence(tmp_path: Path) -> None:
 def test_objectives_are_shown_of_complete_trials_alone_other_measurements_of_all(tmp_path: Path) -> None:
     record, results = sample.study()
     over_budget = 6
-    assert results[over_budget].measurements.peak_memory_mib == 26567.0
+    assert results[over_budget].measurements["peak_memory_mib"] == 26567.0
     rows, _ = tables(tmp_path, record, results)
     assert [rows[over_budget][objective.name] for objective in record.objectives] == ["", "", ""]
     assert rows[over_budget]["train_seconds"] == "60.2"

@@ -3,8 +3,8 @@
 import dataclasses
 
 from terrasweep.report import write_report
-from terrasweep.report.outcome import summarize
 from terrasweep.report.sensitivity import SHOWN, kept_layers, rankings
+from terrasweep.report.study_outcome import summarize
 from tests.unit.report import sample_study as sample
 
 

@@ -187,7 +187,7 @@ def result(state: State = State.COMPLETE, /, **values: float) -> TrialResult:
     names = ("accuracy", "throughput_samples_per_s", "peak_memory_mib", "train_loss", "allocator_retries")
     measured = {name: value for name, value in values.items() if name in names}
     metrics = {name: value for name, value in values.items() if name not in names}
-    return TrialResult(number=0, state=state, measurements=Measurements(**measured), metrics=metrics)  # type: ignore[arg-type]
+    return TrialResult(number=0, state=state, measurements=Measurements(**measured), metrics=metrics)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,22 @@ def test_a_value_that_is_not_finite_is_refused_and_a_newer_schema_too():
         TrialResult.from_json(json.dumps(newer))
 
 
+OTHER_VERSIONS = [
+    pytest.param({"accuracy": 0.5, "peak_memory_mib": None}, id="of an older version, with fewer"),
+    pytest.param({"accuracy": 0.5, "peak_memory_mib": None, "carbon_g": 1.5}, id="of a newer version, with more"),
+]
+
+
+@pytest.mark.parametrize("measurements", OTHER_VERSIONS)
+def test_a_result_with_other_measurements_is_read_and_kept(measurements):
+    stored = json.loads(TrialResult(number=0, state=State.COMPLETE).to_json()) | {"measurements": measurements}
+    result = TrialResult.from_json(json.dumps(stored))
+    assert result.value("accuracy") == 0.5
+    assert result.value("peak_memory_mib") is result.value("flops_per_step") is result.accuracy_name is None
+    assert result.value("carbon_g") == measurements.get("carbon_g")
+    assert json.loads(result.to_json()) == stored
+
+
 def test_every_reason_has_the_state_of_the_contract():
     states = {state: {str(r) for r in Reason if r.state is state} for state in State}
     assert states == {

@@ -2,14 +2,13 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study.terminal import SweepProgress, format_value, front_table
+from terrasweep.study.terminal import SweepProgress, front_table
 
 OBJECTIVES = [Objective(name="accuracy", direction="maximize"), Objective(name="peak_memory_mib", direction="minimize")]
 
@@ -58,17 +57,3 @@ def test_the_front_is_a_short_table():
     Console(file=out, width=100).print(front_table([trial(7, 0.5, 200.0)], OBJECTIVES, ["quantization", "tuning.rank"]))
     assert "quantization=nf4 tuning.rank=4" in out.getvalue()
     assert max(len(line.rstrip()) for line in out.getvalue().splitlines()) <= 80
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "text"),
-    [
-        ("accuracy", 0.123456, "0.1235"),
-        ("peak_memory_mib", 1234.5, "1234 MiB"),
-        ("weight_bytes", 123456789, "123,456,789 bytes"),
-        ("throughput_samples_per_s", 81.26, "81.26/s"),
-        ("accuracy", None, "-"),
-    ],
-)
-def test_values_are_shown_with_their_unit(name, value, text):
-    assert format_value(name, value) == text

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from terrasweep.config.losses import LOSSES
+from terrasweep.config.validation_metrics import VALIDATION_METRICS
 from terrasweep.data.open.folders import OpenData
 from terrasweep.measure.accuracy import read_accuracy
 from terrasweep.models.assemble import BuiltModel
@@ -76,11 +77,17 @@ def opened(batches, classes, names=None):
     return OpenData(Batches(batches), classes, names)
 
 
-def measured(trial, batches, classes, names, folder):
-    """Accuracy and companions, through the Trainer that evaluates trials."""
+def logged(trial, batches, classes, names, folder):
+    """What the Trainer that evaluates trials logs."""
     model, data = built(Echo()), opened(batches, classes, names)
     trainer = build_trainer(trial, CPU, [], model, folder)
-    return read_accuracy(evaluate(trainer, build_task(trial, model, data), data), trial.task.accuracy, trial.task.name)
+    return evaluate(trainer, build_task(trial, model, data), data)
+
+
+def measured(trial, batches, classes, names, folder):
+    """Accuracy and companions."""
+    found = logged(trial, batches, classes, names, folder)
+    return read_accuracy(found, trial.task.accuracy, trial.task.name)
 
 
 def one_hot_scores(predicted, classes):
@@ -189,6 +196,16 @@ def test_r2_is_over_all_pixels_that_count(tmp_path):
     assert accuracy == pytest.approx(expected, rel=1e-4)
     assert companions["val_RMSE"] == pytest.approx(np.sqrt(((y - o) ** 2).mean()), rel=1e-4)
     assert companions["val_MAE"] == pytest.approx(np.abs(y - o).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("names", [None, NAMES[:3]])
+@pytest.mark.parametrize("task", TASKS)
+def test_the_table_of_validation_metrics_is_what_a_task_logs(task, names, tmp_path):
+    batch = {"image": some_scores(task), target_key(task): some_target(task)}
+    found = logged(config(task), [batch], 1 if task == "regression" else 3, names, tmp_path)
+    table = VALIDATION_METRICS[task]
+    classes = [f"{metric}_{label}" for metric in table.per_class for label in names or range(3)]
+    assert {name.removeprefix("val/") for name in found} == {*table.overall, *classes}
 
 
 def loss_of(trial, images, target, classes):

@@ -14,7 +14,6 @@ from terrasweep.data.inspect.checks import RULES, describe, find_problems, refus
 from terrasweep.data.inspect.checks import classes as class_rules
 from terrasweep.data.inspect.checks import images as image_rules
 from terrasweep.data.inspect.checks import labels as label_rules
-from terrasweep.data.inspect.checks.wording import number, percent
 from terrasweep.data.inspect.survey import IMAGE, Survey
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import ROOT
@@ -477,13 +476,6 @@ def test_the_documentation_has_each_check_with_its_level():
     page = ROOT / "docs" / "checks.md"
     rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \|", page.read_text(), re.MULTILINE)
     assert rows == [(rule.name, rule.level) for rule in RULES]
-
-
-def test_numbers_read_well():
-    assert [percent(share) for share in (0, 1, 0.5, 0.0123, 0.0051, 1e-5)] == [
-        *("0.0 %", "100.0 %", "50.0 %", "1.2 %", "0.51 %", "0.001 %")
-    ]
-    assert [number(value) for value in (0, 12345.6, 0.123456, -1000)] == ["0", "12,346", "0.1235", "-1,000"]
 
 
 def test_a_report_of_a_class_with_a_prepared_set_names_the_data():

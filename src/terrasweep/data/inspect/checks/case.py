@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import PIXEL_TASKS
-from terrasweep.data.inspect.checks.wording import counted
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, SplitSurvey, Survey
+from terrasweep.results.wording import counted
 
 ERROR, WARNING = "error", "warning"
 EXCLUSIVE = ("segmentation", "classification")

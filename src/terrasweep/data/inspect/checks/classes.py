@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, WARNING, Case, Rule
-from terrasweep.data.inspect.checks.wording import counted, listed, percent
+from terrasweep.results.wording import counted, listed, percent
 
 RARE = 0.1
 """A class with less than this part of an even share of train's labels is rare."""

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text, shapes_of
-from terrasweep.data.inspect.checks.wording import counted, listed, number, percent
 from terrasweep.data.inspect.survey import ImageSurvey
+from terrasweep.results.wording import counted, listed, percent, rounded
 
 MOSTLY = 0.5
 """Share of replaced pixels in a band from which on a warning is given."""
@@ -172,9 +172,9 @@ def _statistics(case: Case) -> Iterator[str]:
             name, mean, std, seen_mean, seen_std = off[0]
             yield (
                 f"{case.key(modality, 'means')} and stds: far off in {counted(len(off), 'band')}, first {name}: given "
-                f"{number(mean)} and {number(std)}, measured {number(seen_mean)} and {number(seen_std)}, so that "
-                f"normalized values lie {number((seen_mean - mean) / std)} stds from 0 and spread "
-                f"{number(seen_std / std)} instead of 1; give them in the files' units, or null to compute them"
+                f"{rounded(mean)} and {rounded(std)}, measured {rounded(seen_mean)} and {rounded(seen_std)}, so that "
+                f"normalized values lie {rounded((seen_mean - mean) / std)} stds from 0 and spread "
+                f"{rounded(seen_std / std)} instead of 1; give them in the files' units, or null to compute them"
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from terrasweep.data.find.sample_list import PIXEL_TASKS
 from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text
-from terrasweep.data.inspect.checks.wording import counted, listed, number, percent
+from terrasweep.results.wording import counted, listed, percent, rounded
 
 MOSTLY_IGNORED = 0.9
 """Share of ignored pixels in a split from which on a warning is given."""
@@ -95,7 +95,7 @@ def _constant_target(case: Case) -> Iterator[str]:
         if case.task == "regression" and labels.minimum is not None and labels.minimum == labels.maximum:
             reason = "there is nothing to learn" if split == "train" else "R² has no meaning"
             yield (
-                f"{case.place}: every target of {split} is {number(labels.minimum)}{case.partly(split)}, so that "
+                f"{case.place}: every target of {split} is {rounded(labels.minimum)}{case.partly(split)}, so that "
                 f"{reason}; correct the targets"
             )
 
@@ -107,9 +107,9 @@ def _target_scale(case: Case) -> Iterator[str]:
         return
     if abs(mean) > TARGET_MEAN or not TARGET_SPREAD[0] <= std <= TARGET_SPREAD[1]:
         yield (
-            f"{case.place}: targets of train have mean {number(mean)} and std {number(std)}, far from 0 and 1, so that "
-            f"the loss is of another size than train.lr={case.config.train.lr:g} expects; write them as (target - "
-            f"{number(mean)}) / {number(std)}, or adapt train.lr"
+            f"{case.place}: targets of train have mean {rounded(mean)} and std {rounded(std)}, far from 0 and 1, so "
+            f"that the loss is of another size than train.lr={case.config.train.lr:g} expects; write them as (target - "
+            f"{rounded(mean)}) / {rounded(std)}, or adapt train.lr"
         )
 
 
@@ -120,8 +120,8 @@ def _target_shift(case: Case) -> Iterator[str]:
     shift = (val.mean - train.mean) / train.std
     if abs(shift) > TARGET_SHIFT:
         yield (
-            f"{case.place}: targets of val have mean {number(val.mean)}, {shift:+.1f} std of train away from train's "
-            f"{number(train.mean)}; see that both splits have all kinds"
+            f"{case.place}: targets of val have mean {rounded(val.mean)}, {shift:+.1f} std of train away from train's "
+            f"{rounded(train.mean)}; see that both splits have all kinds"
         )
 
 

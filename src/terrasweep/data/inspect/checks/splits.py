@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule
-from terrasweep.data.inspect.checks.wording import counted, listed, one_line
+from terrasweep.results.wording import counted, listed, one_line
 
 
 def _empty(case: Case) -> Iterator[str]:

@@ -80,7 +80,7 @@ class StudyOutcome:
     @cached_property
     def accuracy_name(self) -> str | None:
         """The metric behind ``accuracy``, where all trials agree on it."""
-        names = {result.measurements.accuracy_name for result in self.trials} - {None}
+        names = {result.accuracy_name for result in self.trials} - {None}
         return names.pop() if len(names) == 1 else None
 
     @cached_property

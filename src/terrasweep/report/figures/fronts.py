@@ -7,10 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from terrasweep.report.figures import COMPLETE_COLOUR, PageFigure, add_trials, axis_title, base_layout
-from terrasweep.report.labels import KNEE_COLOUR, STATE_COLOURS, plain_label
-from terrasweep.report.outcome import StudyOutcome
-from terrasweep.report.placement import choose_sides
+from terrasweep.measure.catalog import measurement_or_metric
+from terrasweep.report.colours import COMPLETE_COLOUR, KNEE_COLOUR, STATE_COLOURS
+from terrasweep.report.figures.figure_section import FigureSection, KeyMark, PageFigure
+from terrasweep.report.figures.shared_look import add_trials, axis_title, base_layout
+from terrasweep.report.number_placement import choose_sides
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 
@@ -22,6 +24,44 @@ _FRONT = {"symbol": "circle", "size": 11, "color": COMPLETE_COLOUR, "line": {"co
 _KNEE = {"symbol": "circle-open", "size": 17, "color": KNEE_COLOUR, "line": {"width": 3}}
 _RUG_AXIS = {"range": [0, 1], "fixedrange": True, "visible": False}
 """An invisible axis over the other one, so that a rug stays at the edge whatever is zoomed."""
+
+
+def fronts_section(outcome: StudyOutcome) -> FigureSection:
+    """The figures with what their marks mean; a sentence where nothing has completed."""
+    pairs, marked = len(outcome.objectives) > 1, marked_states(outcome)
+    bounds = "; the dotted line bounds what is reached in the two objectives shown" if pairs else ""
+    unfinished = (
+        "Crosses are trials that did not complete, ticks at an edge those that measured one of the two values; "
+        "double-click a figure to see any beyond its frame."
+        if marked and pairs
+        else ""
+    )
+    note = (
+        f"Filled points are not dominated over all objectives{bounds}. Hover over a point for its settings. "
+        f"{unfinished}"
+    )
+    return FigureSection(
+        anchor="fronts",
+        heading="Fronts",
+        link="Fronts",
+        figures=pair_figures(outcome),
+        note=note.strip(),
+        key=_key(marked, pairs=pairs),
+        empty="No trial has completed, so there is no front.",
+    )
+
+
+def _key(marked: list[State], *, pairs: bool) -> list[KeyMark]:
+    points = [
+        KeyMark(shape="dot", colour="complete", meaning="front"),
+        KeyMark(shape="dot ring", colour="complete", meaning="dominated"),
+    ]
+    of_pairs = [
+        KeyMark(shape="dot big", colour="knee", meaning="knee"),
+        KeyMark(shape="dots", colour="complete", meaning="front of the pair"),
+        *(KeyMark(shape="cross and tick", colour=str(state), meaning=str(state)) for state in marked),
+    ]
+    return [*points, *of_pairs] if pairs else points
 
 
 def pair_figures(outcome: StudyOutcome) -> list[PageFigure]:
@@ -69,8 +109,8 @@ def _pair(outcome: StudyOutcome, first: int, second: int) -> PageFigure:
     if outcome.knee is not None:
         knee = _labels([numbers[outcome.front.index(outcome.knee)]]) if numbers else {}
         _add_values(figure, outcome, [outcome.knee], x.name, y.name, "knee", _KNEE, **knee)
-    title = " against ".join(plain_label(objective.name) for objective in (y, x))
-    return PageFigure(f"pair-{first}-{second}", title, "", figure.to_json())
+    title = " against ".join(measurement_or_metric(objective.name).label for objective in (y, x))
+    return PageFigure(anchor=f"pair-{first}-{second}", title=title, spec=figure.to_json())
 
 
 def _range(outcome: StudyOutcome, name: str) -> list[float]:
@@ -172,4 +212,5 @@ def _single_objective(outcome: StudyOutcome) -> PageFigure:
         numbers = [result.number for result in trials]
         reached = [result.value(objective.name) for result in trials]
         add_trials(figure, outcome, trials, x=numbers, y=reached, name=name, marker=marker)
-    return PageFigure("objective", f"{plain_label(objective.name)} over trials", "", figure.to_json())
+    title = f"{measurement_or_metric(objective.name).label} over trials"
+    return PageFigure(anchor="objective", title=title, spec=figure.to_json())

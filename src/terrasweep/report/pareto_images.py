@@ -16,17 +16,16 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.labels import KNEE_COLOUR, STATE_COLOURS, label
-from terrasweep.report.outcome import StudyOutcome
-from terrasweep.report.placement import choose_sides
-from terrasweep.results.states import State
+from terrasweep.report.colours import COMPLETE_COLOUR, KNEE_COLOUR
+from terrasweep.report.labels import label
+from terrasweep.report.number_placement import choose_sides
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.trial_result import TrialResult
 
 MOST_COLUMNS = 3
 PANEL_INCHES = (2.5, 2.35)
 """Three panels fill the text width of a two-column page and read at its font size."""
 DPI = 300
-COMPLETE_COLOUR = STATE_COLOURS[State.COMPLETE]
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],

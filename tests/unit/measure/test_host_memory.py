@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from terrasweep.config.schema import BudgetConfig
-from terrasweep.measure.memory import MIB, HostMemoryMeter, exact_steps, settle
+from terrasweep.measure.host_memory import HostMemoryMeter, exact_steps, trimmed_resident_mib
 from terrasweep.measure.meter import metered, readings
+from terrasweep.measure.peak_memory import MIB, PEAK_MEMORY
 from terrasweep.results.errors import OverBudget
 from terrasweep.trial.budget import check_budget
 
@@ -21,7 +22,7 @@ def touch(mib):
 
 
 def test_the_peak_is_what_was_occupied_above_the_baseline_even_if_it_is_gone():
-    meter = HostMemoryMeter("peak_memory_mib", settle())
+    meter = HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib())
     with meter:
         touch(200)
         touch(50)
@@ -30,25 +31,25 @@ def test_the_peak_is_what_was_occupied_above_the_baseline_even_if_it_is_gone():
 
 def test_entering_forgets_what_came_before():
     touch(200)
-    meter = HostMemoryMeter("peak_memory_mib", settle())
+    meter = HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib())
     with meter:
         touch(20)
     assert meter.reading()["peak_memory_mib"] == pytest.approx(20, abs=12)
 
 
 def test_the_baseline_may_lie_before_another_phase():
-    baseline = settle()
+    baseline = trimmed_resident_mib()
     with mmap.mmap(-1, 100 * MIB) as kept:
         for page in range(0, len(kept), mmap.PAGESIZE):
             kept[page] = 1
-        meter = HostMemoryMeter("peak_memory_mib", baseline)
+        meter = HostMemoryMeter(PEAK_MEMORY, baseline)
         with meter:
             touch(10)
     assert meter.reading()["peak_memory_mib"] == pytest.approx(110, abs=12)
 
 
 def test_meters_are_read_also_where_the_phase_ended_with_an_error():
-    meters = [HostMemoryMeter("peak_memory_mib", settle())]
+    meters = [HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib())]
     with pytest.raises(ZeroDivisionError), metered(meters):
         touch(60)
         raise ZeroDivisionError
@@ -65,7 +66,7 @@ def test_over_budget_tells_the_relative_miss_of_the_largest_peak():
 
 
 def test_exact_steps_take_the_peak_of_the_untimed_steps_alone():
-    meter = HostMemoryMeter("peak_memory_mib", settle(), exact_steps(3))
+    meter = HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib(), exact_steps(3))
     with meter:
         for step, mib in enumerate((30, 80, 10, 150)):
             touch(mib)
@@ -77,7 +78,7 @@ def test_exact_steps_take_the_peak_of_the_untimed_steps_alone():
 @pytest.mark.parametrize("warmup", [0, 1, 2])
 def test_without_enough_warm_up_the_whole_training_is_measured(warmup):
     assert exact_steps(warmup) == 0
-    meter = HostMemoryMeter("peak_memory_mib", settle(), exact_steps(warmup))
+    meter = HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib(), exact_steps(warmup))
     with meter:
         for step, mib in enumerate((10, 100)):
             touch(mib)
@@ -86,14 +87,15 @@ def test_without_enough_warm_up_the_whole_training_is_measured(warmup):
 
 
 HOLES = """
-from terrasweep.measure.memory import MIB, HostMemoryMeter, resident_mib, settle
-with HostMemoryMeter("x", settle()) as meter:
+from terrasweep.measure.host_memory import HostMemoryMeter, resident_mib, trimmed_resident_mib
+from terrasweep.measure.peak_memory import MIB, PEAK_MEMORY
+with HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib()) as meter:
     before = resident_mib()
     kept = [bytearray(MIB) for _ in range(64)]
     del kept[::2]
     print(resident_mib() - before)
     del kept
-print(meter.reading()["x"])
+print(meter.reading()[PEAK_MEMORY.name])
 """
 
 

@@ -1,19 +1,26 @@
-"""Peak memory: torch's allocator on CUDA, the resident set's high-water mark on a CPU."""
+"""Memory of the host: the high-water mark of the trial's process."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 from pathlib import Path
+from typing import ClassVar, Self
 
-import torch
-
-from terrasweep.measure.meter import PassiveMeter, Reading
+from terrasweep.measure.measurement import Measurement
+from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase, Reading
+from terrasweep.measure.peak_memory import MIB, PEAK_BUILD, PEAK_MEMORY, peak_of
 
 KIB = 2**10
-MIB = 2**20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _RESET_HIGH_WATER_MARK = "5"
+
+PEAK_HOST_MEMORY = Measurement(
+    name="peak_host_memory_mib",
+    label="peak host memory",
+    unit="MiB",
+    definition="High-water mark of the whole process's resident set over training and evaluation, libraries included.",
+)
 
 
 class HostMemoryMeter(PassiveMeter):
@@ -26,13 +33,31 @@ class HostMemoryMeter(PassiveMeter):
     from there on.
     """
 
-    def __init__(self, name: str | None, baseline_mib: float, exact_steps: int | None = None) -> None:
-        """Args: ``exact_steps`` is None where nothing in the phase is timed, and 0 to leave the allocator as it is."""
-        self._name, self._baseline, self._exact_steps = name, baseline_mib, exact_steps
+    measurements: ClassVar[tuple[Measurement, ...]] = (PEAK_MEMORY, PEAK_BUILD, PEAK_HOST_MEMORY)
+
+    def __init__(self, peak: Measurement | None, baseline_mib: float, exact_steps: int | None = None) -> None:
+        """Measure the process, and its growth where that is wanted.
+
+        Args:
+            peak: What the growth is called; None where the device's memory is the one that has to suffice.
+            baseline_mib: The resident set from which growth counts.
+            exact_steps: None where nothing in the phase is timed, and 0 to leave the allocator as it is.
+        """
+        self._growth, self._baseline, self._exact_steps = peak, baseline_mib, exact_steps
         self._peak: float | None = None
         self._process_peak = 0.0
 
-    def __enter__(self) -> HostMemoryMeter:
+    @classmethod
+    def for_phase(cls, phase: Phase, trial: MeteredTrial) -> Self | None:
+        """The build, the training and the evaluation each."""
+        if phase is Phase.TRAINING_AND_EVALUATION:
+            return None
+        if trial.device.type != "cpu":
+            return cls(None, trial.baseline_mib, 0)
+        timed = phase is Phase.TRAINING
+        return cls(peak_of(phase), trial.baseline_mib, exact_steps(trial.warmup_steps) if timed else None)
+
+    def __enter__(self) -> Self:
         if self._exact_steps != 0:
             return_freed_memory(at_once=True)
         reset_peak_resident()
@@ -52,36 +77,9 @@ class HostMemoryMeter(PassiveMeter):
 
     def reading(self) -> Reading:
         """The peak above the baseline, where it has a name, and of the process as a whole."""
-        growth: Reading = {self._name: max(0.0, (self._peak or 0.0) - self._baseline)} if self._name else {}
-        return {**growth, "peak_host_memory_mib": self._process_peak}
-
-
-class DeviceMemoryMeter(PassiveMeter):
-    """What torch's caching allocator reserved on the GPU at its peak, and how often it had to start over."""
-
-    def __init__(self, name: str, device: torch.device) -> None:
-        self._name, self._device = name, device
-        self._reading: Reading = {}
-
-    def __enter__(self) -> DeviceMemoryMeter:
-        gc.collect()
-        # What the phase before has cached is not this phase's need.
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(self._device)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        torch.cuda.synchronize(self._device)
-        stats = torch.cuda.memory_stats(self._device)
-        self._reading = {
-            self._name: torch.cuda.max_memory_reserved(self._device) / MIB,
-            "peak_allocated_mib": torch.cuda.max_memory_allocated(self._device) / MIB,
-            "allocator_retries": float(stats.get("num_alloc_retries", 0)),
-        }
-
-    def reading(self) -> Reading:
-        """The peaks of the phase."""
-        return dict(self._reading)
+        above = max(0.0, (self._peak or 0.0) - self._baseline)
+        growth: Reading = {} if self._growth is None else {self._growth.name: above}
+        return {**growth, PEAK_HOST_MEMORY.name: self._process_peak}
 
 
 def resident_mib() -> float:
@@ -99,8 +97,8 @@ def reset_peak_resident() -> None:
     Path("/proc/self/clear_refs").write_text(_RESET_HIGH_WATER_MARK)
 
 
-def settle() -> float:
-    """Give freed memory back to the system and return the resident set in MiB: the baseline of a measurement."""
+def trimmed_resident_mib() -> float:
+    """The resident set after freed memory was given back to the system: the baseline of a measurement."""
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     return resident_mib()

@@ -13,12 +13,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from terrasweep.report.figures import COMPLETE_COLOUR, PageFigure, base_layout, hover_text
-from terrasweep.report.labels import ABSENT, STATE_COLOURS, label, rounded
-from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.colours import COMPLETE_COLOUR, STATE_COLOURS
+from terrasweep.report.figures.figure_section import FigureSection, PageFigure
+from terrasweep.report.figures.shared_look import base_layout, hover_text
+from terrasweep.report.labels import label
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import searched_text
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import ABSENT, rounded
 
 MOST_CATEGORIES = 8
 """A numeric key with more distinct values gets a continuous axis."""
@@ -37,6 +40,17 @@ class Axis:
     heights: dict[int, float]
     """Height of each trial that has a value, by its position among the trials."""
     ticks: list[tuple[float, str]]
+
+
+def parallel_section(outcome: StudyOutcome) -> FigureSection | None:
+    """The searched settings with what they reach; None where there is no figure."""
+    figure = parallel_figure(outcome)
+    if figure is None:
+        return None
+    heading = "Settings and what they reach"
+    return FigureSection(
+        anchor="settings", heading=heading, link="Settings", figures=[figure], key=[], side_by_side=False
+    )
 
 
 def parallel_figure(outcome: StudyOutcome) -> PageFigure | None:
@@ -68,7 +82,9 @@ def parallel_figure(outcome: StudyOutcome) -> PageFigure | None:
         "double-click to have all back. A click in the legend hides a group."
     )
     width = AXIS_WIDTH_PX * len(axes)
-    return PageFigure("parallel", "Parallel coordinates", note, figure.to_json(), least_width_px=width)
+    return PageFigure(
+        anchor="parallel", title="Parallel coordinates", note=note, spec=figure.to_json(), least_width_px=width
+    )
 
 
 _STYLES: dict[str, dict[str, Any]] = {

@@ -5,30 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from terrasweep.config.compose import without_password
+from terrasweep.measure.accuracy import ACCURACY
+from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metric
 from terrasweep.report.data_section import data_section
-from terrasweep.report.labels import (
-    DEFINITIONS,
-    aligned,
-    arithmetic_text,
-    label,
-    rounded,
-    touched_text,
-    trial_name,
-    unit,
-    violation_text,
-    with_unit,
-)
-from terrasweep.report.outcome import StudyOutcome
+from terrasweep.report.labels import arithmetic_text, label, touched_text, trial_name, violation_text
 from terrasweep.report.recommendations import ROLES, choose, command_for
 from terrasweep.report.sensitivity import kept_layers, rankings
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
-from terrasweep.results.measurements import NUMERIC_MEASUREMENTS
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import aligned, rounded, with_unit
 
 
-def content(outcome: StudyOutcome) -> dict[str, Any]:
+def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
     """Everything that both templates show, as plain strings, lists and dicts."""
     return {
         "name": outcome.record.name,
@@ -136,7 +127,8 @@ def _shortened(result: TrialResult, key: str) -> str:
 
 
 def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
-    measured = ((name, getattr(result.measurements, name)) for name in NUMERIC_MEASUREMENTS)
+    # As it was measured: a count stays one.
+    measured = ((name, result.measurements.get(name)) for name in NUMERIC_MEASUREMENTS)
     facts = [
         ("touched", touched_text(result)),
         ("kept in full precision", ", ".join(kept_layers(result))),
@@ -147,7 +139,7 @@ def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
     ]
     return {
         "measurements": [
-            (label(n, outcome.accuracy_name), rounded(v), as_text(v)) for n, v in measured if v is not None
+            (label(n, outcome.accuracy_name), rounded(v), as_text(v)) for n, v in measured if isinstance(v, int | float)
         ],
         "metrics": [(name, rounded(value), as_text(value)) for name, value in result.metrics.items()],
         "facts": [(name, text) for name, text in facts if text],
@@ -161,16 +153,16 @@ def _objective(outcome: StudyOutcome, objective: Objective) -> dict[str, str]:
 
 def _value(outcome: StudyOutcome, objective: Objective, result: TrialResult) -> str:
     """``peak memory 3,120 MiB``."""
-    name = label(objective.name, outcome.accuracy_name).removesuffix(f" ({unit(objective.name)})")
-    return f"{name} {with_unit(objective.name, result.value(objective.name))}"
+    measurement = measurement_or_metric(objective.name)
+    name = label(objective.name, outcome.accuracy_name) if measurement is ACCURACY else measurement.label
+    return f"{name} {with_unit(result.value(objective.name), measurement.unit_symbol)}"
 
 
 def _definitions(outcome: StudyOutcome) -> list[tuple[str, str]]:
-    """What each number that some trial has means; a metric of the task's own is named as such."""
-    names = dict.fromkeys([*(objective.name for objective in outcome.objectives), *DEFINITIONS])
+    """What each number that some trial has means; an objective of the task's own, too."""
+    names = dict.fromkeys([*(objective.name for objective in outcome.objectives), *NUMERIC_MEASUREMENTS])
     known = [name for name in names if any(result.value(name) is not None for result in outcome.trials)]
-    task_metric = "A validation metric of the task, as TerraTorch computes it."
-    return [(label(name, outcome.accuracy_name), DEFINITIONS.get(name, task_metric)) for name in known]
+    return [(label(name, outcome.accuracy_name), measurement_or_metric(name).definition) for name in known]
 
 
 def _environment(outcome: StudyOutcome) -> list[tuple[str, str]]:

@@ -1,0 +1,51 @@
+"""The fronts bound what they dominate, and mark the trials that do not count."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from terrasweep.report.figures.fronts import pair_figures
+from terrasweep.report.study_outcome import summarize
+from terrasweep.results.study_record import Objective
+from tests.unit.report import sample_study as sample
+
+
+@pytest.mark.parametrize(("x_direction", "shape"), [("maximize", "vh"), ("minimize", "hv")])
+@pytest.mark.parametrize("y_direction", ["maximize", "minimize"])
+def test_the_step_line_stays_within_what_the_front_dominates(x_direction: str, y_direction: str, shape: str) -> None:
+    pair = [Objective(name="y", direction=y_direction), Objective(name="x", direction=x_direction)]
+    sign = [1.0 if objective.maximize else -1.0 for objective in pair]
+    gains = [(1.0, 3.0), (2.0, 2.0), (3.0, 1.0), (0.5, 0.5)]  # (y, x), more is better; the last one is dominated
+    trials = [sample.complete(i, {"y": sign[0] * y, "x": sign[1] * x}) for i, (y, x) in enumerate(gains)]
+    (figure,) = pair_figures(summarize(sample.record(objectives=pair), trials))
+    (line,) = [trace for trace in json.loads(figure.spec)["data"] if trace["name"] == "front of this pair"]
+    assert line["line"]["shape"] == shape
+    points = list(zip(line["x"], line["y"], strict=True))
+    assert points == sorted(points)
+    assert len(points) == 3
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+        corner = (x1, y0) if shape == "hv" else (x0, y1)
+        worse = [min(sign[1] * x0, sign[1] * x1), min(sign[0] * y0, sign[0] * y1)]
+        assert [sign[1] * corner[0], sign[0] * corner[1]] == worse
+
+
+def test_the_front_of_all_objectives_is_emphasised_in_every_pair(tmp_path: Path) -> None:
+    outcome = summarize(*sample.study())
+    for figure in pair_figures(outcome):
+        traces = {trace["name"]: trace for trace in json.loads(figure.spec)["data"]}
+        assert len(traces["front of all objectives"]["x"]) == len(outcome.front)
+        assert len(traces["dominated"]["x"]) == len(outcome.ranked) - len(outcome.front)
+        assert len(traces["knee"]["x"]) == 1
+
+
+def test_trials_that_do_not_count_are_marked_where_they_were_measured() -> None:
+    figure = pair_figures(summarize(*sample.study()))[1]  # accuracy against peak memory
+    traces = {trace["name"]: trace for trace in json.loads(figure.spec)["data"]}
+    assert traces["infeasible"]["x"] == [26567.0]  # over budget: both known
+    rug = traces["infeasible, one value known"]  # diverged: no accuracy
+    assert rug["yaxis"] == "y2"
+    assert rug["x"] == [sample.results()[14].measurements["peak_memory_mib"]]

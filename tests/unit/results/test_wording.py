@@ -1,0 +1,61 @@
+"""Numbers read the same in a table, a message and a figure."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrasweep.results.wording import ABSENT, aligned, narrow, narrow_bytes, nearest, percent, rounded, with_unit
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *((0.83124, "0.8312"), (12345.6, "12,346"), (41.2, "41.2"), (0.0, "0"), (1203457, "1,203,457")),
+        *((2.5e-7, "2.5e-07"), (-1000, "-1,000"), (0.123456, "0.1235"), (12, "12"), (None, ABSENT)),
+    ],
+)
+def test_numbers_have_four_significant_digits(value, text):
+    assert rounded(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.8, "0.8000"), (41.2, "41.20"), (12345.6, "12,346"), (0.0, "0")])
+def test_a_column_s_digits_stand_below_each_other(value, text):
+    assert aligned(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.123456, "", "0.1235"),
+        (1234.4, "MiB", "1,234 MiB"),
+        (123456789.0, "bytes", "123,456,789 bytes"),
+        (81.26, "samples/s", "81.26 samples/s"),
+        (None, "MiB", ABSENT),
+    ],
+)
+def test_a_value_stands_before_its_unit(value, unit, text):
+    assert with_unit(value, unit) == text
+
+
+def test_shares_are_percent():
+    assert [percent(share) for share in (0, 1, 0.5, 0.0123, 0.0051, 1e-5)] == [
+        *("0.0 %", "100.0 %", "50.0 %", "1.2 %", "0.51 %", "0.001 %")
+    ]
+
+
+@given(st.floats(0, 99_999))
+def test_a_narrow_number_has_five_characters_at_most_and_three_digits_right(value):
+    text = narrow(value)
+    assert len(text) <= 5 or value >= 99_999.5
+    assert abs(float(text) - value) <= max(0.005, 0.005 * value)
+
+
+def test_bytes_are_mib_and_from_one_on_gib():
+    assert [narrow_bytes(size) for size in (2**20, 2**30 - 2**25, 2**30, 24 * 2**30)] == [
+        *("1.00 MiB", "992 MiB", "1.00 GiB", "24.0 GiB")
+    ]
+
+
+def test_a_misspelt_name_is_answered_with_its_neighbour_or_with_all():
+    assert nearest("acuracy", ["accuracy", "energy_joules"]) == "did you mean accuracy?"
+    assert nearest("?", ["b", "a"]) == "there are: a, b"
