@@ -24,7 +24,7 @@ from terrasweep.config.bad_input import (
 from terrasweep.config.compose import register_schema, trial_config
 from terrasweep.machine import startup
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import rules
@@ -68,7 +68,7 @@ def _single(config: DictConfig, folder: Path) -> int:
         mlflow_runs.check_reachable(typed.tracking.uri)
         prepare.check_backbone(typed)
         prepare.check_data(typed)
-    except InvalidConfig as error:
+    except TerrasweepError as error:
         _remove_empty(folder)
         return _refuse(error)
     result = run_trial(typed, folder)
@@ -85,8 +85,10 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _refuse(error: BaseException) -> int:
+    """Say what stopped everything before it began; what is no fault of the input does not count as bad input."""
     print("\n".join(describe_bad_input(error)), file=sys.stderr)
-    return EXIT_BAD_INPUT
+    is_ours = isinstance(error, TerrasweepError) and not isinstance(error, InvalidConfig)
+    return EXIT_NOTHING_COMPLETED if is_ours else EXIT_BAD_INPUT
 
 
 def _print(result: TrialResult, folder: Path) -> None:
@@ -101,7 +103,7 @@ def _print(result: TrialResult, folder: Path) -> None:
 def _status(main: Callable[[], None], *, show_traceback: bool) -> int:
     try:
         main()
-    except BAD_INPUT as error:
+    except (*BAD_INPUT, TerrasweepError) as error:
         if show_traceback:
             traceback.print_exc()
         return _refuse(error)

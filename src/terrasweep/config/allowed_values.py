@@ -8,14 +8,17 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from terrasweep.config.given_paths import is_file
 from terrasweep.config.losses import LOSSES
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import SINGLE_TRIALS, absolute
 from terrasweep.results.wording import nearest
 
 KEPT_WEIGHTS = ("front", "all", "none")
+HYDRA_KEYS = ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
+"""What Hydra acts on in whatever it instantiates."""
 
 
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
@@ -23,6 +26,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     yield from _study(config)
     yield from _ranges(config)
     yield from _task(config)
+    yield from _arguments(config)
     if files:
         yield from _files(config)
 
@@ -96,6 +100,30 @@ def _task(config: TrialConfig) -> Iterator[str]:
         yield f"task.class_weights has {len(weights)} values for {classes} classes; give one weight per class, or null"
 
 
+def _arguments(config: TrialConfig) -> Iterator[str]:
+    """What would make Hydra build an object of its own instead of handing an argument on."""
+    given = {
+        "backbone.arguments": config.backbone.arguments,
+        "decoder.arguments": config.decoder.arguments,
+        "data.arguments": config.data.arguments,
+        "neck.modules": config.neck.modules,
+    }
+    for key in (path for name, value in given.items() for path in _keys(name, value)):
+        if key.rpartition(".")[2] in HYDRA_KEYS:
+            yield f"{key}: it is Hydra's own and builds nothing here; drop it, and give plain values"
+
+
+def _keys(path: str, value: object) -> Iterator[str]:
+    """The dotted path of every key in an argument, at whatever depth."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield f"{path}.{key}"
+            yield from _keys(f"{path}.{key}", inner)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _keys(f"{path}[{place}]", inner)
+
+
 def _files(config: TrialConfig) -> Iterator[str]:
     data, backbone = config.data, config.backbone
     if backbone.checkpoint == "synthetic":
@@ -104,7 +132,7 @@ def _files(config: TrialConfig) -> Iterator[str]:
                 f"backbone.checkpoint=synthetic with data={data.name}: it is pretrained on synthetic tiles; "
                 "give a file, or set backbone.pretrained=true"
             )
-    elif backbone.checkpoint is not None and not absolute(backbone.checkpoint).is_file():
+    elif backbone.checkpoint is not None and not is_file(absolute(backbone.checkpoint)):
         yield f"backbone.checkpoint={backbone.checkpoint}: there is no such file; give an existing one or null"
     if backbone.checkpoint is not None and backbone.pretrained:
         yield "backbone.pretrained=true with backbone.checkpoint: weights come from one place; set one of them"

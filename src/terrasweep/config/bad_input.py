@@ -7,7 +7,7 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.wording import nearest
 
 EXIT_NOTHING_COMPLETED = 1
@@ -34,7 +34,7 @@ _EXTRAS = {
 
 def describe_bad_input(error: BaseException) -> list[str]:
     """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``."""
-    if isinstance(error, InvalidConfig):
+    if isinstance(error, TerrasweepError):
         return str(error).splitlines()
     group, option = _missing(error)
     if group == _LAUNCHER and option in _EXTRAS:

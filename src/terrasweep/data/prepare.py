@@ -25,7 +25,7 @@ from terrasweep.data.open import public
 from terrasweep.data.open.folders import build_datamodule
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
 from terrasweep.machine.files import write_atomically
-from terrasweep.results.errors import DataError, first_line
+from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
 
 RGB = ["RED", "GREEN", "BLUE"]
 
@@ -126,6 +126,7 @@ def _bands_of(file: Path) -> list[str]:
                 return RGB
             return [f"B{number}" for number in range(1, image.count + 1)]
     except rasterio.errors.RasterioError as error:
+        raise_out_of_memory(error)
         raise DataError(f"{file}: it can't be read: {first_line(error)}; mend it, or take it out") from error
 
 

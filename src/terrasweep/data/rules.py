@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from terrasweep.config.data import SPLITTINGS, DataConfig, ModalityConfig
+from terrasweep.config.given_paths import is_folder
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.public_sources import find_absent
+from terrasweep.data.open.public_sources import find_absent, find_bad_path
 from terrasweep.machine.paths import absolute
 from terrasweep.results.wording import nearest
 
@@ -15,6 +16,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     """One line per value that is wrong on its own; also what names an absent folder, unless ``files=False``."""
     yield from _ranges(config.data)
     yield from _division(config)
+    yield from find_bad_path(config)
     if config.data.name == "synthetic":
         yield from _synthetic(config)
     if files:
@@ -85,7 +87,7 @@ def _synthetic(config: TrialConfig) -> Iterator[str]:
 
 def _folders(config: TrialConfig) -> Iterator[str]:
     data = config.data
-    if data.name != "synthetic" and data.datamodule is None and not (data.root and absolute(data.root).is_dir()):
+    if data.name != "synthetic" and data.datamodule is None and not (data.root and is_folder(absolute(data.root))):
         reason = "there is no such folder" if data.root else "no folder is given"
         yield f"data.root={data.root}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
     if data.datamodule is not None and (absent := find_absent(config)):

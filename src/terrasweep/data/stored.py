@@ -7,11 +7,12 @@ Imports no torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from terrasweep.config.data import DataConfig, ModalityConfig
+from terrasweep.config.given_paths import exists, expanded
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.root_folders import tiles_folder
 from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
@@ -147,18 +149,30 @@ def _files(config: TrialConfig) -> list[str]:
         return [str(tiles_folder(config))]
     roots = [absolute(data.root)] if data.root else []
     # Lists, tables and folders may lie elsewhere, and a datamodule is told its folders by its arguments.
-    named = [data.split.train, data.split.val, data.split.test, data.labels, *map(str, data.arguments.values())]
+    named = [data.split.train, data.split.val, data.split.test, data.labels, *_texts(data.arguments)]
     named += [modality.folder for modality in data.modalities.values()]
     for name in filter(None, named):
-        candidates = (Path(name).expanduser(), *(root / name for root in roots[:1]), absolute(name))
-        roots += [path for path in candidates if path.is_absolute() and path.exists()]
+        candidates = (expanded(name), *(root / name for root in roots[:1]), home() / name)
+        roots += [path for path in candidates if path.is_absolute() and exists(path)]
     whole = dict.fromkeys(path.resolve() for path in [*roots, *_sources(data.datamodule)])
     return [_state(path) for path in whole if not any(path != other and path.is_relative_to(other) for other in whole)]
 
 
+def _texts(value: object) -> Iterator[str]:
+    """Every text in an argument, at whatever depth, that may be the name of a file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
 def _sources(datamodule: str | None) -> list[Path]:
     """The file of a datamodule, beside ``sweep.py`` or on the path."""
-    if datamodule is None:
+    if datamodule is None or "." not in datamodule:
         return []
     relative = Path(*datamodule.split(".")[:-1]).with_suffix(".py")
     return [path for folder in (str(home()), *sys.path) if (path := Path(folder) / relative).is_file()][:1]
@@ -180,7 +194,7 @@ def _state(root: Path) -> str:
         seen.add(real)
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(folder) / name
-            if path.exists():  # A link may lead nowhere.
+            with contextlib.suppress(OSError):  # A link may lead nowhere, or to where one may not look.
                 status = path.stat()
                 digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

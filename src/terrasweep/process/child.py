@@ -8,13 +8,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from terrasweep.machine import startup
 from terrasweep.results import errors
-from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, HostOutOfMemory, TerrasweepError
+from terrasweep.results.errors import Crashed, DataError, TerrasweepError, chain, first_line, out_of_memory
 from terrasweep.results.states import Reason
 
 Message = tuple[str, dict[str, Any]]
@@ -28,7 +28,6 @@ CHILD_ERRORS: dict[Reason, type[TerrasweepError]] = {
 }
 
 _PR_SET_PDEATHSIG = 1
-_NO_HOST_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "std::bad_alloc")
 
 
 def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
@@ -59,38 +58,18 @@ def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
 
 def classify(error: BaseException) -> TerrasweepError:
     """The known error behind an exception; its causes and contexts are searched, since libraries wrap them."""
-    for link in _chain(error):
+    for link in chain(error):
         if isinstance(link, TerrasweepError):
             return link
-        if found := _classify_one(link):
-            return found
+        if exhausted := out_of_memory(link):
+            return exhausted
+    for link in chain(error):
+        if type(link).__module__.startswith("rasterio"):
+            return DataError(f"the data can't be read: {first_line(link)}")
     text = str(error).strip().splitlines()
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return Crashed(f"{type(error).__name__}: {text[0] if text else 'no message'}{place}")
-
-
-def _classify_one(error: BaseException) -> TerrasweepError | None:
-    kind, text = type(error).__name__, str(error)
-    if kind == "OutOfMemoryError" or "CUDA out of memory" in text:
-        return DeviceOutOfMemory(f"the device ran out of memory: {_first_line(text)}")
-    if isinstance(error, MemoryError) or any(phrase in text for phrase in _NO_HOST_MEMORY):
-        return HostOutOfMemory(f"the host ran out of memory: {_first_line(text)}")
-    if type(error).__module__.startswith("rasterio"):
-        return DataError(f"the data can't be read: {_first_line(text)}")
-    return None
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no message"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _cuda_unusable() -> bool:

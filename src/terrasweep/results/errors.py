@@ -5,6 +5,8 @@ Each class names the :class:`~terrasweep.results.states.Reason` it becomes; the 
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from typing import ClassVar
 
 from terrasweep.results.states import Reason
@@ -81,3 +83,48 @@ class Interrupted(TerrasweepError):
     """The sweep was stopped while the trial ran; it runs again on the next start."""
 
     reason = Reason.INTERRUPTED
+
+
+_NO_HOST_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "std::bad_alloc", "unable to allocate"),
+    "insufficient memory",  # OpenCV's.
+)
+_NO_DEVICE_MEMORY = ("cuda out of memory", "cuda error: out of memory", "cuda_error_out_of_memory", "_alloc_failed")
+"""The last one is cuBLAS's and cuDNN's."""
+
+
+def out_of_memory(error: BaseException) -> DeviceOutOfMemory | HostOutOfMemory | None:
+    """What one exception says about exhausted memory; None where it has another reason."""
+    if isinstance(error, DeviceOutOfMemory | HostOutOfMemory):
+        return error
+    kind, text = type(error).__name__, str(error).lower()
+    if any(phrase in text for phrase in _NO_DEVICE_MEMORY) or kind == "OutOfMemoryError":
+        return DeviceOutOfMemory(f"the device ran out of memory: {first_line(error)}")
+    exhausted = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    # GDAL has a class of its own, and what a data-loader worker caught is text.
+    if exhausted or "OutOfMemory" in kind or any(phrase in text for phrase in _NO_HOST_MEMORY):
+        return HostOutOfMemory(f"the host ran out of memory: {first_line(error)}")
+    return None
+
+
+def raise_out_of_memory(error: BaseException) -> None:
+    """Let exhausted memory through where any other exception is about to be turned into something else.
+
+    A trial that needs too much memory is knowledge for the sampler, whatever part of it asked for the memory. Causes
+    and contexts are searched, since libraries wrap what they catch.
+
+    Raises:
+        DeviceOutOfMemory, HostOutOfMemory: It is behind the exception.
+    """
+    for link in chain(error):
+        if found := out_of_memory(link):
+            raise type(found)(str(found), violation=found.violation) from error
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and then what it was raised from or while handling, each once."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -14,7 +14,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, SPLITS, WHOLE, Listing
 from terrasweep.data.find.tiles import SCENE
 from terrasweep.machine.paths import absolute
-from terrasweep.results.errors import DataError, first_line
+from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
 
 PRESENT = 0.01
 """Share of a tile's labels from which on a class counts as present."""
@@ -139,6 +139,7 @@ def _read(mask: Path) -> np.ndarray:
         with rasterio.open(mask) as file:
             pixels: np.ndarray = file.read(1, masked=True).astype(np.float64).filled(np.nan)
     except rasterio.errors.RasterioError as error:
+        raise_out_of_memory(error)
         raise DataError(f"{mask}: it can't be read: {first_line(error)}; mend it, or take it out") from error
     return pixels
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from terrasweep.data.find.sample_list import PIXEL_TASKS
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey
+from terrasweep.results.errors import first_line, raise_out_of_memory
 
 Sample = dict[str, Any]
 Read = Callable[[int], Sample]
@@ -28,6 +29,9 @@ def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limi
         task: Decides what the labels are.
         ignore: Label that does not count.
         limit: Read at most so many samples, drawn by a fixed seed; None: all.
+
+    Raises:
+        DeviceOutOfMemory, HostOutOfMemory: A sample doesn't fit; that says nothing about its file.
     """
     chosen = np.arange(len(names))
     if limit is not None and limit < len(names):
@@ -38,7 +42,8 @@ def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limi
         try:
             sample = read(int(index))
         except Exception as error:  # noqa: BLE001 - a reader of the user's raises what it likes
-            seen.unreadable[name] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise_out_of_memory(error)
+            seen.unreadable[name] = first_line(error)
             continue
         seen.add(name, sample)
     return seen

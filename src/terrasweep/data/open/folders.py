@@ -18,7 +18,7 @@ from terrasweep.data.find.sample_list import LABEL_ENDING, MASK, PIXEL_TASKS, Li
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.open import public
 from terrasweep.data.synthetic import SyntheticScenes
-from terrasweep.results.errors import DataError
+from terrasweep.results.errors import DataError, TerrasweepError, first_line, raise_out_of_memory
 
 Sample = dict[str, Any]
 TASK_NAMES = {"multilabel": "multilabel_classification"}
@@ -112,6 +112,8 @@ def open_data(config: TrialConfig) -> OpenData:
 
     Raises:
         DataError: Files are missing, unreadable or empty.
+        InvalidConfig: The datamodule can't be had, or refuses its arguments.
+        DeviceOutOfMemory, HostOutOfMemory: They don't fit.
     """
     class_names = list(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else config.data.class_names
     classes = 1 if config.task.name == "regression" else config.data.num_classes or len(class_names or ())
@@ -126,11 +128,11 @@ def open_data(config: TrialConfig) -> OpenData:
             splits = {"train": source.train_dataset, "val": source.val_dataset}
             _check_complete(splits, listing)
             data = SplitData(source, splits, config)
-    except DataError:
+    except TerrasweepError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise DataError(f"data.root={config.data.root}: {reason[0] if reason else type(error).__name__}") from error
+        raise_out_of_memory(error)
+        raise DataError(f"data.root={config.data.root}: {first_line(error)}") from error
     return OpenData(data, classes, class_names)
 
 

@@ -16,9 +16,9 @@ from torchgeo.datamodules import BaseDataModule
 from torchgeo.datasets import GeoDataset
 
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.public_sources import find_absent
+from terrasweep.data.open.public_sources import DATAMODULE_EXAMPLE, find_absent, find_bad_path
 from terrasweep.machine.paths import absolute, home
-from terrasweep.results.errors import DataError, InvalidConfig
+from terrasweep.results.errors import DataError, InvalidConfig, raise_out_of_memory
 
 Sample = dict[str, Any]
 
@@ -29,21 +29,24 @@ def open_datamodule(config: TrialConfig) -> pl.LightningDataModule:
     Raises:
         InvalidConfig: There is no such class, it is no LightningDataModule, or it refuses its arguments.
         DataError: Its data are not there, or can't be opened.
+        DeviceOutOfMemory, HostOutOfMemory: They don't fit.
     """
     if absent := find_absent(config):
         raise DataError(absent)
-    kind = _datamodule_class(config.data.datamodule or "")
+    kind = _datamodule_class(config)
     try:
         datamodule: pl.LightningDataModule = kind(**built_with(config))
     except InvalidConfig:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        raise_out_of_memory(error)
         raise InvalidConfig(f"data.arguments: {kind.__name__} refuses them: {_reason(error)}") from error
     try:
         datamodule.prepare_data()
         datamodule.setup("fit")
         datamodule.setup("validate")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        raise_out_of_memory(error)
         raise DataError(f"data.root={config.data.root}: {kind.__name__} can't open it: {_reason(error)}") from error
     return datamodule
 
@@ -101,6 +104,7 @@ def normalized(datamodule: pl.LightningDataModule, batch: Mapping[str, Any], tra
 
     Raises:
         DataError: A hook fails, or gives something else than a dict.
+        DeviceOutOfMemory, HostOutOfMemory: A hook asks for too much memory.
     """
     copied = _copied(batch, deep=not _leaves_tensors(datamodule))
     copied["image"] = _in_float32(copied["image"])
@@ -109,6 +113,7 @@ def normalized(datamodule: pl.LightningDataModule, batch: Mapping[str, Any], tra
             made: Any = datamodule.on_before_batch_transfer(copied, 0)
             made = datamodule.on_after_batch_transfer(made, 0)
     except Exception as error:
+        raise_out_of_memory(error)
         raise DataError(f"{_named(datamodule)} fails on a batch: {_reason(error)}") from error
     if not isinstance(made, Mapping):
         raise DataError(f"{_named(datamodule)} makes a {type(made).__name__} of a batch; return the dict")
@@ -162,20 +167,24 @@ def _in_float32(images: Any) -> Any:
     return images.float()
 
 
-def _datamodule_class(path: str) -> type[pl.LightningDataModule]:
-    example = "give an import path like my_package.data.MyDataModule"
+def _datamodule_class(config: TrialConfig) -> type[pl.LightningDataModule]:
+    if bad := next(find_bad_path(config), None):
+        raise InvalidConfig(bad)
+    path = config.data.datamodule or ""
     module, _, name = path.rpartition(".")
-    if not module:
-        raise InvalidConfig(f"data.datamodule={path}: it names no module; {example}")
     if str(home()) not in sys.path:
         # So that a file beside sweep.py is found, whatever command runs and from wherever.
         sys.path.append(str(home()))
     try:
         kind = getattr(importlib.import_module(module), name)
-    except Exception as error:
-        raise InvalidConfig(f"data.datamodule={path}: it can't be imported: {_reason(error)}; {example}") from error
+    except (Exception, SystemExit) as error:
+        raise_out_of_memory(error)
+        reason = f"it can't be imported: {_reason(error)}"
+        raise InvalidConfig(f"data.datamodule={path}: {reason}; {DATAMODULE_EXAMPLE}") from error
     if not (isinstance(kind, type) and issubclass(kind, pl.LightningDataModule)):
-        raise InvalidConfig(f"data.datamodule={path}: it is no lightning.pytorch.LightningDataModule; {example}")
+        raise InvalidConfig(
+            f"data.datamodule={path}: it is no lightning.pytorch.LightningDataModule; {DATAMODULE_EXAMPLE}"
+        )
     return kind
 
 
@@ -185,6 +194,7 @@ def _dataset(datamodule: pl.LightningDataModule, split: str) -> Dataset[Sample]:
         try:
             loader = getattr(datamodule, f"{split}_dataloader")()
         except Exception as error:
+            raise_out_of_memory(error)
             raise DataError(f"{_named(datamodule)} has no {split} samples: {_reason(error)}") from error
         if isinstance(loader, (list, tuple)) and len(loader) == 1:
             loader = loader[0]
@@ -216,7 +226,8 @@ def _test_dataset(datamodule: pl.LightningDataModule, validation: Dataset[Sample
     try:
         datamodule.setup("test")
         found = _dataset(datamodule, "test")
-    except Exception:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001
+        raise_out_of_memory(error)
         # A set without one says so in its own way.
         return None
     splits = [getattr(dataset, "split", None) for dataset in (found, validation)]
@@ -230,7 +241,7 @@ def _named(datamodule: pl.LightningDataModule) -> str:
     return f"data.datamodule={kind.__module__}.{kind.__qualname__}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The first line of an error, with its kind where the text alone says too little."""
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from terrasweep.config.given_paths import exists, is_folder
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import absolute
 
@@ -21,6 +23,7 @@ class Source:
 _EUROSAT = "ds/images/remote_sensing/otherDatasets/sentinel_2/tif"
 _FLOODS = "v1.1/data/flood_events/HandLabeled"
 _FLOOD_LISTS = "v1.1/splits/flood_handlabeled"
+DATAMODULE_EXAMPLE = "give an import path like my_package.data.MyDataModule"
 GEOBENCH_FOLDERS = {
     "geobench_m_bigearthnet": "m-bigearthnet",
     "geobench_m_brick_kiln": "m-brick-kiln",
@@ -64,6 +67,17 @@ SOURCES = {
 """By ``data.name``."""
 
 
+def find_bad_path(config: TrialConfig) -> Iterator[str]:
+    """A line where ``data.datamodule`` is no import path of a class in a module."""
+    path = config.data.datamodule
+    if path is None:
+        return
+    *module, name = path.split(".")
+    if not module or not all(part.isidentifier() for part in (*module, name)):
+        reason = "it is no import path" if module else "it names no module"
+        yield f"data.datamodule={path}: {reason}; {DATAMODULE_EXAMPLE}"
+
+
 def find_absent(config: TrialConfig) -> str | None:
     """One line that says what of a datamodule's data is not on the disk, and where to get it; else None."""
     data = config.data
@@ -71,10 +85,10 @@ def find_absent(config: TrialConfig) -> str | None:
     if data.root is None:
         return None if source is None else f"data.root=null: data={data.name} is read from a folder; {_way_out(source)}"
     root = absolute(data.root)
-    if not root.is_dir():
+    if not is_folder(root):
         return f"data.root={data.root}: there is no folder {root}; {_way_out(source)}"
     for alternatives in source.needs if source else ():
-        if not any((root / path).exists() for path in alternatives):
+        if not any(exists(root / path) for path in alternatives):
             return f"data.root={data.root}: it has no {' or '.join(alternatives)}; {_way_out(source)}"
     return None
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.families import known_bands, spread, tile_px
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 
 _WAY_OUT = (
     "say which features the decoder shall see and what they are with backbone.out_indices and backbone.cls_token, "
@@ -109,11 +109,8 @@ def look(config: TrialConfig, encoder: Any) -> list[Tensor]:
     try:
         with _evaluating(encoder):
             features = encoder(images)
-    except torch.cuda.OutOfMemoryError:
-        raise
     except Exception as error:  # Whatever a backbone's own code raises.
-        if "memory" in str(error):
-            raise
+        raise_out_of_memory(error)
         what = "modalities" if isinstance(images, dict) else "bands"
         raise InvalidConfig(
             f"backbone={config.backbone.name}: it can't take images of data.tile_px={tile_px(config)} with these "

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
 from terrasweep.models.pretrained.input_layers import RGB, adapt_input
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, raise_out_of_memory
 
 TOWERS = r"^(model\.)?(vision_model|vision_tower)\."
 """What the names of a vision tower's tensors begin with in models of images and text."""
@@ -176,6 +176,7 @@ def _load(source: str, config: PreTrainedConfig, *, is_tower: bool) -> Any:
             source, config=config, output_loading_info=True, trust_remote_code=False, **mapping
         )
     except (OSError, ValueError, RuntimeError) as error:
+        raise_out_of_memory(error)
         raise InvalidConfig(f"backbone.source={source}: its weights can't be loaded: {_one_line(error)}") from error
     missing = sorted(name for name in found["missing_keys"] if not any(part in name for part in UNUSED))
     if missing:

@@ -15,7 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -102,6 +102,7 @@ def _read(source: str, shard: str, inside: Callable[[str], str | None]) -> dict[
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return {short: tensor for name, tensor in state.items() if (short := inside(name))}
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise_out_of_memory(error)
         raise InvalidConfig(
             f"backbone.source={source}: {shard} is truncated or no file of tensors ({first_line(error)}); "
             "download it again"

@@ -20,7 +20,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.families import builder_arguments, family_of, known_bands, padded_px, spread
 from terrasweep.models.backbones.prepared import OWN, unknown
 from terrasweep.process.child import Report
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 
 
 def list_names(report: Report) -> None:
@@ -153,6 +153,7 @@ def _timm_indices(name: str, arguments: dict[str, Any]) -> list[int]:
             except (RuntimeError, NotImplementedError):  # Its constructor reads values.
                 found = features()
     except (RuntimeError, AttributeError) as error:
+        raise_out_of_memory(error)
         raise InvalidConfig(f"backbone.name={name}: timm can't give its features: {error}; use another one") from error
     isotropic = len({feature["reduction"] for feature in found}) == 1
     return spread(len(found)) if isotropic else list(range(len(found)))[-4:]
@@ -168,12 +169,14 @@ def refusals(config: TrialConfig) -> Iterator[None]:
     try:
         yield
     except (OSError, HfHubHTTPError) as error:
+        raise_out_of_memory(error)
         raise InvalidConfig(
             f"backbone.pretrained={str(config.backbone.pretrained).lower()} with backbone={config.backbone.name}: its "
             f"files can't be had ({first_line(error)}); "
             "check the network, give backbone.checkpoint=FILE, or use random weights"
         ) from error
     except (TypeError, ValueError, KeyError, AssertionError, NotImplementedError) as error:
+        raise_out_of_memory(error)
         raise InvalidConfig(
             f"backbone={config.backbone.name} with decoder={config.decoder.name}: TerraTorch refuses it: {error}; "
             "see backbone.arguments and decoder.arguments"

@@ -22,7 +22,7 @@ from terrasweep.models.pretrained.input_layers import (
     name_bands,
     resize_positions,
 )
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 
 MAX_LOST = 0.02
 """Share of the backbone's parameters that may stay as they were initialized: a new token, a scale, a small head."""
@@ -101,6 +101,7 @@ def _read(file: Path) -> Any:
             "to run; save the model's state_dict alone, or as safetensors, and use that"
         ) from error
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise_out_of_memory(error)
         raise _unreadable(file, error) from error
 
 

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from terrasweep.data.inspect.scan import find_shared, scan_split
 from terrasweep.data.inspect.survey import Survey
+from terrasweep.results.errors import HostOutOfMemory
 
 TILES = st.lists(
     arrays(np.float32, (2, 3, 3), elements=st.floats(-1e4, 1e4, width=32) | st.just(float("nan"))),
@@ -57,6 +58,14 @@ def test_what_can_not_be_read_is_named_and_the_rest_is_counted():
     seen = scan_split(read, ["a", "b", "c"], "classification", -1, None).survey()
     assert (seen.samples, seen.read, seen.unreadable) == (3, 2, {"b": "not a TIFF"})
     assert seen.labels.counts == {3: 2}
+
+
+def test_a_sample_that_does_not_fit_into_memory_is_no_unreadable_file():
+    def read(index):
+        return {"image": np.empty(2**45)}
+
+    with pytest.raises(HostOutOfMemory, match="Unable to allocate"):
+        scan_split(read, ["a"], "classification", -1, None)
 
 
 def test_the_same_pixels_in_two_splits_are_found_but_empty_tiles_are_not():

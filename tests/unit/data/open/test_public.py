@@ -17,7 +17,7 @@ from terrasweep.data.open.folders import open_data
 from terrasweep.data.open.public import built_with, datasets, normalized, open_datamodule
 from terrasweep.data.open.public_sources import GEOBENCH_FOLDERS, SOURCES, find_absent
 from terrasweep.models.assemble import BuiltModel
-from terrasweep.results.errors import DataError, InvalidConfig
+from terrasweep.results.errors import DataError, DeviceOutOfMemory, HostOutOfMemory, InvalidConfig
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from tests.composing import ROOT, compose_trial
@@ -268,6 +268,33 @@ class Homemade(pl.LightningDataModule):
         return batch
 
 
+class Faulty(Homemade):
+    def __init__(self, place, error):
+        super().__init__(factor=1)
+        self.place, self.error = place, error
+        self.fail("constructor")
+
+    def fail(self, place):
+        if place == self.place:
+            raise {"host": MemoryError(), "device": torch.OutOfMemoryError("CUDA out of memory"),
+                   "plain": ValueError("a fault of three words"), "exit": SystemExit(3)}[self.error]
+
+    def setup(self, stage):
+        self.fail(stage)
+
+    def train_dataloader(self):
+        self.fail("loader")
+        return DataLoader([{"image": torch.zeros(1, 2, 4), "mask": torch.zeros(2, 4).long()}])
+
+    def test_dataloader(self):
+        self.fail("test loader")
+        raise NotImplementedError
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        self.fail("hook")
+        return batch
+
+
 class NoDatamodule:
     pass
 
@@ -278,8 +305,12 @@ class NoDatamodule:
 
 def homemade(tmp_path, *overrides):
     (tmp_path / "own_data.py").write_text(HOMEMADE)
+    (tmp_path / "ends.py").write_text("raise SystemExit(1)")
+    (tmp_path / "fails.py").write_text("1 / 0")
     sys.modules.pop("own_data", None)
-    own = ["data.datamodule=own_data.Homemade", "data.arguments={factor: 10}", "data.bands=[RED]"]
+    own = ["data.datamodule=own_data.Homemade", "data.bands=[RED]"]
+    if not any(override.startswith("data.arguments={") for override in overrides):
+        own.append("data.arguments={factor: 10}")
     return compose_trial("data=datamodule", *own, *overrides)
 
 
@@ -324,8 +355,28 @@ def test_a_trial_trains_and_evaluates_on_what_the_hooks_make(tmp_path):
     assert 0 <= logged["val/Pixel_Accuracy"] <= 1
 
 
+def faulty(place, error):
+    return ["data.datamodule=own_data.Faulty", f"data.arguments={{place: {place}, error: {error}}}"]
+
+
 BAD = {
     "no module": (["data.datamodule=Homemade"], InvalidConfig, "it names no module"),
+    "no name": (["data.datamodule=own_data."], InvalidConfig, "it is no import path"),
+    "a path": (["data.datamodule=own/data.Homemade"], InvalidConfig, "it is no import path"),
+    "a part missing": (["data.datamodule=own_data..Homemade"], InvalidConfig, "it is no import path"),
+    "a module that ends": (["data.datamodule=ends.Homemade"], InvalidConfig, "it can't be imported: SystemExit"),
+    "a module that fails": (
+        ["data.datamodule=fails.Homemade"],
+        InvalidConfig,
+        "can't be imported: division by zero",
+    ),
+    "a constructor that fails": (
+        faulty("constructor", "plain"),
+        InvalidConfig,
+        "Faulty refuses them: a fault",
+    ),
+    "a constructor that ends": (faulty("constructor", "exit"), InvalidConfig, "Faulty refuses them: SystemExit: 3"),
+    "a set-up that ends": (faulty("fit", "exit"), DataError, "Faulty can't open it: SystemExit: 3"),
     "no such module": (["data.datamodule=owned_data.Homemade"], InvalidConfig, "No module named 'owned_data'"),
     "no such class": (["data.datamodule=own_data.Homemad"], InvalidConfig, "has no attribute 'Homemad'"),
     "no datamodule": (["data.datamodule=own_data.NoDatamodule"], InvalidConfig, "is no lightning.pytorch.Lightning"),
@@ -340,6 +391,31 @@ def test_a_datamodule_that_can_not_be_built_is_refused_in_one_line(name, tmp_pat
     with pytest.raises(error, match=told) as refused:
         open_datamodule(homemade(tmp_path, *overrides))
     assert "\n" not in str(refused.value)
+
+
+PLACES = ("constructor", "fit", "validate", "loader", "hook")
+
+
+@pytest.mark.parametrize(("error", "known"), [("host", HostOutOfMemory), ("device", DeviceOutOfMemory)])
+@pytest.mark.parametrize("place", PLACES)
+def test_memory_that_is_exhausted_while_data_are_opened_is_no_fault_of_theirs(place, error, known, tmp_path):
+    trial = homemade(tmp_path, *faulty(place, error))
+    with pytest.raises(known):
+        open_data(trial).training_batch(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("place", ["test", "test loader"])
+def test_a_test_split_that_does_not_fit_is_not_taken_for_none(place, tmp_path):
+    datamodule = open_datamodule(homemade(tmp_path, *faulty(place, "host")))
+    with pytest.raises(HostOutOfMemory):
+        datasets(datamodule, test=True)
+
+
+@pytest.mark.parametrize(("place", "known"), [("constructor", InvalidConfig), ("fit", DataError)])
+def test_what_is_wrong_about_a_datamodule_keeps_its_reason(place, known, tmp_path):
+    with pytest.raises(known) as refused:
+        open_data(homemade(tmp_path, *faulty(place, "plain")))
+    assert type(refused.value) is known
 
 
 @pytest.mark.parametrize(("kind", "told"), [("stream", "from a Stream, not by place"), ("pairs", "sample is a tuple")])

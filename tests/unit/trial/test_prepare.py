@@ -1,0 +1,49 @@
+"""A preparation that fails says why, and one that is too large is as infeasible as a trial that is."""
+
+import pytest
+
+from terrasweep.process.parent import Outcome
+from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, HostOutOfMemory, InvalidConfig
+from terrasweep.results.states import Reason, State
+from terrasweep.trial import prepare
+from terrasweep.trial.run import run_trial
+from tests.composing import compose_trial
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
+    """Lets every child of the preparation end with an error."""
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+
+    def fail(error):
+        monkeypatch.setattr("terrasweep.process.run", lambda *_, **__: Outcome(error=error))
+        return compose_trial("train.device=cpu")
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "reason"),
+    [
+        (HostOutOfMemory("it grew", violation=0.25), State.INFEASIBLE, Reason.OOM_HOST),
+        (DeviceOutOfMemory("20 MiB"), State.INFEASIBLE, Reason.OOM_DEVICE),
+        (InvalidConfig("data.bands=[]: none"), State.FAILED, Reason.INVALID_CONFIG),
+        (DataError("a.tif: it can't be read"), State.FAILED, Reason.DATA_ERROR),
+        (Crashed("KeyError: 'x'"), State.FAILED, Reason.DATA_ERROR),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_trial_ends_for_the_reason_of_its_preparation(failing, tmp_path, error, state, reason):
+    result = run_trial(failing(error), tmp_path / "trial")
+    assert (result.state, result.reason, result.violation) == (state, reason, error.violation)
+    assert str(error) in result.message
+    assert "\n" not in result.message
+
+
+@pytest.mark.parametrize("kind", [HostOutOfMemory, DeviceOutOfMemory])
+def test_a_look_at_the_data_that_does_not_fit_is_no_bad_input(failing, tmp_path, kind):
+    failing(kind("it grew"))
+    (tmp_path / "fields").mkdir()
+    config = compose_trial("data=segmentation_folder", "data.root=fields")
+    with pytest.raises(kind, match=r"a look at the data can't be prepared: it grew; see .*prepare-\d+\.log"):
+        prepare.check_data(config)
