@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import Annotated
 
@@ -16,12 +15,12 @@ def command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
 ) -> None:
-    """Start the MLflow UI on this project's store, until Ctrl-C."""
+    """Start the MLflow UI on this project's store, until Ctrl-C. All its processes end with this one."""
+    from terrasweep.cli.server_group import serve
     from terrasweep.study.mlflow_runs import absolute_uri, check_reachable
 
     check_reachable(uri)
     server = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", absolute_uri(uri)]
     artifacts = (paths.home() / "results" / ".mlflow").as_uri()
     server += ["--default-artifact-root", artifacts, "--host", host, "--port", str(port)]
-    ended = subprocess.run(server, cwd=paths.home(), check=False)  # noqa: S603 - a list, and no shell reads it
-    raise typer.Exit(ended.returncode)
+    raise typer.Exit(serve(server, paths.home()))
