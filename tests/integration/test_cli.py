@@ -1,11 +1,9 @@
 """The ``terrasweep`` command on a study that is there."""
 
+import dataclasses
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
 import yaml
@@ -73,30 +71,19 @@ def test_what_can_not_be_answered_is_one_line_and_status_2(command):
         assert len(finished.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.slow
-def test_ui_serves_the_project_s_store(home):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ui = subprocess.Popen(
-        [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "ui", "--port", str(port)],
-        env={**os.environ, "TERRASWEEP_HOME": str(home)},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-                    assert answer.read() == b"OK"
-                    break
-            except OSError:
-                assert ui.poll() is None, "it ended"
-                time.sleep(0.5)
-        else:
-            raise AssertionError("it does not answer")
-    finally:
-        os.killpg(ui.pid, 15)
-        ui.wait(30)
+def test_recommend_says_where_memory_was_measured_on_a_cpu(command):
+    limited = ["recommend", command.folder.name, "--memory-gib"]
+    rich, poor = (command(*limited, limit) for limit in ("1000", "0.0001"))
+    chosen = next(result for result in command.results if f"rial {result.number} of" in rich.stdout)
+    (line,) = rich.stderr.splitlines()
+    assert line.startswith(f"warning: measured on {chosen.device}; memory on a GPU differs")
+    assert "memory on a GPU differs" in poor.stderr
+    assert command("recommend", command.folder.name).stderr == "", "nobody asked for a limit of memory"
+
+
+def test_recommend_trusts_what_was_measured_on_a_gpu(command):
+    for result in command.results:
+        measured = dataclasses.replace(result.measurements, peak_allocated_mib=1.0)
+        on_gpu = dataclasses.replace(result, measurements=measured, device="NVIDIA A10")
+        write_atomically(command.folder / "trials" / str(result.number) / "result.json", on_gpu.to_json())
+    assert command("recommend", command.folder.name, "--memory-gib", "1000").stderr == ""

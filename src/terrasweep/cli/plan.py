@@ -1,4 +1,4 @@
-"""``terrasweep plan``: what a configuration needs in memory, from the configuration alone. Imports no torch."""
+"""``terrasweep plan``: what a configuration needs in memory, before anything is trained. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,37 +9,102 @@ from pathlib import Path
 from typing import Any
 
 from terrasweep import process
+from terrasweep.cli.check import without_weights
 from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
 from terrasweep.config.compose import compose
+from terrasweep.config.input_bands import input_bands, input_modalities
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS
 from terrasweep.config.schema import BudgetConfig, TrialConfig
-from terrasweep.predict.memory_needs import Plan, ZeroNeed
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.data import rules as data_rules
+from terrasweep.models.backbones.families import UNKNOWN_TILE_PX
+from terrasweep.predict.memory_needs import UNKNOWN_CLASSES, Plan, ZeroNeed
+from terrasweep.results.errors import DataError, InvalidConfig
 from terrasweep.results.wording import narrow_bytes
 from terrasweep.trial import rules
 
 _UNNEEDED = ("data.root", "data.num_classes")
 """Keys without a default that a plan can do without."""
+_UNMEASURED = "All of this is counted and nothing measured on a GPU: leave room there for what is not counted."
 
 
 def plan(overrides: list[str]) -> tuple[TrialConfig, Plan]:
     """Compose a configuration as ``python sweep.py`` does, and count what it needs in a child.
 
+    What only the data tell comes from a look at them, as ``terrasweep check`` takes it, where they are there.
+
     Args:
         overrides: ``key=value`` as on the command line.
 
+    Returns:
+        The configuration with what the data tell, and the plan.
+
     Raises:
-        InvalidConfig: With one line per mistake.
-        TerrasweepError: The child failed otherwise.
+        InvalidConfig: With one line per mistake, or why the data can't be opened.
+        TerrasweepError: A child failed otherwise.
     """
     try:
         config = compose(overrides, may_be_missing=_UNNEEDED)
     except BAD_INPUT as error:
         raise InvalidConfig("\n".join(describe_bad_input(error))) from error
-    if violations := find_violations(config):
-        raise InvalidConfig("\n".join(violations))
+    _refuse(find_violations(config))
+    lacking = find_lacking(config)
+    if not lacking:
+        return config, _count(config)
+    if absent := _find_absent(config):
+        return config, _count_without_data(config, lacking, absent)
+    config = _with_data(config)
+    _refuse(find_violations(config))
     return config, _count(config)
+
+
+def find_lacking(config: TrialConfig) -> list[str]:
+    """The keys that a model depends on, and that only the data tell."""
+    data = config.data
+    if data.name == "synthetic":
+        return []
+    bands = list(input_modalities(config).values()) or [input_bands(config)]
+    classes = config.task.name == "regression" or data.num_classes or data.class_names
+    known = {"data.bands": all(bands), "data.tile_px": data.tile_px or data.resize_px, "data.num_classes": classes}
+    return [key for key, value in known.items() if not value]
+
+
+def _find_absent(config: TrialConfig) -> str | None:
+    """The line that a trial would be refused with where its data are not there."""
+    whatever = set(data_rules.find_bad_values(config, files=False))
+    return next((line for line in data_rules.find_bad_values(config) if line not in whatever), None)
+
+
+def _with_data(config: TrialConfig) -> TrialConfig:
+    """The configuration with what a look at its data tells."""
+    from terrasweep.data import stored
+    from terrasweep.trial import prepare
+
+    located = stored.located(config)
+    try:
+        prepare.survey(without_weights(located))
+    except DataError as error:
+        raise InvalidConfig(str(error)) from error
+    return stored.complete(located)
+
+
+def _count_without_data(config: TrialConfig, lacking: list[str], absent: str) -> Plan:
+    reason = f"only the data tell {', '.join(lacking)}, and {absent}"
+    try:
+        found = _count(config)
+    except InvalidConfig as error:
+        raise InvalidConfig(f"{error} ({reason})") from error
+    assumed = {
+        "data.tile_px": f"tiles of {UNKNOWN_TILE_PX} px",
+        "data.num_classes": f"{UNKNOWN_CLASSES} classes",
+    }
+    note = f"Assumed are {' and '.join(text for key, text in assumed.items() if key in lacking)}: {reason}."
+    return dataclasses.replace(found, notes=[*found.notes, note])
+
+
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        raise InvalidConfig("\n".join(lines))
 
 
 def find_violations(config: TrialConfig) -> list[str]:
@@ -102,6 +167,7 @@ def remarks(config: TrialConfig, found: Plan) -> list[str]:
         "what fits is judged with both.",
         "The host holds each process's model in 32 bits before it is partitioned (zero_init=False).",
         *([f"optimizer={config.optimizer.name} does not go with ZeRO, whose rows take AdamW."] if eight_bit else []),
+        *([_UNMEASURED] if config.budget.memory_gib is not None else []),
         *found.notes,
     ]
 

@@ -16,7 +16,7 @@ from terrasweep.models.assemble import build_plain
 from terrasweep.models.backbones.registry import shapes_alone
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
 from terrasweep.models.transforms.quantize import logical_parameters, quantizable, stored_bytes
-from terrasweep.predict.memory_needs import ModelCounts, optimizer_bytes, packed_bytes
+from terrasweep.predict.memory_needs import UNKNOWN_CLASSES, ModelCounts, optimizer_bytes, packed_bytes
 from terrasweep.results.errors import InvalidConfig
 
 
@@ -78,7 +78,7 @@ def _build(config: TrialConfig) -> tuple[nn.Module, list[nn.Linear], list[str]]:
 
 
 def _num_classes(config: TrialConfig) -> int:
-    known = len(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else 2
+    known = len(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else UNKNOWN_CLASSES
     return config.data.num_classes or known
 
 

@@ -14,7 +14,7 @@ def command(
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
 ) -> None:
-    """Print what a configuration needs in memory, with DeepSpeed's ZeRO and without; trains nothing, reads no data."""
+    """Print what a configuration needs in memory, with DeepSpeed's ZeRO and without; trains nothing."""
     from terrasweep.cli.plan import as_json, plan
     from terrasweep.cli.plan_tables import show
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from terrasweep.cli.commands.arguments import Study
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.states import State
+from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.folder import open_existing
 
 
@@ -28,6 +31,21 @@ def command(
         min_throughput=min_throughput,
         min_accuracy=min_accuracy,
     )
+    device = None if memory_gib is None else _processor(folder.results() if result is None else [result])
+    doubt = device and f"measured on {device}; memory on a GPU differs: it is what torch's allocator reserves there"
     if result is None:
-        raise InvalidConfig(f"study {study}: no complete trial is within these limits; loosen one of them")
+        seen = f" ({doubt})" if doubt else ""
+        raise InvalidConfig(f"study {study}: no complete trial is within these limits{seen}; loosen one of them")
+    if doubt:
+        typer.echo(f"warning: {doubt}; measure it there before you rely on --memory-gib", err=True)
     typer.echo(recommended_yaml(folder.known, result, "python sweep.py --config-dir . --config-name best"))
+
+
+def _processor(results: Sequence[TrialResult]) -> str | None:
+    """The CPU that a complete trial of these was measured on, None where all were on a GPU."""
+    on_cpu = (
+        result.device or "a CPU"
+        for result in results
+        if result.state is State.COMPLETE and result.measurements.peak_allocated_mib is None
+    )
+    return next(on_cpu, None)
