@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -16,13 +17,14 @@ from terrasweep.config.schema import TrialConfig
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def compose_all(overrides: list[str]) -> DictConfig:
-    """The composed configuration, Hydra's own part included."""
+def compose_all(overrides: list[str], searched: Sequence[Path] = (ROOT,)) -> DictConfig:
+    """The composed configuration, Hydra's own part included; sweeps and spaces are looked for in the folders."""
     os.environ.setdefault("TERRASWEEP_HOME", str(ROOT))
     register_schema()
     GlobalHydra.instance().clear()
     with initialize_config_module("terrasweep.conf"):
-        config = compose("config", [f"hydra.searchpath=[file://{ROOT}]", *overrides], return_hydra_config=True)
+        searchpath = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in searched)}]"
+        config = compose("config", [searchpath, *overrides], return_hydra_config=True)
     HydraConfig.instance().set_config(config)
     return config
 
