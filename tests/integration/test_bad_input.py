@@ -9,6 +9,11 @@ MULTIRUN = [
     (["decoder=unett"], ["decoder=unett", "did you mean unet?"]),
     (["data=synthetc"], ["data=synthetc", "did you mean synthetic?"]),
     (["tuning.rank=0"], ["tuning.rank=0", "at least 1"]),
+    (["backbone.arguments={_target_: os.getcwd}"], ["backbone.arguments._target_", "it is Hydra's own"]),
+    (
+        ["data=datamodule", "data.datamodule=Foo", "data.bands=[RED]", "backbone.checkpoint=null"],
+        ["data.datamodule=Foo: it names no module", "give an import path"],
+    ),
     (["tuning.rank=choice(4,-1)"], ["tuning.rank=-1", "at least 1"]),
     (["train.batch_size=-2", "study.n_trials=0"], ["train.batch_size=-2", "study.n_trials=0"]),
     (["quantization=nf4", "tuning=full"], ["quantization=nf4 with tuning=full", "use tuning=lora"]),
@@ -43,6 +48,11 @@ MULTIRUN = [
 ]
 SINGLE = [
     (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
+    (["decoder.arguments._target_=os.getcwd"], ["decoder.arguments._target_", "it is Hydra's own"]),
+    (
+        ["data=datamodule", "data.datamodule=Foo", "data.bands=[RED]", "backbone.checkpoint=null"],
+        ["data.datamodule=Foo: it names no module", "give an import path"],
+    ),
     (["quantization=nf4", "tuning=full"], ["low-bit weights take no gradient"]),
     (["tuning.rank=choice(1,2)"], ["tuning.rank=choice(1,2)", "--multirun"]),
     (["tuning=frozen", "tuning.rank=4"], ["tuning.rank=4 with tuning=frozen", "drop tuning.rank"]),

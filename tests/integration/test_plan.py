@@ -4,12 +4,15 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.unit.data.rasters import write_raster
 
 pytestmark = pytest.mark.slow
 
@@ -94,3 +97,34 @@ def test_bad_input_is_a_line_each_and_status_2(command, arguments, told):
     assert finished.stdout == ""
     assert len(finished.stderr_lines) == len(told)
     assert all(part in line for part, line in zip(told, finished.stderr_lines, strict=True))
+
+
+def test_data_tell_the_plan_what_they_tell_a_check(home):
+    """On real tiles of two bands, seven classes and 32 px; a look at them once is enough."""
+    rng = np.random.default_rng(0)
+    for tile in range(12):
+        write_raster(home / "fields" / "images" / f"{tile}.tif", rng.integers(1, 99, (2, 32, 32)).astype(np.uint16))
+        write_raster(home / "fields" / "masks" / f"{tile}.tif", rng.integers(0, 7, (1, 32, 32)).astype(np.uint8))
+
+    def run(*arguments):
+        program = [sys.executable, "-c", "from terrasweep.cli.app import main; main()"]
+        overrides = ["sweeps=own_data", "data.root=fields", "backbone=timm_vit_tiny_patch16_224"]
+        environment = {**os.environ, "TERRASWEEP_HOME": str(home)}
+        return subprocess.run(
+            [*program, *arguments, *overrides], cwd="/", env=environment, capture_output=True, text=True, check=False
+        )
+
+    seen = run("plan", "--json")
+    assert seen.returncode == 0, seen.stderr
+    stated = run("plan", "--json", "data.bands=[B1,B2]", "data.tile_px=32", "data.num_classes=7")
+    other = run("plan", "--json", "data.bands=[B1,B2,B3]", "data.tile_px=32", "data.num_classes=7")
+    numbers = [json.loads(finished.stdout)["parameters"] for finished in (seen, stated, other)]
+    assert numbers[0] == numbers[1] != numbers[2]
+    assert "a look at the data" in seen.stderr
+    assert run("plan", "--json").stderr == run("check", "--json").stderr == ""
+    shutil.rmtree(home / "fields")
+    absent = run("plan")
+    assert absent.returncode == 2
+    (line,) = absent.stderr.splitlines()
+    assert "data.bands=[]" in line
+    assert "data.root=fields: there is no such folder" in line

@@ -6,12 +6,21 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from terrasweep.cli.plan import as_json, choices_for_one_gpu, find_violations, fits, left_out, plan, remarks
+from terrasweep.cli.plan import (
+    as_json,
+    choices_for_one_gpu,
+    find_lacking,
+    find_violations,
+    fits,
+    left_out,
+    plan,
+    remarks,
+)
 from terrasweep.cli.plan_tables import show
 from terrasweep.config.compose import compose
 from terrasweep.config.schema import BudgetConfig
 from terrasweep.predict.memory_needs import ModelCounts, Plan, ZeroNeed
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import DataError, InvalidConfig
 from terrasweep.trial.rules import find_violations as find_all
 from tests.composing import compose_trial
 
@@ -176,3 +185,87 @@ def test_json_has_every_number():
     assert {row["fits"] for row in numbers["zero"]} == {True}
     assert numbers["left_out"] == left_out(config, answer)
     assert numbers["remarks"] == remarks(config, answer)
+
+
+UNGIVEN = ["data=segmentation_folder", "data.root=fields", "data.num_classes=null", "data.tile_px=null"]
+ALL = ["data.bands", "data.tile_px", "data.num_classes"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lacking"),
+    [
+        ([], []),
+        (UNGIVEN, ALL),
+        ([*UNGIVEN, "data.bands=[RED]", "data.resize_px=64"], ["data.num_classes"]),
+        ([*UNGIVEN, "data.tile_px=64", "data.class_names=[a,b]"], ["data.bands"]),
+        ([*UNGIVEN, "task=regression", "+data.modalities={S2: {folder: s2, bands: [RED]}}"], ["data.tile_px"]),
+        (
+            [*UNGIVEN, "+data.modalities={S2: {folder: s2, bands: [RED]}, S1: {folder: s1}}"],
+            ALL,
+        ),
+    ],
+)
+def test_what_only_the_data_tell_is_known(overrides, lacking):
+    assert find_lacking(compose_trial(*overrides)) == lacking
+
+
+@pytest.fixture
+def counted(home, monkeypatch):
+    """Plans without a child, and keeps the configurations that were counted and those that were looked at."""
+    seen = {"counted": [], "looked": []}
+    monkeypatch.setattr("terrasweep.cli.plan._count", lambda config: seen["counted"].append(config) or found())
+    monkeypatch.setattr("terrasweep.trial.prepare.survey", seen["looked"].append)
+    (home / "fields").mkdir()
+    return seen
+
+
+def test_data_that_are_there_are_looked_at_without_what_a_look_does_not_need(counted, monkeypatch):
+    filled = {"bands": ["B1", "B2"], "tile_px": 32, "num_classes": 7}
+    told = lambda config: replace(config, data=replace(config.data, **filled))  # noqa: E731
+    monkeypatch.setattr("terrasweep.data.stored.complete", told)
+    config, _ = plan(["data=segmentation_folder", "data.root=fields", "offload=nvme"])
+    (looked,) = counted["looked"]
+    assert (looked.backbone.checkpoint, looked.offload.name) == (None, "none")
+    assert looked.data.state is not None
+    assert [(c.data.bands, c.data.tile_px, c.data.num_classes) for c in counted["counted"]] == [(["B1", "B2"], 32, 7)]
+    assert config.data.bands == ["B1", "B2"]
+
+
+def test_data_are_left_alone_where_nothing_is_lacking(counted):
+    plan([*UNGIVEN[:2], "data.bands=[RED]", "data.tile_px=32", "data.num_classes=2"])
+    assert counted["looked"] == []
+
+
+def test_what_is_assumed_of_absent_data_is_said(counted):
+    _, answer = plan(["data=segmentation_folder", "data.root=gone", "data.bands=[RED]"])
+    assert counted["looked"] == []
+    (note,) = [note for note in answer.notes if note.startswith("Assumed")]
+    assert "tiles of 224 px and 2 classes" in note
+    assert "data.root=gone: there is no such folder" in note
+
+
+def test_a_refusal_without_data_says_what_they_would_tell(counted, monkeypatch):
+    def refuse(config):
+        raise InvalidConfig("data.bands=[]: name the bands")
+
+    monkeypatch.setattr("terrasweep.cli.plan._count", refuse)
+    with pytest.raises(
+        InvalidConfig, match=r"name the bands \(only the data tell data.bands, .*data.root=gone"
+    ) as refused:
+        plan(["data=segmentation_folder", "data.root=gone"])
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_look_that_fails_is_told_in_its_own_words(counted, monkeypatch):
+    def fail(config):
+        raise DataError("fields: it has no train/")
+
+    monkeypatch.setattr("terrasweep.trial.prepare.survey", fail)
+    with pytest.raises(InvalidConfig, match=r"^fields: it has no train/$"):
+        plan(["data=segmentation_folder", "data.root=fields"])
+
+
+def test_a_card_is_judged_by_what_was_counted_and_that_is_said():
+    limited = compose_trial("budget.memory_gib=24")
+    assert any("nothing measured on a GPU" in remark for remark in remarks(limited, found()))
+    assert not any("nothing measured on a GPU" in remark for remark in remarks(compose_trial(), found()))
