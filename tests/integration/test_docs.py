@@ -57,11 +57,10 @@ def compose(written, monkeypatch):
     """Composes in that project; data, weights and disks are the reader's, and there."""
     monkeypatch.setenv("TERRASWEEP_HOME", str(written))
     monkeypatch.setenv("TERRASWEEP_SHIPPED", str(ROOT))
-    for place in ("config.allowed_values.is_file", "config.allowed_values.is_folder", "data.rules.is_folder"):
+    for place in ("config.allowed_values.is_file", "data.rules.is_folder"):
         monkeypatch.setattr(f"terrasweep.{place}", lambda path: True)
     for place in ("exists", "is_folder"):
         monkeypatch.setattr(f"terrasweep.data.open.public_sources.{place}", lambda path: True)
-    monkeypatch.setattr("os.access", lambda *_: True)
     return lambda overrides: compose_all(overrides, searched=[written, ROOT])
 
 
@@ -81,7 +80,8 @@ def options(words):
 
 def violations(config):
     """Of the rules; what is written in a file of the reader's is not known."""
-    return [*rules.find_bad_values(config), *rules.find_violations(config, files=False)]
+    here = [line for line in rules.find_bad_values(config) if not line.startswith("offload.nvme_path=")]
+    return [*here, *rules.find_violations(config, files=False)]
 
 
 def check_multirun(overrides, compose):
