@@ -15,10 +15,10 @@ from omegaconf import OmegaConf
 from terrasweep.cli import plan as planning
 from terrasweep.cli.app import app
 from terrasweep.cli.check import without_weights
-from terrasweep.config.compose import _schema
+from terrasweep.config.compose import _schema, composed_trial
 from terrasweep.config.schema import TrialConfig
 from terrasweep.report.recommendations import ROLES
-from terrasweep.study.preflight import check_space, typed
+from terrasweep.study.preflight import check_space
 from terrasweep.study.search_space import parse_space
 from terrasweep.trial import rules
 from tests.composing import ROOT, compose_all
@@ -34,6 +34,8 @@ OWN = {
 """Files that the documentation lets the reader write, and the page that shows their content."""
 FLAGS = {"-m": 0, "--multirun": 0, "--help": 0, "--cfg": 1, "--config-dir": 1, "--config-name": 1}
 """Hydra's own options, and how many words follow."""
+LAUNCHERS = {"slurm": "hydra_submitit_launcher", "ray": "hydra_ray_launcher", "joblib": "hydra_joblib_launcher"}
+"""The beginnings of our recipes' names, and the plugins that they need."""
 
 
 def shown(page, first):
@@ -65,7 +67,7 @@ def compose(written, monkeypatch):
 
 
 def options(words):
-    """Hydra's options with what follows them, and the overrides."""
+    """Hydra's options with what follows them, and the overrides, less those of what is not installed here."""
     found, rest = {}, list(words)
     overrides = []
     while rest:
@@ -73,9 +75,20 @@ def options(words):
         assert word in FLAGS or not word.startswith("-"), f"Hydra has no option {word}"
         if word in FLAGS:
             found[word] = [rest.pop(0) for _ in range(FLAGS[word])]
-        else:
+        elif not is_another_package_s(word, words):
             overrides.append(word)
     return found, overrides
+
+
+def is_another_package_s(word, words):
+    """Whether an override is of a launcher that is not installed, or of the knob that docs/outside-knobs.md makes."""
+    key = word.partition("=")[0]
+    launcher = next((w.partition("=")[2] for w in words if w.startswith("hydra/launcher=")), "")
+    plugin = LAUNCHERS.get(launcher.partition("_")[0])
+    lacking = plugin is not None and importlib.util.find_spec(f"hydra_plugins.{plugin}") is None
+    assert not launcher or (ROOT / f"src/terrasweep/conf/hydra/launcher/{launcher}.yaml").is_file() or not lacking
+    # Its commands are run by test_outside_knobs.py.
+    return key.startswith("freeze_norms") or (lacking and key.startswith(("hydra/launcher", "hydra.launcher")))
 
 
 def violations(config):
@@ -104,7 +117,7 @@ def check_sweep(words, compose):
     elif "-m" in flags or "--multirun" in flags:
         check_multirun(overrides, compose)
     elif "--help" not in flags:
-        assert violations(typed(compose(overrides))) == []
+        assert violations(composed_trial(compose(overrides))) == []
 
 
 @pytest.mark.parametrize("command", SWEEP, ids=str)
@@ -121,10 +134,10 @@ def test_every_terrasweep_command_that_is_shown_is_accepted(command, compose):
             return  # It is named in a sentence.
         called = subcommand.make_context(name, rest, parent=context)
     if name == "check":
-        assert violations(without_weights(typed(compose(called.params["overrides"] or [])))) == []
+        assert violations(without_weights(composed_trial(compose(called.params["overrides"] or [])))) == []
     elif name == "plan":
         composed = compose(["data.root=reader", *called.params["overrides"]])
-        assert planning.find_violations(typed(composed)) == []
+        assert planning.find_violations(composed_trial(composed)) == []
 
 
 @pytest.mark.parametrize(
@@ -176,8 +189,8 @@ def test_every_study_that_is_shown_is_one_that_a_command_names():
 @pytest.mark.parametrize("name", sorted(name for name in OWN if name.startswith("sweeps/")))
 def test_a_study_of_one_s_own_reads_the_layout_that_own_data_reads(name, compose):
     """A reader who has tried the one goes on with the other, on the same folder."""
-    own = typed(compose([f"sweeps={Path(name).stem}"]))
-    first = typed(compose(["sweeps=own_data", f"data.root={own.data.root}"]))
+    own = composed_trial(compose([f"sweeps={Path(name).stem}"]))
+    first = composed_trial(compose(["sweeps=own_data", f"data.root={own.data.root}"]))
     assert violations(own) == []
     assert own.data.split == first.data.split
     assert (own.data.image_folder, own.data.label_folder) == (first.data.image_folder, first.data.label_folder)
@@ -205,7 +218,7 @@ def test_every_model_that_is_shown_can_be_built(compose):
 
     seen, refused = [], {}
     for command in distinct_models():
-        config = typed(compose(options(command.words)[1]))
+        config = composed_trial(compose(options(command.words)[1]))
         if config.backbone.source is not None or config.backbone.name == "earthmind_v1":
             continue  # Its configuration is on the Hub.
         if not config.data.bands and not config.data.modalities:

@@ -87,7 +87,7 @@ def test_json_needs_neither_data_nor_weights_nor_disk(command):
     ("arguments", "told"),
     [
         (["quantization=nf5"], ["quantization=nf5: not found; did you mean nf4?"]),
-        (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
+        (["tuning.rank=0", "train.lr=-1"], ["train.lr=-1", "tuning.rank=0"]),
         (["tuning.targets=[no_such_layer]"], ["tuning.targets=no_such_layer"]),
     ],
 )
