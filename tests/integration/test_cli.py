@@ -83,7 +83,7 @@ def test_recommend_says_where_memory_was_measured_on_a_cpu(command):
 
 def test_recommend_trusts_what_was_measured_on_a_gpu(command):
     for result in command.results:
-        measured = dataclasses.replace(result.measurements, peak_allocated_mib=1.0)
+        measured = result.measurements | {"peak_allocated_mib": 1.0}
         on_gpu = dataclasses.replace(result, measurements=measured, device="NVIDIA A10")
         write_atomically(command.folder / "trials" / str(result.number) / "result.json", on_gpu.to_json())
     assert command("recommend", command.folder.name, "--memory-gib", "1000").stderr == ""

@@ -46,6 +46,6 @@ def _processor(results: Sequence[TrialResult]) -> str | None:
     on_cpu = (
         result.device or "a CPU"
         for result in results
-        if result.state is State.COMPLETE and result.measurements.peak_allocated_mib is None
+        if result.state is State.COMPLETE and result.value("peak_allocated_mib") is None
     )
     return next(on_cpu, None)
