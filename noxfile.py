@@ -72,7 +72,10 @@ def run_tests(session: nox.Session, program: str, *arguments: str) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests, two files at a time; `-- -m "not slow"` is the quick loop, `-- -n0` runs one by one."""
-    run_tests(session, "pytest")
+    if os.environ.get("TERRASWEEP_COVERAGE") == "1":
+        coverage(session)
+    else:
+        run_tests(session, "pytest")
 
 
 @nox.session
