@@ -78,7 +78,7 @@ def _folders(config: TrialConfig) -> Iterator[str]:
     data = config.data
     if data.name != "synthetic" and data.datamodule is None and not (data.root and absolute(data.root).is_dir()):
         reason = "there is no such folder" if data.root else "no folder is given"
-        yield f"data.root={data.root}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
+        yield f"data.root={data.root or 'null'}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
     if data.datamodule is not None and (absent := find_absent(config)):
         yield absent
 
