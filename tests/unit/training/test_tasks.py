@@ -314,36 +314,6 @@ def test_every_task_has_losses_and_an_accuracy_of_its_own():
         assert list(find_bad_values(trial, files=False)) == []
 
 
-BAD = {
-    "an unknown loss": ("segmentation", {"loss": "bce"}, "use ce, dice, focal, jaccard, lovasz"),
-    "a loss that TerraTorch names and can't run": ("classification", {"loss": "bce"}, "use ce, focal, jaccard"),
-    "a loss of another task": ("regression", {"loss": "ce"}, "use huber, mae, mse, rmse"),
-    "a loss that can't ignore": ("segmentation", {"loss": "jaccard"}, "task.ignore_index=-1 with task.loss=jaccard"),
-    "weights for numbers": ("regression", {"class_weights": [1.0]}, "it takes none; use null"),
-    "weights for a loss without": (
-        "segmentation",
-        {"loss": "dice", "class_weights": [1.0, 2.0, 3.0]},
-        "it takes none; use task.loss=ce, or null",
-    ),
-    "a weight of 0": ("segmentation", {"class_weights": [1.0, 0.0, 3.0]}, "above 0 and finite"),
-    "a weight that is no number": ("multilabel", {"class_weights": [1.0, math.nan, 3.0]}, "above 0 and finite"),
-    "a weight too few": ("segmentation", {"class_weights": [1.0, 2.0]}, "2 values for 3 classes"),
-    "a class too few": ("segmentation", {"class_weights": None}, "data.num_classes=1"),
-    "an unknown task": ("segmentation", {"name": "segmentaton"}, "did you mean segmentation?"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_value_of_a_task_is_one_line_with_a_way_out(name):
-    task, changes, told = BAD[name]
-    trial = config(task, **changes)
-    classes = 1 if name == "a class too few" else 3
-    trial = dataclasses.replace(trial, data=dataclasses.replace(trial.data, num_classes=classes))
-    (line,) = find_bad_values(trial, files=False)
-    assert told in line
-    assert "\n" not in line
-
-
 def test_class_weights_have_to_fit_the_classes_that_were_counted_in_the_data():
     with pytest.raises(InvalidConfig, match="2 values, and the data have 3 classes"):
         build_task(config("segmentation", class_weights=[1.0, 2.0]), built(Echo()), opened([], 3))
