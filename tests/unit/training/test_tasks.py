@@ -1,79 +1,20 @@
 """Accuracy is what DESIGN says, over all validation batches; losses count what they should."""
 
-import dataclasses
 import math
 
-import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
-from terratorch.models.model import ModelOutput
-from torch import nn
-from torch.utils.data import DataLoader
 
 from terrasweep.config.losses import LOSSES
-from terrasweep.data.open.folders import OpenData
 from terrasweep.measure.accuracy import read_accuracy
-from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.training.tasks import TASKS, batch_size, build_task, target_key
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.trial.rules import find_bad_values
-from tests.composing import compose_trial
+from tests.unit.training.batches import CPU, Echo, Tiny, built, config, opened
 
-CPU = torch.device("cpu")
 NAMES = ["land", "water", "ice", "snow"]
-
-
-class Echo(nn.Module):
-    """A model whose output is its input, so that a batch says what was predicted."""
-
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
-
-    def forward(self, images, **kwargs):
-        assert not kwargs, "the model was handed what it doesn't know"
-        return ModelOutput(output=images * self.scale.to(images.dtype))
-
-
-class Tiny(nn.Module):
-    """One linear layer over the bands, of every pixel or of their mean."""
-
-    def __init__(self, task, outputs):
-        super().__init__()
-        self.layer = nn.Conv2d(2, outputs, 1)
-        self.per_pixel = target_key(task) == "mask"
-
-    def forward(self, images, **kwargs):
-        scores = self.layer(images)
-        scores = scores if self.per_pixel else scores.mean(dim=(2, 3))
-        return ModelOutput(output=scores.squeeze(1) if scores.shape[1] == 1 else scores)
-
-
-class Batches(pl.LightningDataModule):
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def train_dataloader(self):
-        return DataLoader(self.batches, batch_size=None)
-
-    val_dataloader = train_dataloader
-
-
-def config(task, *overrides, **changes):
-    settings = ("train.max_steps=1", "train.warmup_steps=0", "optimizer.weight_decay=0.0", *overrides)
-    composed = compose_trial(f"task={task}", *settings)
-    return dataclasses.replace(composed, task=dataclasses.replace(composed.task, **changes))
-
-
-def built(module):
-    return BuiltModel(module=module, layout=None, trainable_parameters=1, total_parameters=1, weight_bytes=4)
-
-
-def opened(batches, classes, names=None):
-    return OpenData(Batches(batches), classes, names)
 
 
 def measured(trial, batches, classes, names, folder):
@@ -280,32 +221,6 @@ def test_every_loss_that_is_offered_trains(task, loss, precision, tmp_path):
     assert not torch.equal(before, model.module.layer.weight)
 
 
-class Modalities(Tiny):
-    def forward(self, images, **kwargs):
-        return super().forward(images["S2"] + images["S1"])
-
-
-class SampleMeter:
-    samples = ()
-
-    def on_step_begin(self, step):
-        pass
-
-    def on_step_end(self, step, samples):
-        self.samples += (samples,)
-
-
-def test_a_batch_of_several_modalities_has_as_many_samples_as_each_of_them(tmp_path):
-    images = {"S2": torch.randn(4, 2, 8, 8), "S1": torch.randn(4, 2, 8, 8)}
-    batch = {"image": images, "mask": some_target("segmentation")}
-    assert batch_size(batch) == batch_size({"image": images["S1"]}) == 4
-    trial, model, data = config("segmentation"), built(Modalities("segmentation", 3)), opened([batch], 3)
-    meter = SampleMeter()
-    clock = StepClock([meter], CPU)
-    fit(build_trainer(trial, CPU, [clock], model, tmp_path), build_task(trial, model, data), data, clock)
-    assert meter.samples == (4,)
-
-
 def test_every_task_has_losses_and_an_accuracy_of_its_own():
     assert TASKS.keys() == LOSSES.keys()
     for task in TASKS:
@@ -317,3 +232,8 @@ def test_every_task_has_losses_and_an_accuracy_of_its_own():
 def test_class_weights_have_to_fit_the_classes_that_were_counted_in_the_data():
     with pytest.raises(InvalidConfig, match="2 values, and the data have 3 classes"):
         build_task(config("segmentation", class_weights=[1.0, 2.0]), built(Echo()), opened([], 3))
+
+
+def test_a_batch_has_as_many_samples_as_each_of_its_images():
+    images = torch.zeros(4, 2, 8, 8)
+    assert batch_size({"image": images}) == batch_size({"image": {"S2": images, "S1": images[:, :1]}}) == 4
