@@ -65,7 +65,7 @@ def test_an_8_bit_state_steps_nearly_as_32_bits_do_and_small_tensors_exactly(nam
         optimizer.step()
         exact.step()
     moved = [a.detach() - b.detach() for a, b in zip(theirs, parameters(8192, 64), strict=True)]
-    errors = [float((a - b).norm() / m.norm()) for a, b, m in zip(ours, theirs, moved, strict=True)]
+    errors = [((a - b).norm() / m.norm()).item() for a, b, m in zip(ours, theirs, moved, strict=True)]
     assert 1e-5 < errors[0] < 0.1
     assert errors[1] < 1e-5
     assert [optimizer.state[p]["state1"].dtype for p in ours] == [torch.uint8, torch.float32]

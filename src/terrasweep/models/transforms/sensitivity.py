@@ -40,9 +40,7 @@ def rank_layers(
     """
     training = model.training
     model.to(device).eval()
-    moved = (
-        {name: image.to(device) for name, image in images.items()} if isinstance(images, dict) else images.to(device)
-    )
+    moved = _moved(images, device)
     reference = model(moved).output.float()
     errors = {}
     for name in names:
