@@ -47,7 +47,7 @@ def test_a_gpu_is_planned_for_where_there_is_none():
     ("overrides", "told"),
     [
         (["quantization=nf4", "tuning=full"], ["quantization=nf4 with tuning=full"]),
-        (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
+        (["tuning.rank=0", "train.lr=-1"], ["train.lr=-1", "tuning.rank=0"]),
         (["optimizer=adamw8bit", "offload=parameters"], ["optimizer=adamw8bit with offload=parameters"]),
     ],
 )

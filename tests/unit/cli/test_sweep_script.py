@@ -70,7 +70,7 @@ def test_a_defect_keeps_its_traceback(started):
 def test_what_hydra_raises_as_a_plain_error_is_bad_input(started):
     source = "def refuse():\n    raise ValueError('no such mode')\n"
     module = ModuleType("hydra.of_this_test")
-    exec(compile(source, "hydra.py", "exec"), module.__dict__)
+    exec(compile(source, "hydra.py", "exec"), module.__dict__)  # noqa: S102
     assert started(module.refuse) == (2, "", "no such mode\n")
 
 

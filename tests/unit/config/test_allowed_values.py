@@ -1,7 +1,6 @@
 """Values that are wrong on their own are told in one line each, with a way out, and no others."""
 
 import math
-import os
 from dataclasses import replace
 
 import pytest
@@ -71,23 +70,7 @@ BAD_VALUES = {
     "train.lr=nan": ["train.lr=nan"],
     "train.warmup_steps=-1": ["train.warmup_steps=-1"],
     "train.device='tpu'": ["train.device=tpu"],
-    "data.workers=-1": ["data.workers=-1"],
-    "data.check_tiles=0": ["data.check_tiles=0"],
-    "data.split.block_tiles=0": ["data.split.block_tiles=0"],
     "budget.timeout_s=0.0: it must be above 0; null means no limit": ["budget.timeout_s=0"],
-    "tuning.dropout=1.0": ["tuning.dropout=1"],
-    "tuning.alpha_ratio=0.0": ["tuning.alpha_ratio=0"],
-    "tuning.targets=[]": ["tuning.targets=[]"],
-    "tuning.targets=attn: unknown preset; did you mean": ["tuning.targets=attn"],
-    "quantization.skip=7": ["quantization.skip=7"],
-    "quantization.compute_dtype=fp8": ["quantization.compute_dtype=fp8"],
-    "checkpointing.every=0": ["checkpointing.every=0"],
-    "optimizer.weight_decay=-1.0": ["optimizer.weight_decay=-1"],
-    "optimizer.weight_decay=nan": ["optimizer.weight_decay=nan"],
-    "optimizer.betas=[0.9]": ["optimizer.betas=[0.9]"],
-    "optimizer.betas=[0.9, 1.0]": ["optimizer.betas=[0.9,1]"],
-    "optimizer.min_8bit_size=-1": ["optimizer.min_8bit_size=-1"],
-    "optimizer.implementation=fusedd: unknown; did you mean fused?": ["optimizer.implementation=fusedd"],
 }
 BAD_FILES = {
     "backbone.checkpoint=/nowhere.pt: there is no such file": ["backbone.checkpoint=/nowhere.pt"],
@@ -95,7 +78,6 @@ BAD_FILES = {
         *("backbone.checkpoint=synthetic", "data=segmentation_folder", "data.root=/"),
     ],
     "backbone.pretrained=true with backbone.checkpoint": ["backbone.checkpoint=synthetic", "backbone.pretrained=true"],
-    "offload.nvme_path=/nowhere: there is no such folder": ["offload=nvme", "offload.nvme_path=/nowhere"],
 }
 
 
@@ -132,11 +114,3 @@ def test_every_bad_value_is_told():
 def test_whatever_is_in_range_is_allowed(values):
     config = replace(CONFIG, train=replace(CONFIG.train, **values))
     assert list(find_bad_values(config, files=False)) == []
-
-
-def test_a_folder_that_can_not_be_written_is_none_for_parameters(tmp_path, monkeypatch):
-    config = compose_trial("offload=nvme", f"offload.nvme_path={tmp_path}")
-    assert list(find_bad_values(config)) == []
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # Whoever runs this may be root.
-    (line,) = find_bad_values(config)
-    assert "can be written" in line

@@ -10,6 +10,9 @@ from tests.composing import compose_trial
 
 LISTS = ("data.split.by=lists", "data.split.train=a.txt")
 WRONG = {
+    "no fewer than no workers": (["data.workers=-1"], "data.workers=-1: "),
+    "no tile to check": (["data.check_tiles=0"], "data.check_tiles=0: "),
+    "a block without a tile": (["data.split.block_tiles=0"], "data.split.block_tiles=0: "),
     "a division that is unknown": (["data.split.by=blockz"], "data.split.by=blockz: unknown; did you mean blocks?"),
     "two shares": (["data.split.fractions=[0.5,0.5]"], "shares of train, val and test are needed"),
     "shares beyond one": (["data.split.fractions=[0.7,0.3,0.3]"], "which sum up to 1"),

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrasweep.config.knobs import LOW_BIT, OptimizerConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
+from terrasweep.config.knobs.quantization import LOW_BIT
 from terrasweep.models.transforms.quantize import quantized, stored_bytes
 from terrasweep.predict.memory_needs import ModelCounts, Plan, ZeroNeed, optimizer_bytes, packed_bytes
 from terrasweep.training.optimizers import build_optimizer

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from terrasweep.config.knobs import OptimizerConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.training.optimizers import build_optimizer
 
 

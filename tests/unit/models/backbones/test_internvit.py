@@ -9,6 +9,8 @@ from transformers import InternVLVisionConfig
 from terrasweep.models.backbones.internvit import native_config, native_tensors, patch_pixels, published_config
 from terrasweep.results.errors import InvalidConfig
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 
 def test_a_fused_projection_is_queries_then_keys_then_values():
     fused = torch.randn(12, 4)

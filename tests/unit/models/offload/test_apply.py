@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from terrasweep.config.knobs import ZERO, OffloadConfig
+from terrasweep.config.knobs.offload import ZERO, OffloadConfig
 from terrasweep.models.offload import apply
 from tests.unit.models.built import built, loss_and_gradients
+
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])

@@ -11,7 +11,7 @@ from terrasweep.models.offload import extensions
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
     folder = tmp_path / "async_io"
     folder.mkdir()
     (folder / "lock").touch()
@@ -43,14 +43,14 @@ def test_the_lock_of_a_build_that_runs_stays(build):
 
 def test_a_folder_of_terrasweep_s_own_needs_no_waiting(tmp_path, monkeypatch):
     """Whoever holds terrasweep's lock is alone in it, so that a lock is stale however new it is."""
-    monkeypatch.delenv(extensions.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(extensions.EXTENSIONS, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(extensions, "_COMPILER_S", 0.1)
     lock = extensions.extensions_folder("cpu") / "async_io" / "lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
     # As DeepSpeed is given it.
-    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(extensions.extensions_folder("cpu")))
+    monkeypatch.setenv(extensions.EXTENSIONS, str(extensions.extensions_folder("cpu")))
     assert extensions.remove_stale_locks("cpu") == [lock]
 
 
@@ -65,7 +65,7 @@ def test_only_a_build_that_came_to_its_end_counts(build):
 def machine(tmp_path, monkeypatch):
     """A machine with everything that asynchronous I/O needs, of which a test takes away a part."""
     programs = {"ninja", "c++", "nvcc"}
-    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.delenv("CUDA_HOME", raising=False)
     monkeypatch.setattr(extensions.shutil, "which", lambda name, path=None: name if name in programs else None)
@@ -99,7 +99,7 @@ def test_each_part_that_is_missing_is_told(machine, monkeypatch):
 
 
 def test_another_environment_and_another_device_compile_by_themselves(tmp_path, monkeypatch):
-    monkeypatch.delenv(extensions.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(extensions.EXTENSIONS, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folders = {extensions.extensions_folder("cpu"), extensions.extensions_folder("cuda")}
     monkeypatch.setattr(extensions.sys, "prefix", "/another/environment")

@@ -64,7 +64,7 @@ def test_buffers_are_sized_by_what_learns_and_by_the_largest_parameter(monkeypat
 
 
 def test_what_is_compiled_is_marked_under_the_lock_and_a_failure_is_not(monkeypatch, tmp_path):
-    monkeypatch.setenv(extensions.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
     held, builder = [], ModuleType("deepspeed.ops.op_builder")
 
     class Builder:

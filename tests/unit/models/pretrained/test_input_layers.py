@@ -14,6 +14,8 @@ from terrasweep.models.pretrained.input_layers import (
 )
 from terrasweep.results.errors import InvalidConfig
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 
 @pytest.mark.parametrize("prefix", [0, 1])
 def test_positions_of_the_same_size_stay_and_constant_ones_stay_constant(prefix):

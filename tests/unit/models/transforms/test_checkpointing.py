@@ -10,6 +10,8 @@ from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.models.built import built, images, loss_and_gradients
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 
 def test_checkpointing_wraps_every_block_and_saves_activations():
     model = built("checkpointing=blocks", "backbone=terramind_v1_tiny", "decoder=linear")

@@ -7,6 +7,8 @@ from terrasweep.models.trained_weights import restore
 from terrasweep.models.transforms.merge import merge
 from tests.unit.models.trained import CLASSES, CPU, outputs
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from terrasweep.config.knobs import LOW_BIT, QuantizationConfig
+from terrasweep.config.knobs.quantization import LOW_BIT, QuantizationConfig
 from terrasweep.models.transforms.quantize import (
     dequantized,
     logical_parameters,
@@ -17,6 +17,8 @@ from terrasweep.models.transforms.quantize import (
 from terrasweep.predict.memory_needs import packed_bytes
 from terrasweep.results.errors import InvalidConfig
 from tests.unit.models.built import CPU, built, images
+
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
 
 @pytest.mark.parametrize("quantization", ["int8", "fp4", "nf4", "nf4_double"])

@@ -8,6 +8,8 @@ from torch import nn
 from terrasweep.models.transforms.quantize import quantized
 from terrasweep.models.transforms.sensitivity import rank_layers
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 
 class Halves(nn.Module):
     """An encoder of two layers, each for one half of the image's bands, and a factor on the second one's output."""
