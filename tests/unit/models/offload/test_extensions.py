@@ -106,10 +106,3 @@ def test_another_environment_and_another_device_compile_by_themselves(tmp_path, 
     folders.add(extensions.extensions_folder("cpu"))
     assert len(folders) == 3
     assert all(folder.is_relative_to(tmp_path / "terrasweep") for folder in folders)
-
-
-def test_programs_of_this_python_come_first(monkeypatch):
-    monkeypatch.setenv("PATH", "/usr/bin")
-    first, *rest = extensions.search_path().split(os.pathsep)
-    assert first == os.path.dirname(extensions.sys.executable)  # noqa: PTH120
-    assert rest == ["/usr/bin"]
