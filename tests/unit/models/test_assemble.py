@@ -64,7 +64,7 @@ def test_weights_that_the_hub_does_not_give_are_one_line(monkeypatch):
     def offline(*_, **__):
         raise LocalEntryNotFoundError("we cannot find the requested files\nin the local cache")
 
-    monkeypatch.setattr("terrasweep.models.assemble._get_backbone", offline)
+    monkeypatch.setattr("terrasweep.models.assemble.build_backbone", offline)
     with pytest.raises(InvalidConfig, match=r"files can't be had \(we cannot .* backbone\.checkpoint=FILE") as told:
         build_plain(compose_trial("backbone=prithvi_eo_v2_300", "backbone.pretrained=true"), 2)
     assert "\n" not in str(told.value)
