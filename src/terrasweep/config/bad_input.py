@@ -44,8 +44,8 @@ def describe_bad_input(error: BaseException) -> list[str]:
     cause: Any = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(cause, OmegaConfBaseException):
-        key = cause.full_key or ""
-        return [f"{key}: {(cause.msg or str(cause)).strip().splitlines()[0]}"]
+        said = (cause.msg or str(cause)).strip() or type(cause).__name__
+        return [f"{cause.full_key or 'configuration'}: {said.splitlines()[0]}"]
     return [" ".join(text[:3]) or type(error).__name__]
 
 

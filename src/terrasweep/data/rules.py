@@ -89,7 +89,7 @@ def _folders(config: TrialConfig) -> Iterator[str]:
     data = config.data
     if data.name != "synthetic" and data.datamodule is None and not (data.root and is_folder(absolute(data.root))):
         reason = "there is no such folder" if data.root else "no folder is given"
-        yield f"data.root={data.root}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
+        yield f"data.root={data.root or 'null'}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
     if data.datamodule is not None and (absent := find_absent(config)):
         yield absent
 

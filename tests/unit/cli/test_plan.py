@@ -1,10 +1,8 @@
 """What a plan demands of a configuration, and how it judges and prints numbers."""
 
-import io
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from terrasweep.cli.plan import (
     as_json,
@@ -16,15 +14,13 @@ from terrasweep.cli.plan import (
     plan,
     remarks,
 )
-from terrasweep.cli.plan_tables import show
 from terrasweep.config.compose import compose
 from terrasweep.config.schema import BudgetConfig
-from terrasweep.predict.memory_needs import ModelCounts, Plan, ZeroNeed
 from terrasweep.results.errors import DataError, InvalidConfig
 from terrasweep.trial.rules import find_violations as find_all
 from tests.composing import compose_trial
+from tests.unit.cli.plans import GIB, found, need
 
-GIB = 2**30
 ELSEWHERE = [
     "data=segmentation_folder",
     "data.root=/nowhere",
@@ -36,46 +32,6 @@ ELSEWHERE = [
     "offload.nvme_path=/nowhere/nvme",
     "offload.deepspeed_config=/nowhere/zero.json",
 ]
-COUNTS = ModelCounts(
-    trainable_sizes=(GIB // 4,),
-    trainable_bytes=GIB,
-    frozen_parameters=0,
-    frozen_bytes=0,
-    quantized_parameters=2 * GIB,
-    quantized_bytes=GIB,
-    constant_bytes=GIB // 8,
-    buffer_bytes=0,
-    largest_trainable_layer=1000,
-    largest_frozen_layer_bytes=1000,
-)
-
-
-def need(offload="optimizer", stage=2, gpus=1, gpu=4.0, host=10.0, disk=0.0, more=1.0):
-    gpu, host, disk, more = (int(size * GIB) for size in (gpu, host, disk, more))
-    return ZeroNeed(
-        stage=stage,
-        offload=offload,
-        gpus=gpus,
-        gpu_bytes=gpu,
-        host_bytes=host,
-        disk_bytes=disk,
-        full_precision_bytes=more,
-    )
-
-
-def found(**changes):
-    zero = [
-        need(offload, stage, gpus)
-        for offload, stage in (("none", 2), ("none", 3), ("optimizer", 2), ("parameters", 3), ("nvme", 3))
-        for gpus in (1, 2)
-    ]
-    return replace(Plan(counts=COUNTS, optimizer_bytes=2 * GIB, zero=zero, notes=["A note."]), **changes)
-
-
-def printed(config, answer, width=80):
-    stream = io.StringIO()
-    show(config, answer, Console(file=stream, width=width, highlight=False))
-    return stream.getvalue()
 
 
 def test_files_that_lie_elsewhere_are_not_demanded():
@@ -154,25 +110,6 @@ def test_choices_for_one_gpu_are_those_that_fit_there():
     # 2.25 G parameters in 32 bits while the model is built.
     for limit, held in ((8.9, []), (9.1, ["none"])):
         assert choices_for_one_gpu(compose_trial(f"budget.host_memory_gib={limit}"), answer) == held
-
-
-def test_the_page_fits_80_columns_and_says_what_is_left_out():
-    config = compose_trial("quantization=nf4", "offload=nvme", "budget.memory_gib=24")
-    text = printed(config, found(), width=200)
-    assert max(map(len, text.splitlines())) <= 80
-    prose = " ".join(text.split())
-    for part in ("activations", "buffers of temporary gathers", "CUDA context", "fragmentation", "A note."):
-        assert part in prose
-    assert "…" not in text
-    assert "disk" in text
-    assert "19.0 GiB of the GPU are left" in prose
-    assert sum(line.split()[:1] == ["fits"] for line in text.splitlines()) == 5
-
-
-def test_what_is_too_much_is_told():
-    text = " ".join(printed(compose_trial("budget.memory_gib=1"), found()).split())
-    assert "4.12 GiB too much" in text
-    assert "the model states fit with no offload." in text
 
 
 def test_json_has_every_number():

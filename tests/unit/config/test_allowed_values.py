@@ -1,11 +1,118 @@
-"""What Hydra would act on is no argument of a model or of data."""
+"""Values that are wrong on their own are told in one line each, with a way out, and no others."""
 
 import dataclasses
+import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from terrasweep.config.allowed_values import HYDRA_KEYS, find_bad_values
+from terrasweep.config.losses import LOSSES
 from tests.composing import compose_trial
+
+CONFIG = compose_trial()
+
+
+def with_task(task, **changes):
+    composed = compose_trial(f"task={task}")
+    return replace(composed, task=replace(composed.task, **changes))
+
+
+@pytest.mark.parametrize("task", LOSSES)
+def test_every_task_as_it_is_shipped_is_allowed(task):
+    assert list(find_bad_values(with_task(task), files=False)) == []
+
+
+BAD_TASKS = {
+    "an unknown loss": ("segmentation", {"loss": "bce"}, "use ce, dice, focal, jaccard, lovasz"),
+    "a loss that TerraTorch names and can't run": ("classification", {"loss": "bce"}, "use ce, focal, jaccard"),
+    "a loss of another task": ("regression", {"loss": "ce"}, "use huber, mae, mse, rmse"),
+    "a loss that can't ignore": ("segmentation", {"loss": "jaccard"}, "task.ignore_index=-1 with task.loss=jaccard"),
+    "weights for numbers": ("regression", {"class_weights": [1.0]}, "it takes none; use null"),
+    "weights for a loss without": (
+        "segmentation",
+        {"loss": "dice", "class_weights": [1.0, 2.0, 3.0]},
+        "it takes none; use task.loss=ce, or null",
+    ),
+    "a weight of 0": ("segmentation", {"class_weights": [1.0, 0.0, 3.0]}, "above 0 and finite"),
+    "a weight that is no number": ("multilabel", {"class_weights": [1.0, math.nan, 3.0]}, "above 0 and finite"),
+    "a weight too few": ("segmentation", {"class_weights": [1.0, 2.0]}, "2 values for 3 classes"),
+    "a class too few": ("segmentation", {"class_weights": None}, "data.num_classes=1"),
+    "an unknown task": ("segmentation", {"name": "segmentaton"}, "did you mean segmentation?"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TASKS)
+def test_a_bad_value_of_a_task_is_one_line_with_a_way_out(name):
+    task, changes, told = BAD_TASKS[name]
+    trial = with_task(task, **changes)
+    classes = 1 if name == "a class too few" else 3
+    trial = replace(trial, data=replace(trial.data, num_classes=classes))
+    (line,) = find_bad_values(trial, files=False)
+    assert told in line
+    assert "\n" not in line
+
+
+BAD_VALUES = {
+    "study.name='a/b'": ["study.name=a/b"],
+    "study.name='single'": ["study.name=single"],
+    "study.n_trials=0": ["study.n_trials=0"],
+    "study.objectives=[]": ["study.objectives=[]"],
+    "study.objectives: direction 'more' of accuracy": ["study.objectives=[{name: accuracy, direction: more}]"],
+    "study.objectives=['accuracy', 'accuracy']": [
+        "study.objectives=[{name: accuracy, direction: maximize}, {name: accuracy, direction: minimize}]"
+    ],
+    "study.keep_weights=some": ["study.keep_weights=some"],
+    "train.lr=nan": ["train.lr=nan"],
+    "train.warmup_steps=-1": ["train.warmup_steps=-1"],
+    "train.device='tpu'": ["train.device=tpu"],
+    "budget.timeout_s=0.0: it must be above 0; null means no limit": ["budget.timeout_s=0"],
+}
+BAD_FILES = {
+    "backbone.checkpoint=/nowhere.pt: there is no such file": ["backbone.checkpoint=/nowhere.pt"],
+    "backbone.checkpoint=synthetic with data=segmentation_folder": [
+        *("backbone.checkpoint=synthetic", "data=segmentation_folder", "data.root=/"),
+    ],
+    "backbone.pretrained=true with backbone.checkpoint": ["backbone.checkpoint=synthetic", "backbone.pretrained=true"],
+}
+
+
+@pytest.mark.parametrize("told", [*BAD_VALUES, *BAD_FILES])
+def test_a_bad_value_is_one_line_that_begins_with_its_key(told):
+    (line,) = find_bad_values(compose_trial(*(BAD_VALUES | BAD_FILES)[told]))
+    assert line.startswith(told)
+    assert "\n" not in line
+    assert ";" in line or "must be" in line, "a way out"
+
+
+@pytest.mark.parametrize("told", BAD_FILES)
+def test_files_can_be_left_aside(told):
+    assert list(find_bad_values(compose_trial(*BAD_FILES[told]), files=False)) == []
+
+
+def test_every_bad_value_is_told():
+    everything = [override for name, given in BAD_VALUES.items() if "objectives" not in name for override in given]
+    last_of_its_key = {override.partition("=")[0]: override for override in everything}
+    lines = list(find_bad_values(compose_trial(*last_of_its_key.values())))
+    assert len(lines) == len(last_of_its_key)
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "batch_size": st.integers(1, 2**20),
+            "lr": st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+            "max_steps": st.integers(1, 2**20),
+            "warmup_steps": st.integers(0, 2**20),
+        }
+    )
+)
+def test_whatever_is_in_range_is_allowed(values):
+    config = replace(CONFIG, train=replace(CONFIG.train, **values))
+    assert list(find_bad_values(config, files=False)) == []
+
 
 PLACES = ["backbone.arguments", "decoder.arguments", "data.arguments"]
 

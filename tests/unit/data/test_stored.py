@@ -1,11 +1,229 @@
-"""What is known of a data set goes by the files that a configuration names, whatever else its arguments are."""
+"""What is known of a data set is kept by the state of its files, and fills in what a configuration leaves open."""
 
+import os
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from terrasweep.data import stored
+from terrasweep.data.find.sample_list import Listing
+from terrasweep.data.inspect.survey import IMAGE
 from tests.composing import compose_trial
+from tests.unit.data.surveys import BANDS, CLASSES, survey, two_modalities, with_image
+
+
+@pytest.fixture
+def tiles(tmp_path, monkeypatch):
+    """A folder whose files are no images: none is opened here."""
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for name in ("train/images/0.tif", "train/masks/0.tif", "val/images/1.tif", "val/masks/1.tif"):
+        file = tmp_path / "tiles" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    return tmp_path / "tiles"
+
+
+def state(*overrides, root="tiles"):
+    """As a process that has not looked at the files before sees it."""
+    stored._state.cache_clear()
+    return stored.located(compose_trial("data=segmentation_folder", f"data.root={root}", *overrides)).data.state
+
+
+def write_elsewhere(folder, name="list.txt"):
+    (folder.parent / name).write_text("0\n")
+    return folder.parent / name
+
+
+CHANGED = {
+    "a file's content": lambda tiles: (tiles / "val/masks/1.tif").write_text("longer than before"),
+    "a file's time": lambda tiles: os.utime(tiles / "val/masks/1.tif", ns=(0, 1)),
+    "a file more": lambda tiles: (tiles / "val/masks/2.tif").touch(),
+    "a file less": lambda tiles: (tiles / "val/masks/1.tif").unlink(),
+    "a file's name": lambda tiles: (tiles / "val/masks/1.tif").rename(tiles / "val/masks/2.tif"),
+}
+UNCHANGED = {
+    "a hidden file": lambda tiles: (tiles / ".DS_Store").touch(),
+    "a hidden folder": lambda tiles: (tiles / ".git").mkdir(),
+    "a link to nowhere": lambda tiles: (tiles / "gone").symlink_to(tiles / "nowhere"),
+    "a file beside the folder": lambda tiles: (tiles.parent / "notes.txt").touch(),
+}
+
+
+@pytest.mark.parametrize("change", [*CHANGED, *UNCHANGED])
+def test_another_state_of_the_files_has_a_folder_of_its_own(tiles, change):
+    before = state()
+    (CHANGED | UNCHANGED)[change](tiles)
+    assert (state() != before) is (change in CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "another"),
+    [
+        (["data.split.seed=1"], True),
+        (["data.image_folder=pictures"], True),
+        (["task.ignore_index=255"], True),
+        (["data.cut=true", "data.tile_px=32"], True),
+        (["data.tile_px=32"], False),
+        (["data.bands=[RED]", "data.num_classes=3", "data.class_names=[a,b,c]"], False),
+        (["data.means=[1.0]", "data.stds=[1.0]", "data.no_data_replace=0", "data.resize_px=32"], False),
+        (["data.workers=2", "data.in_memory=false", "data.check_tiles=5", "train.batch_size=3", "train.lr=1"], False),
+    ],
+)
+def test_only_what_changes_the_listing_or_the_survey_makes_another_state(tiles, overrides, another):
+    assert (state(*overrides) != state()) is another
+
+
+def test_a_size_of_tiles_that_are_cut_makes_another_state(tiles):
+    assert state("data.cut=true", "data.tile_px=32") != state("data.cut=true", "data.tile_px=64")
+
+
+def test_a_list_that_lies_elsewhere_is_part_of_the_state(tiles):
+    file = write_elsewhere(tiles)
+    lists = ("data.split.by=lists", "data.split.train=list.txt", "data.split.val=list.txt")
+    before = state(*lists)
+    file.write_text("0\n1\n")
+    assert state(*lists) != before
+
+
+def test_what_terrasweep_writes_into_its_own_folder_is_no_change_of_the_data(tiles):
+    """A project whose root is the folder of the data: each trial would see other data."""
+    root = tiles.parent
+    before = state(root=root)
+    (root / "results").mkdir()
+    (root / "results" / "trial.json").touch()
+    assert state(root=root) == before
+    (tiles / "train" / "results").mkdir()
+    (tiles / "train" / "results" / "3.tif").touch()
+    assert state(root=root) != before
+
+
+def test_links_are_followed_and_circles_end(tiles, tmp_path_factory, monkeypatch):
+    """Without an end, two links that lead back double the folders at every depth, forty deep."""
+    walk = os.walk
+
+    def few(*arguments, **options):
+        for visited, step in enumerate(walk(*arguments, **options)):
+            assert visited < 50
+            yield step
+
+    monkeypatch.setattr(stored.os, "walk", few)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "again").symlink_to(elsewhere)
+    (tiles / "more").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tiles)
+    before = state()
+    (elsewhere / "2.tif").touch()
+    assert state() != before
+
+
+def test_the_source_of_a_datamodule_is_part_of_the_state(tiles):
+    own = ["data=datamodule", "data.datamodule=own.Data", "data.root=tiles"]
+
+    def located():
+        stored._state.cache_clear()
+        return stored.located(compose_trial(*own)).data.state
+
+    (tiles.parent / "own.py").write_text("Data = 1")
+    before = located()
+    (tiles.parent / "own.py").write_text("Data = 22")
+    assert located() != before
+
+
+def test_a_trial_stays_with_the_state_it_began_with(tiles):
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=tiles"))
+    folder = stored.data_folder(config)
+    (tiles / "train/images/2.tif").touch()
+    stored._state.cache_clear()
+    assert stored.data_folder(config) == folder
+    assert stored.data_folder(stored.located(config)) != folder
+
+
+def test_synthetic_tiles_have_no_state_and_know_everything_already():
+    config = compose_trial()
+    assert stored.located(config) is config
+    assert stored.complete(config) is config
+
+
+def test_surveys_of_more_tiles_do_not_replace_one_another(tiles):
+    files = {
+        stored.survey_file(compose_trial("data=segmentation_folder", "data.root=tiles", f"data.check_tiles={tiles}"))
+        for tiles in (5, 50, "null")
+    }
+    assert {file.name for file in files} == {"survey-5.json", "survey-50.json", "survey-all.json"}
+
+
+LISTING = Listing(
+    names={"train": ["town/a b", "é"], "val": ["c"]},
+    roots={"train": {IMAGE: "/tiles"}, "val": {IMAGE: "/tiles"}},
+    suffixes={IMAGE: ".tif"},
+    mask_roots={},
+    labels={"train": {"town/a b": [2], "é": [0]}, "val": {"c": [1]}},
+    class_names=["x", "y", "z"],
+)
+
+
+def test_a_listing_is_stored_with_names_and_labels_as_terratorch_reads_them(tiles):
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=tiles"))
+    several = replace(LISTING, labels={split: {n: [0, 1] for n in names} for split, names in LISTING.names.items()})
+    for listing, label in ((LISTING, 2), (several, [0, 1])):
+        stored.write_listing(listing, config)
+        found = stored.read_listing(config)
+        assert replace(found, folder="") == listing
+        assert found.split_file("train").read_text().splitlines() == ["town/a b", "é"]
+        assert np.load(found.label_root("train") / "town" / "a b.npy").tolist() == label
+
+
+def test_a_listing_that_was_not_written_to_its_end_does_not_count(tiles, monkeypatch):
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=tiles"))
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stored.np, "save", die)
+    with pytest.raises(KeyboardInterrupt):
+        stored.write_listing(LISTING, config)
+    assert not stored.listing_file(config).exists()
+
+
+def completed(seen, config):
+    file = stored.survey_file(config)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(seen.to_json())
+    return stored.complete(config).data
+
+
+def test_what_the_data_tell_is_filled_in_and_what_is_given_stays(tiles):
+    seen = with_image("train", stds=[300.0, 0.0])
+    given = stored.located(compose_trial("data=segmentation_folder", "data.root=tiles"))
+    filled = completed(seen, given)
+    assert (filled.bands, filled.tile_px, filled.num_classes, filled.class_names) == (BANDS, 64, 3, CLASSES)
+    assert filled.means == [900.0, 2500.0]
+    assert filled.stds == [300.0, 1.0]  # A constant band is not divided by 0.
+    own = {"bands": ["A", "B"], "tile_px": 32, "class_names": ["p", "q"], "means": [0.0] * 2, "stds": [1.0] * 2}
+    kept = completed(seen, replace(given, data=replace(given.data, **own)))
+    assert {name: getattr(kept, name) for name in own} == own
+    assert kept.num_classes == 2
+
+
+def test_each_modality_is_filled_in_by_itself(tiles):
+    seen, fitting = two_modalities(means=[-11.0, -17.0], stds=[2.0, 3.0])
+    modalities = fitting.data.modalities
+    modalities["S2"].bands = []
+    given = compose_trial("data=segmentation_folder", "data.root=tiles")
+    filled = completed(seen, stored.located(replace(given, data=replace(given.data, modalities=modalities))))
+    assert (filled.bands, filled.means, filled.stds) == ([], None, None)
+    assert filled.modalities["S1"].means == [-11.0, -17.0]
+    assert filled.modalities["S2"].means == [900.0, 2500.0]
+    assert filled.modalities["S2"].bands == BANDS
+
+
+def test_statistics_of_a_datamodule_of_others_are_its_own(tiles):
+    filled = completed(survey(), stored.located(compose_trial("data=datamodule", "data.datamodule=own.Data")))
+    assert (filled.means, filled.stds) == (None, None)
+    assert filled.tile_px == 64
+
 
 STRANGE = {
     "a mapping longer than a file name": {"bands": {f"band_{i}": f"its_own_name_{i}" for i in range(60)}},
@@ -24,7 +242,7 @@ def project(tmp_path, monkeypatch):
     stored._state.cache_clear()
 
 
-def state(arguments, *overrides):
+def state_with(arguments, *overrides):
     stored._state.cache_clear()
     base = compose_trial("data=datamodule", "data.datamodule=own.Data", "data.bands=[RED]", *overrides)
     base.data.arguments.update(arguments)
@@ -33,9 +251,9 @@ def state(arguments, *overrides):
 
 @pytest.mark.parametrize("kind", STRANGE)
 def test_an_argument_that_is_no_file_s_name_is_an_argument(kind):
-    found = state(STRANGE[kind])
-    assert found == state(STRANGE[kind])
-    assert found != state({**STRANGE[kind], "another": 1})
+    found = state_with(STRANGE[kind])
+    assert found == state_with(STRANGE[kind])
+    assert found != state_with({**STRANGE[kind], "another": 1})
 
 
 def test_the_longest_shipped_arguments_have_a_state():
@@ -47,17 +265,17 @@ def test_the_longest_shipped_arguments_have_a_state():
 def test_a_file_that_an_argument_names_counts_at_whatever_depth(wrap, tmp_path):
     (tmp_path / "tiles").mkdir()
     arguments = {"roots": wrap("tiles")}
-    before = state(arguments)
-    assert state(arguments) == before
+    before = state_with(arguments)
+    assert state_with(arguments) == before
     (tmp_path / "tiles" / "new.tif").write_text("more")
-    assert state(arguments) != before
+    assert state_with(arguments) != before
 
 
 def test_the_file_of_a_datamodule_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    before = state({})
+    before = state_with({})
     (tmp_path / "own.py").write_text("class Data: ...")
-    assert state({}) != before
+    assert state_with({}) != before
 
 
 def test_a_datamodule_without_a_module_has_no_file():

@@ -111,7 +111,7 @@ def test_a_rename_that_fails_for_another_reason_is_reported(tmp_path: Path, monk
     def refuse(*_: Path) -> None:
         raise PermissionError("read-only file system")
 
-    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(PermissionError):
         write_synthetic(tmp_path, SCENES)
 

@@ -13,33 +13,14 @@ from safetensors.torch import load_file
 from terrasweep.config.compose import public_dict
 from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models import trained_weights
-from terrasweep.models.assemble import build_model, build_plain
 from terrasweep.models.trained_weights import load_backbone, load_trial, restore, save_weights
-from terrasweep.models.transforms.merge import merge
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
-from tests.unit.models.trained import CLASSES, CPU, images, outputs, train
+from tests.unit.models.trained import CLASSES, CPU, images, outputs
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
 LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
-QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
-
-
-@pytest.fixture
-def trained(tmp_path):
-    """Build as a trial does, train until every part of the model has changed, and save."""
-
-    def run(*overrides):
-        config = compose_trial("decoder=unet", *overrides)
-        torch.manual_seed(config.train.seed)
-        model = build_model(config, CLASSES, CPU, images(seed=3))
-        train(model)
-        save_weights(tmp_path, model, CLASSES)
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump(public_dict(config)))
-        return config, model
-
-    return run
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
@@ -100,45 +81,6 @@ def test_peft_itself_loads_the_adapter(trained, tmp_path, tuning):
     with torch.no_grad():
         expected, loaded = model.module.encoder.eval()(images()), adapted(images())
     assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("quantization", QUANTIZATIONS)
-@pytest.mark.parametrize(
-    "tuning",
-    [("tuning.targets=qv",), (*LORA, "tuning.use_rslora=true"), (*LORA, "tuning.use_dora=true"), ("tuning=frozen",)],
-)
-def test_a_merged_model_predicts_what_its_parts_did(trained, tmp_path, quantization, tuning):
-    config, _ = trained(f"quantization={quantization}", *tuning)
-    model = restore(tmp_path, config, CPU)
-    expected = outputs(model.module)
-    adapter = tmp_path / "weights" / "adapter"
-    base = build_and_fill(config, model)
-    merge(model.module.encoder, adapter if adapter.is_dir() else None, model.touched.get("split", []))
-    # Plain TerraTorch: the same names as a model that nothing was done to, in the same type.
-    plain = {name: tensor.dtype for name, tensor in build_plain(config, CLASSES).state_dict().items()}
-    assert {name: tensor.dtype for name, tensor in model.module.state_dict().items()} == plain
-    # int8 layers also round what comes in.
-    tolerance = 0.05 if quantization == "int8" else 1e-5
-    assert relative(outputs(model.module), expected) < tolerance
-    if adapter.is_dir():
-        assert relative(base, expected) > 0.1, "the adapter matters"
-
-
-def build_and_fill(config, model):
-    """Outputs of the trial's model without its adapter."""
-    for module in model.module.modules():
-        if hasattr(module, "enable_adapters"):
-            module.enable_adapters(False)
-    without = outputs(model.module)
-    for module in model.module.modules():
-        if hasattr(module, "enable_adapters"):
-            module.enable_adapters(True)
-    return without
-
-
-def relative(actual, expected):
-    return float((actual - expected).norm() / expected.norm())
 
 
 def test_another_backbone_is_noticed(trained, tmp_path):

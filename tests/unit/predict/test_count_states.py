@@ -89,17 +89,6 @@ def test_gradients_and_optimizer_state_are_those_of_a_step(backbone, tuning, qua
     assert expected["optimizer_bytes"] == optimizer_bytes(planned.trainable_sizes, config.optimizer)
 
 
-@pytest.mark.parametrize("size", [1, 255, 256, 257, 4095, 4096, 4097])
-def test_state_of_a_tensor_of_any_size(size):
-    config = compose_trial("optimizer=adamw8bit").optimizer
-    parameter = torch.nn.Parameter(torch.ones(size))
-    parameter.grad = torch.ones(size)
-    stepped = build_optimizer([parameter], config, lr=1e-3)
-    stepped.step()
-    state = [value for value in stepped.state[parameter].values() if isinstance(value, torch.Tensor)]
-    assert optimizer_bytes((size,), config) == occupied(state)
-
-
 def test_named_layers_stay_in_full_precision():
     config = composed("prithvi_eo_tiny", "qv", "nf4", "quantization.skip=[blocks.1,mlp.fc2]")
     assert count_planned(config)[0] == count_built(build_model(config, 6, CPU).module)

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrasweep.results.wording import ABSENT, aligned, narrow, narrow_bytes, nearest, percent, rounded, with_unit
+from terrasweep.results.wording import (
+    ABSENT,
+    aligned,
+    counted,
+    listed,
+    narrow,
+    narrow_bytes,
+    nearest,
+    one_line,
+    percent,
+    rounded,
+    with_unit,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +71,25 @@ def test_bytes_are_mib_and_from_one_on_gib():
 def test_a_misspelt_name_is_answered_with_its_neighbour_or_with_all():
     assert nearest("acuracy", ["accuracy", "energy_joules"]) == "did you mean accuracy?"
     assert nearest("?", ["b", "a"]) == "there are: a, b"
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [(1, "image", "1 image"), (0, "image", "0 images"), (2, "class", "2 classes"), (12_345, "pixel", "12,345 pixels")],
+)
+def test_nouns_follow_their_number(count, noun, text):
+    assert counted(count, noun) == text
+
+
+@given(st.lists(st.integers(0, 99), max_size=12), st.integers(1, 5))
+def test_a_list_names_so_many_and_counts_every_other(things, named):
+    shown, _, more = listed(things, named).partition(" and ")
+    names = shown.split(", ") if shown else []
+    assert names == [str(thing) for thing in things[:named]]
+    assert len(names) + int(more.removesuffix(" more") or 0) == len(things)
+
+
+@given(st.text())
+def test_a_text_of_a_library_becomes_one_line(text):
+    assert len(one_line(text).splitlines()) <= 1
+    assert one_line(text).split() == text.split()

@@ -152,9 +152,12 @@ def _timm_indices(name: str, arguments: dict[str, Any]) -> list[int]:
                     found = features()
             except (RuntimeError, NotImplementedError):  # Its constructor reads values.
                 found = features()
-    except (RuntimeError, AttributeError) as error:
+    except (RuntimeError, AttributeError, TypeError) as error:
         raise_out_of_memory(error)
-        raise InvalidConfig(f"backbone.name={name}: timm can't give its features: {error}; use another one") from error
+        raise InvalidConfig(
+            f"backbone.name={name}: timm can't give its features: {first_line(error)}; use another one, or other "
+            "backbone.arguments"
+        ) from error
     isotropic = len({feature["reduction"] for feature in found}) == 1
     return spread(len(found)) if isotropic else list(range(len(found)))[-4:]
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from terrasweep.data.inspect.scan import find_shared, scan_split
-from terrasweep.data.inspect.survey import Survey
 from terrasweep.results.errors import HostOutOfMemory
 
 TILES = st.lists(
@@ -87,15 +86,14 @@ def test_a_limit_reads_that_many_and_says_so():
     assert seen.labels.counts == scanned(samples, "classification", limit=10).survey().labels.counts
 
 
-def test_a_survey_goes_to_text_and_back():
-    images = [{"image": {"S1": np.ones((2, 4, 4)), "S2": np.zeros((3, 4, 4))}, "mask": np.eye(4)}]
-    survey = Survey(splits={"train": scanned(images).survey()}, bands={"S1": ["VV", "VH"]}, num_classes=2, tile_px=4)
-    assert Survey.from_json(survey.to_json()) == survey
-    assert survey.splits["train"].images["S1"].shapes == {"2x4x4": 1}
-
-
 def test_infinite_pixels_and_labels_are_told_apart_from_no_data():
     image = np.array([[[np.nan, np.inf], [1.0, -np.inf]]])
     seen = scanned([{"image": image, "mask": np.array([[np.nan, np.inf], [0, 1.0]])}]).survey()
     assert (seen.images["image"].not_finite, seen.images["image"].infinite) == ([0.75], [0.5])
     assert (seen.labels.not_finite, seen.labels.counts) == (1, {-1: 1, 0: 1, 1: 1})
+
+
+def test_each_modality_is_seen_by_itself():
+    seen = scanned([{"image": {"S1": np.ones((2, 4, 4)), "S2": np.zeros((3, 8, 8))}, "mask": np.eye(4)}]).survey()
+    assert {name: image.shapes for name, image in seen.images.items()} == {"S1": {"2x4x4": 1}, "S2": {"3x8x8": 1}}
+    assert seen.images["S1"].means == [1.0, 1.0]

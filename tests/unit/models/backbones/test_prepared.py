@@ -4,10 +4,8 @@ import json
 import re
 
 import pytest
-from typer.testing import CliRunner
 
 from terrasweep import process
-from terrasweep.cli.app import app
 from terrasweep.models.backbones import prepared
 from terrasweep.process.parent import Outcome
 from terrasweep.results.errors import InvalidConfig
@@ -75,11 +73,10 @@ def test_a_part_or_a_glob_finds_names(listed, pattern):
     assert "prithvi" not in text
 
 
-def test_the_command_prints_the_list_and_refuses_what_matches_nothing(listed):
-    found = CliRunner().invoke(app, ["models", "dofa"])
-    assert found.exit_code == 0
-    assert "dofa_small" in found.stdout
-    assert "111.3 M" in found.stdout
+def test_a_pattern_finds_groups_with_their_sizes_and_is_refused_where_it_matches_nothing(listed):
+    text = prepared.listing("dofa")
+    assert "dofa_small" in text
+    assert "111.3 M" in text
     with pytest.raises(InvalidConfig, match=r"pattern prithvi_eo_v2_301: .*did you mean prithvi_eo_v2_300"):
         prepared.listing("prithvi_eo_v2_301")
 

@@ -1,9 +1,6 @@
 """DeepSpeed's settings, a user's own file on top of them, and what is compiled."""
 
-import fcntl
 import json
-import os
-import time
 
 import pytest
 
@@ -109,53 +106,3 @@ def test_nvme_where_it_can_not_be_compiled_is_refused_with_what_is_missing(tmp_p
         list(rules.find_violations(compose_trial("train.device=cpu", "offload=nvme", f"offload.nvme_path={tmp_path}")))
         == []
     )
-
-
-@pytest.fixture
-def build(tmp_path, monkeypatch):
-    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
-    folder = tmp_path / "async_io"
-    folder.mkdir()
-    (folder / "lock").touch()
-
-    def written(seconds_ago):
-        then = time.time() - seconds_ago
-        for file in folder.iterdir():
-            os.utime(file, (then, then))
-        return folder / "lock"
-
-    return written
-
-
-def test_the_lock_of_a_killed_build_is_removed(build):
-    lock = build(seconds_ago=3600)
-    assert extensions.remove_stale_locks("cpu") == [lock]
-    assert not lock.exists()
-
-
-def test_the_lock_of_a_build_that_runs_stays(build):
-    lock = build(seconds_ago=3600)
-    with lock.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        assert extensions.remove_stale_locks("cpu") == []
-    lock = build(seconds_ago=1)  # Another program writes into a folder that it shares with us.
-    assert extensions.remove_stale_locks("cpu") == []
-    assert lock.exists()
-
-
-def test_a_folder_of_terrasweep_s_own_needs_no_waiting(tmp_path, monkeypatch):
-    """Whoever holds terrasweep's lock is alone in it, so that a lock is stale however new it is."""
-    monkeypatch.delenv(extensions.EXTENSIONS, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    lock = extensions.extensions_folder("cpu") / "async_io" / "lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    monkeypatch.setenv(extensions.EXTENSIONS, str(extensions.extensions_folder("cpu")))  # As DeepSpeed is given it.
-    assert extensions.remove_stale_locks("cpu") == [lock]
-
-
-def test_only_a_build_that_came_to_its_end_counts(build):
-    build(seconds_ago=3600).with_name("async_io.so").touch()
-    assert not extensions.are_compiled("cpu")
-    extensions.mark_compiled("cpu")
-    assert extensions.are_compiled("cpu")

@@ -11,7 +11,7 @@ from terratorch.registry import BACKBONE_REGISTRY
 from torch import nn
 
 from terrasweep.models.pretrained.checkpoint import MAX_LOST, load_checkpoint
-from terrasweep.models.pretrained.input_layers import adapt_input, resize_positions
+from terrasweep.models.pretrained.input_layers import resize_positions
 from terrasweep.results.errors import InvalidConfig
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
@@ -159,71 +159,6 @@ def test_half_precision_weights_are_loaded_into_an_encoder_in_full_precision(tmp
     load(encoder, tmp_path / "half.pt")
     assert encoder.cls_token.dtype == torch.float32
     assert torch.equal(encoder.cls_token, saved.cls_token.float())
-
-
-@pytest.mark.parametrize("prefix", [0, 1])
-def test_positions_of_the_same_size_stay_and_constant_ones_stay_constant(prefix):
-    table = torch.randn(1, prefix + 36, 5)
-    assert torch.equal(resize_positions(table, prefix + 36), table)
-    constant = torch.cat([table[:, :prefix], torch.full((1, 36, 5), 0.3)], dim=1)
-    for side in (3, 7, 14):
-        resized = resize_positions(constant, prefix + side * side)
-        assert resized.shape == (1, prefix + side * side, 5)
-        assert torch.equal(resized[:, :prefix], table[:, :prefix])
-        torch.testing.assert_close(resized[:, prefix:], torch.full((1, side * side, 5), 0.3))
-
-
-def test_positions_keep_their_orientation():
-    rows = torch.arange(6.0).repeat_interleave(6).view(1, 36, 1)
-    resized = resize_positions(rows, 144).view(12, 12)
-    assert (resized.diff(dim=0) > -1e-5).all()
-    torch.testing.assert_close(resized, resized[:, :1].expand(12, 12))
-
-
-def test_positions_of_no_square_grid_are_not_resized():
-    assert resize_positions(torch.randn(1, 36, 5), 50) is None
-    assert resize_positions(torch.randn(1, 40, 5), 36) is None
-
-
-def convolve(weight, image):
-    function = nn.functional.conv3d if weight.ndim == 5 else nn.functional.conv2d
-    return function(image, weight)
-
-
-@pytest.mark.parametrize("kernel", [(2, 2), (1, 2, 2)], ids=["conv2d", "conv3d"])
-def test_bands_keep_their_weights_and_others_see_the_mean(kernel):
-    known = ["BLUE", "GREEN", "RED", "NIR"]
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(8, 4, *kernel, generator=generator)
-    image = torch.randn(2, 4, *([1] if len(kernel) == 3 else []), 6, 6, generator=generator)
-    # Another order: the same image in that order gives the same.
-    order = ["NIR", "RED", "BLUE", "GREEN"]
-    turned = image[:, [known.index(band) for band in order]]
-    torch.testing.assert_close(convolve(adapt_input(weight, order, known, 4), turned), convolve(weight, image))
-    # Fewer bands: as an image whose other bands are zero.
-    fewer = adapt_input(weight, ["RED", "BLUE"], known, 2)
-    zeroed = image.clone()
-    zeroed[:, [1, 3]] = 0
-    torch.testing.assert_close(convolve(fewer, image[:, [2, 0]]), convolve(weight, zeroed))
-    # More bands: as an image whose every band is raised by a fourth of their sum.
-    more = adapt_input(weight, [*known, "VV", "VH"], known, 6)
-    others = torch.randn(2, 2, *image.shape[2:], generator=generator)
-    raised = image + others.sum(dim=1, keepdim=True) / 4
-    torch.testing.assert_close(
-        convolve(more, torch.cat([image, others], dim=1)), convolve(weight, raised), atol=1e-5, rtol=1e-5
-    )
-
-
-@pytest.mark.parametrize(("bands", "known"), [(None, None), (["VV"] * 6, ["RED", "GREEN", "BLUE"])])
-def test_channels_without_names_are_repeated_and_rescaled(bands, known):
-    weight = torch.randn(8, 3, 2, 2)
-    image = torch.randn(2, 3, 6, 6)
-    twice = adapt_input(weight, bands, known, 6)
-    torch.testing.assert_close(convolve(twice, image.repeat(1, 2, 1, 1)), convolve(weight, image))
-    grey = adapt_input(weight, None, known, 1)
-    torch.testing.assert_close(convolve(grey, image[:, :1]), convolve(weight, image[:, :1].expand(-1, 3, -1, -1)))
-    assert adapt_input(weight, None, known, 3) is not None
-    assert torch.equal(adapt_input(weight, None, None, 3), weight)
 
 
 def test_an_unknown_band_of_prithvi_is_the_mean_of_the_pretrained_ones(released):

@@ -26,6 +26,7 @@ from terrasweep.models.transforms.checkpointing import apply_checkpointing, tran
 from terrasweep.models.transforms.quantize import quantizable
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
+from tests.unit.models.built import BACKBONES, BLOCKS, CLASSES, built, images
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
@@ -48,11 +49,6 @@ MLP = {"dinov2_gated": 3}
 @pytest.fixture(scope="module")
 def clay():
     return BACKBONE_REGISTRY.build("clay_v1_base", pretrained=False, bands=["RED", "GREEN", "BLUE"], img_size=32)
-
-
-def encoder_of(backbone):
-    torch.manual_seed(0)
-    return build_plain(compose_trial(f"backbone={backbone}", "decoder=linear"), 3).encoder
 
 
 def ending(names):
@@ -115,14 +111,6 @@ def test_a_fused_layer_of_unequal_parts_is_refused():
         split_fused(odd, "qv")
 
 
-@pytest.mark.parametrize(("every", "wrapped"), [(1, 12), (2, 6), (3, 4), (5, 3), (12, 1), (40, 1)])
-def test_every_nth_block_is_checkpointed_from_the_first(every, wrapped):
-    encoder = encoder_of("terramind_v1_tiny")
-    names = apply_checkpointing(encoder, every)
-    assert len(names) == wrapped
-    assert [int(name.rsplit(".", 1)[-1]) for name in names] == list(range(0, 12, every))
-
-
 def test_clay_s_blocks_are_lists_whose_parts_are_checkpointed(clay):
     assert len(transformer_blocks(clay)) == 12
     images = torch.randn(1, 3, 32, 32)
@@ -137,3 +125,38 @@ def test_layers_whose_weights_torch_reads_itself_are_not_quantized(clay):
     names = quantizable(clay, QuantizationConfig(name="nf4"))
     assert not any("weight_generator.encoder" in name for name in names)
     assert sum(".transformer.layers." in name for name in names) == 48
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(("preset", "per_block"), [("attention", 2), ("mlp", 2), ("attention_mlp", 4)])
+def test_presets_adapt_the_layers_they_name_and_nothing_else_learns(backbone, preset, per_block):
+    model = built(f"backbone={backbone}", "decoder=linear", "tuning.rank=2", f"tuning.targets={preset}")
+    adapted = model.touched["adapted"]
+    assert len(adapted) == per_block * BLOCKS[backbone]
+    assert all(("attn" in name and "attention" in preset) or ("mlp" in name and "mlp" in preset) for name in adapted)
+    learning = [n for n, p in model.module.named_parameters() if p.requires_grad and n.startswith("encoder.")]
+    assert learning
+    assert all("lora_" in name for name in learning)
+
+
+@pytest.mark.parametrize("flags", [[], ["tuning.use_rslora=true"]])
+@pytest.mark.parametrize("quantization", ["none", "int8", "fp4", "nf4", "nf4_double"])
+def test_lora_at_its_start_leaves_the_features_as_they_were(quantization, flags):
+    """Bit by bit: the second matrix of an adapter starts at zero."""
+    common = ["decoder=linear", f"quantization={quantization}"]
+    plain, adapted = built("tuning=frozen", *common), built("tuning.rank=4", *common, *flags)
+    before, after = (model.module.encoder.eval()(images()) for model in (plain, adapted))
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_dora_at_its_start_leaves_the_features_but_for_rounding(quantization):
+    common = ["decoder=linear", f"quantization={quantization}"]
+    plain, adapted = built("tuning=frozen", *common), built("tuning.use_dora=true", *common)
+    before, after = (model.module.encoder.eval()(images())[-1].detach() for model in (plain, adapted))
+    assert float((after - before).norm() / before.norm()) < 1e-5
+
+
+def test_a_bare_name_does_not_reach_the_patch_embedding():
+    encoder = build_plain(compose_trial(), CLASSES).encoder
+    assert all("blocks." in name for name in target_layers(encoder, ["proj"]))

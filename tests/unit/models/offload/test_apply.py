@@ -1,0 +1,47 @@
+"""What is offloaded leaves the device, and the mathematics stays."""
+
+import pytest
+import torch
+
+from terrasweep.config.knobs.offload import ZERO, OffloadConfig
+from terrasweep.models.offload import apply
+from tests.unit.models.built import built, loss_and_gradients
+
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
+def test_activations_on_the_host_leave_loss_and_gradients_as_they_were(quantization):
+    common = [f"quantization={quantization}", "tuning.rank=2", "decoder=linear"]
+    loss, gradients = loss_and_gradients(built(*common))
+    changed_loss, changed_gradients = loss_and_gradients(built(*common, "offload=activations"))
+    assert torch.equal(loss, changed_loss)
+    assert all(torch.equal(a, b) for a, b in zip(gradients, changed_gradients, strict=True))
+
+
+def test_what_the_backward_pass_needs_is_kept_on_the_host(monkeypatch):
+    """Every tensor that is saved goes through torch's own hook, and comes back."""
+    moved = []
+
+    class Watched(torch.autograd.graph.saved_tensors_hooks):
+        def __init__(self, pin_memory):
+            super().__init__(
+                lambda tensor: moved.append("out") or tensor, lambda tensor: moved.append("back") or tensor
+            )
+
+    monkeypatch.setattr(apply, "save_on_cpu", Watched)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.GELU(), torch.nn.Linear(3, 1))
+    assert apply.apply_offload(model, OffloadConfig(name="activations")) == ["activations"]
+    output = model(torch.randn(2, 3))
+    assert moved.count("out") >= 3
+    assert moved.count("back") == 0
+    output.sum().backward()
+    assert moved.count("back") >= 3
+
+
+@pytest.mark.parametrize("name", ZERO)
+def test_what_zero_offloads_is_told_and_the_model_left_alone(name):
+    model = torch.nn.Linear(3, 3)
+    forward = model.forward
+    assert "optimizer state" in apply.apply_offload(model, OffloadConfig(name=name))
+    assert model.forward == forward

@@ -1,0 +1,88 @@
+"""What Lightning and DeepSpeed leave to terrasweep: sizes, places, and compiling once."""
+
+import fcntl
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from terrasweep.models.offload import extensions, zero
+from terrasweep.models.offload.deepspeed_settings import Sizes
+from terrasweep.models.offload.zero import place_unpartitioned, whole, zero_strategy
+from tests.composing import compose_trial
+
+CPU = torch.device("cpu")
+
+
+class QuantState:
+    def __init__(self):
+        self.devices = []
+
+    def to(self, device):
+        self.devices.append(device)
+
+
+def test_buffers_and_metrics_go_to_the_device():
+    """Meta stands for a GPU; buffers of modules inside one another, and states that a metric keeps out of sight."""
+    model = nn.ModuleDict({"norm": nn.BatchNorm1d(3, affine=False), "accuracy": MulticlassAccuracy(3)})
+    place_unpartitioned(model, torch.device("meta"))
+    assert {buffer.device.type for buffer in model.buffers()} == {"meta"}
+    assert str(model["accuracy"].device) == "meta"
+
+
+def test_constants_of_low_bit_weights_go_with_them_and_a_parameter_stays_the_object_that_others_hold():
+    model, state = nn.Linear(3, 3), QuantState()
+    weight = model.weight
+    weight.quant_state = state
+    place_unpartitioned(model, CPU)
+    assert state.devices == [CPU]
+    assert model.weight is weight
+
+
+def test_a_tensor_that_is_not_partitioned_is_whole_already():
+    tensor = torch.ones(3)
+    assert whole(tensor) is tensor
+
+
+def test_buffers_are_sized_by_what_learns_and_by_the_largest_parameter(monkeypatch, tmp_path):
+    seen = {}
+
+    def settings(config, sizes, *, pin_memory):
+        seen.update(sizes=sizes, pinned=pin_memory)
+        return {}
+
+    monkeypatch.setattr(zero, "deepspeed_config", settings)
+    monkeypatch.setattr(zero, "ZeroStrategy", lambda *arguments: arguments)
+    model = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 2))
+    model[0].requires_grad_(False)
+    _, device, folder = zero_strategy(compose_trial("offload=optimizer"), model, CPU, tmp_path)
+    assert seen == {"sizes": Sizes(trainable=7 * 2 + 2, largest=35), "pinned": False}
+    assert (device, folder) == (torch.device("cpu", 0), tmp_path)
+
+
+def test_what_is_compiled_is_marked_under_the_lock_and_a_failure_is_not(monkeypatch, tmp_path):
+    monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
+    held, builder = [], ModuleType("deepspeed.ops.op_builder")
+
+    class Builder:
+        def load(self):
+            with (tmp_path / ".terrasweep.lock").open() as lock, pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.append(True)
+            if len(held) == 1:
+                raise RuntimeError("the compiler was killed")
+
+    builder.AsyncIOBuilder = Builder
+    monkeypatch.setattr(zero, "import_deepspeed", lambda device: None)
+    monkeypatch.setitem(sys.modules, "deepspeed.ops.op_builder", builder)
+    for package in ("deepspeed", "deepspeed.ops"):
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+    with pytest.raises(RuntimeError, match="killed"):
+        zero.compile_extensions(CPU)
+    assert not extensions.are_compiled("cpu")
+    zero.compile_extensions(CPU)
+    assert extensions.are_compiled("cpu")
+    assert len(held) == 2

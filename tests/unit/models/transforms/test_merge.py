@@ -1,0 +1,54 @@
+"""A model without adapters, low-bit layers and split projections predicts what the trial's did."""
+
+import pytest
+
+from terrasweep.models.assemble import build_plain
+from terrasweep.models.trained_weights import restore
+from terrasweep.models.transforms.merge import merge
+from tests.unit.models.trained import CLASSES, CPU, outputs
+
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
+LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
+
+
+QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+@pytest.mark.parametrize(
+    "tuning",
+    [("tuning.targets=qv",), (*LORA, "tuning.use_rslora=true"), (*LORA, "tuning.use_dora=true"), ("tuning=frozen",)],
+)
+def test_a_merged_model_predicts_what_its_parts_did(trained, tmp_path, quantization, tuning):
+    config, _ = trained(f"quantization={quantization}", *tuning)
+    model = restore(tmp_path, config, CPU)
+    expected = outputs(model.module)
+    adapter = tmp_path / "weights" / "adapter"
+    base = build_and_fill(config, model)
+    merge(model.module.encoder, adapter if adapter.is_dir() else None, model.touched.get("split", []))
+    # Plain TerraTorch: the same names as a model that nothing was done to, in the same type.
+    plain = {name: tensor.dtype for name, tensor in build_plain(config, CLASSES).state_dict().items()}
+    assert {name: tensor.dtype for name, tensor in model.module.state_dict().items()} == plain
+    # int8 layers also round what comes in.
+    tolerance = 0.05 if quantization == "int8" else 1e-5
+    assert relative(outputs(model.module), expected) < tolerance
+    if adapter.is_dir():
+        assert relative(base, expected) > 0.1, "the adapter matters"
+
+
+def build_and_fill(config, model):
+    """Outputs of the trial's model without its adapter."""
+    for module in model.module.modules():
+        if hasattr(module, "enable_adapters"):
+            module.enable_adapters(False)
+    without = outputs(model.module)
+    for module in model.module.modules():
+        if hasattr(module, "enable_adapters"):
+            module.enable_adapters(True)
+    return without
+
+
+def relative(actual, expected):
+    return float((actual - expected).norm() / expected.norm())

@@ -1,0 +1,63 @@
+"""The tests mirror the modules: one test file for each module that has logic, where anyone looks for it."""
+
+import ast
+
+from tests.composing import ROOT
+
+PACKAGE = ROOT / "src" / "terrasweep"
+TESTS = ROOT / "tests" / "unit"
+
+TESTED_ELSEWHERE = {
+    "trial/pretrain_synthetic.py": "a training of its own; the quickstart in tests/integration starts with it",
+    "export/in_child.py": "it needs a trained trial; tests/integration/test_export.py compares what it writes",
+}
+"""Modules without a test file of their own, and why."""
+
+OTHERS_AT_WORK = (
+    *("config/compose.py", "config/schema.py", "config/knobs/precision.py", "machine/", "measure/", "process/"),
+    *("report/", "study/", "trial/", "models/transforms/quantization.py", "models/test_exhausted_memory.py"),
+)
+"""Modules and folders whose tests are being divided."""
+
+
+def module_of(file):
+    """The module that a test file stands for, or the package."""
+    stem = PACKAGE / file.parent.relative_to(TESTS) / file.name.removeprefix("test_").removesuffix(".py")
+    return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+
+
+def file_of(module):
+    name = module.parent if module.name == "__init__.py" else module.with_suffix("")
+    return TESTS / name.relative_to(PACKAGE).parent / f"test_{name.name}.py"
+
+
+def has_logic(module):
+    """Whether a module has a function or a method."""
+    return any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(ast.parse(module.read_text())))
+
+
+def is_being_divided(path):
+    return path.as_posix().startswith(OTHERS_AT_WORK)
+
+
+def test_every_module_with_logic_has_its_test_file():
+    lacking = []
+    for module in filter(has_logic, PACKAGE.rglob("*.py")):
+        name, file = module.relative_to(PACKAGE), file_of(module)
+        if name.as_posix() in TESTED_ELSEWHERE or is_being_divided(name):
+            continue
+        if not (file.is_file() and "def test_" in file.read_text()):
+            lacking.append(f"{name}: make {file.relative_to(ROOT)}")
+    assert lacking == []
+
+
+def test_every_test_file_stands_for_a_module():
+    files = [file.relative_to(TESTS) for file in TESTS.rglob("test_*.py") if file.parent != TESTS]
+    strangers = [f for f in files if not is_being_divided(f) and not module_of(TESTS / f).is_file()]
+    assert strangers == []
+
+
+def test_exceptions_are_modules_that_are_there_and_have_no_test_file():
+    for name in TESTED_ELSEWHERE:
+        assert (PACKAGE / name).is_file()
+        assert not file_of(PACKAGE / name).exists(), f"{name} has its test file, and needs no exception"

@@ -1,0 +1,79 @@
+"""A step is the one that the papers give, of what learns alone."""
+
+import pytest
+import torch
+
+from terrasweep.config.knobs.optimizer import OptimizerConfig
+from terrasweep.training.optimizers import build_optimizer
+
+
+def parameters(*sizes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    made = [torch.nn.Parameter(torch.randn(size, generator=generator)) for size in sizes]
+    for parameter in made:
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    return made
+
+
+def settings(name="adamw", **changes):
+    return OptimizerConfig(name=name, **changes)
+
+
+def adamw_by_hand(start, gradients, lr, betas, decay):
+    """Loshchilov and Hutter 2019, algorithm 2, in float64."""
+    value, first, second = start.double(), 0.0, 0.0
+    for step, gradient in enumerate(gradients, 1):
+        first = betas[0] * first + (1 - betas[0]) * gradient.double()
+        second = betas[1] * second + (1 - betas[1]) * gradient.double().square()
+        corrected = first / (1 - betas[0] ** step) / ((second / (1 - betas[1] ** step)).sqrt() + 1e-8)
+        value = value - lr * decay * value - lr * corrected
+    return value
+
+
+@pytest.mark.parametrize("implementation", ["fused", "foreach", "loop"])
+def test_steps_are_those_of_the_paper_in_every_implementation(implementation):
+    (parameter,) = parameters(50)
+    start = parameter.detach().clone()
+    gradients = [torch.randn(50, generator=torch.Generator().manual_seed(step)) for step in range(3)]
+    given = settings(implementation=implementation, betas=[0.8, 0.95], weight_decay=0.3)
+    optimizer = build_optimizer([parameter], given, lr=0.1)
+    for gradient in gradients:
+        parameter.grad = gradient.clone()
+        optimizer.step()
+    expected = adamw_by_hand(start, gradients, 0.1, (0.8, 0.95), 0.3)
+    torch.testing.assert_close(parameter.detach().double(), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adamw", "adamw8bit", "paged_adamw8bit"])
+def test_what_is_frozen_is_not_moved_and_has_no_state(name):
+    learning, frozen = parameters(5000, 5000)
+    frozen.requires_grad_(False)
+    before = frozen.detach().clone()
+    given = settings(name, min_8bit_size=None if name == "adamw" else 4096)
+    optimizer = build_optimizer([learning, frozen], given, lr=0.1)
+    optimizer.step()
+    assert torch.equal(frozen, before)
+    assert list(optimizer.state) == [learning]
+
+
+@pytest.mark.parametrize("name", ["adamw8bit", "paged_adamw8bit"])
+def test_an_8_bit_state_steps_nearly_as_32_bits_do_and_small_tensors_exactly(name):
+    ours, theirs = parameters(8192, 64), parameters(8192, 64)
+    given = settings(name, min_8bit_size=4096, weight_decay=0.1)
+    optimizer, exact = build_optimizer(ours, given, 1e-2), build_optimizer(theirs, settings(weight_decay=0.1), 1e-2)
+    for _ in range(3):
+        optimizer.step()
+        exact.step()
+    moved = [a.detach() - b.detach() for a, b in zip(theirs, parameters(8192, 64), strict=True)]
+    errors = [((a - b).norm() / m.norm()).item() for a, b, m in zip(ours, theirs, moved, strict=True)]
+    assert 1e-5 < errors[0] < 0.1
+    assert errors[1] < 1e-5
+    assert [optimizer.state[p]["state1"].dtype for p in ours] == [torch.uint8, torch.float32]
+
+
+def test_the_size_from_which_the_state_has_8_bits_is_the_user_s():
+    (parameter,) = parameters(512)
+    for size, dtype in ((512, torch.uint8), (513, torch.float32)):
+        optimizer = build_optimizer([parameter], settings("adamw8bit", min_8bit_size=size), 1e-2)
+        optimizer.step()
+        assert optimizer.state[parameter]["state1"].dtype is dtype

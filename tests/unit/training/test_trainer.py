@@ -1,0 +1,97 @@
+"""Meters are told where steps begin and end, and a training that makes no sense ends with its reason."""
+
+import copy
+
+import pytest
+import torch
+
+from terrasweep.results.errors import DataError, Diverged
+from terrasweep.training.optimizers import build_optimizer
+from terrasweep.training.tasks import build_task
+from terrasweep.training.trainer import StepClock, build_trainer, fit
+from tests.unit.training.batches import CPU, Tiny, built, config, opened
+
+
+class Modalities(Tiny):
+    def forward(self, images, **kwargs):
+        return super().forward(images["S2"] + images["S1"])
+
+
+class StepMeter:
+    """Keeps what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_step_begin(self, step):
+        self.told.append(("begin", step))
+
+    def on_step_end(self, step, samples):
+        self.told.append(("end", step, samples))
+
+
+def trained(trial, batches, tmp_path, model=None, meters=()):
+    """The clock of a training on batches, whose every epoch is the same."""
+    model, data = built(model or Tiny("segmentation", 3)), opened(batches, 3)
+    clock = StepClock(meters, CPU)
+    fit(build_trainer(trial, CPU, [clock], model, tmp_path), build_task(trial, model, data), data, clock)
+    return clock
+
+
+def batch(samples=4, scale=1.0):
+    generator = torch.Generator().manual_seed(samples)
+    images = scale * torch.randn(samples, 2, 8, 8, generator=generator)
+    return {"image": images, "mask": torch.randint(0, 3, (samples, 8, 8), generator=generator)}
+
+
+def test_a_batch_of_several_modalities_has_as_many_samples_as_each_of_them(tmp_path):
+    images = {"S2": torch.randn(4, 2, 8, 8), "S1": torch.randn(4, 2, 8, 8)}
+    meter = StepMeter()
+    several = {"image": images, "mask": batch()["mask"]}
+    trained(config("segmentation"), [several], tmp_path, Modalities("segmentation", 3), [meter])
+    assert meter.told == [("begin", 0), ("end", 0, 4)]
+
+
+def test_meters_are_told_every_step_of_warm_up_and_training_with_its_samples(tmp_path):
+    """Two unequal batches make an epoch; three and two steps are one training."""
+    trial, meter = config("segmentation", "train.warmup_steps=3", "train.max_steps=2"), StepMeter()
+    clock = trained(trial, [batch(4), batch(2)], tmp_path, meters=[meter])
+    samples = [4, 2, 4, 2, 4]
+    assert meter.told == [part for n in range(5) for part in (("begin", n), ("end", n, samples[n]))]
+    assert [step for step, _ in clock.losses] == list(range(5))
+
+
+def test_the_curve_is_the_loss_of_each_step(tmp_path):
+    """By hand: plain steps on the same batch, from the same weights."""
+    trial = config("segmentation", "train.max_steps=3", "train.lr=0.1")
+    torch.manual_seed(0)
+    model = Tiny("segmentation", 3)
+    twin = copy.deepcopy(model)
+    clock = trained(trial, [batch()], tmp_path, model)
+    optimizer = build_optimizer(twin.parameters(), trial.optimizer, trial.train.lr)
+    for _, loss in clock.losses:
+        expected = torch.nn.functional.cross_entropy(twin(batch()["image"]).output, batch()["mask"])
+        assert loss == pytest.approx(expected.item(), rel=1e-5)
+        optimizer.zero_grad()
+        expected.backward()
+        optimizer.step()
+    assert clock.losses[2][1] < clock.losses[0][1]
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_ends_the_training_and_every_begun_step_is_ended(tmp_path, scale):
+    trial, meter = config("segmentation", "train.max_steps=9", "train.lr=0.5"), StepMeter()
+    with pytest.raises(Diverged, match=r"the loss is nan at step 1; lower train\.lr \(it is 0\.5\)"):
+        trained(trial, [batch(), batch(2, scale)], tmp_path, meters=[meter])
+    assert meter.told == [("begin", 0), ("end", 0, 4), ("begin", 1), ("end", 1, 2)]
+
+
+def test_a_training_without_a_batch_is_an_error_of_the_data(tmp_path):
+    with pytest.raises(DataError, match="the training split gave no batch"):
+        trained(config("segmentation"), [], tmp_path)
+
+
+def test_a_training_leaves_nothing_on_the_disk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(config("segmentation"), [batch()], tmp_path)
+    assert list(tmp_path.iterdir()) == []
