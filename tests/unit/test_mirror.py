@@ -15,7 +15,7 @@ TESTED_ELSEWHERE = {
 
 OTHERS_AT_WORK = (
     *("config/compose.py", "config/schema.py", "config/knobs/precision.py", "machine/", "measure/", "process/"),
-    *("report/", "study/", "trial/", "models/transforms/quantization.py", "models/test_exhausted_memory.py"),
+    *("study/", "trial/", "models/transforms/quantization.py", "models/test_exhausted_memory.py"),
 )
 """Modules and folders whose tests are being divided."""
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import html
-
 import pytest
 
-from terrasweep.report.figures.shared_look import axis_title
 from terrasweep.report.labels import label, touched_text, violation_text
 from terrasweep.results.states import State
-from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from tests.unit.report.sample_study import ODD
 
@@ -39,4 +35,3 @@ def test_small_texts() -> None:
     assert violation_text(None) == ""
     touched = TrialResult(number=0, state=State.COMPLETE, touched={"quantized": ["a"] * 16, "adapted": ["b"]})
     assert touched_text(touched) == "16 modules quantized, 1 module adapted"
-    assert axis_title(Objective(name="<b>", direction="minimize"), None) == f"← better  {html.escape('<b>')}"

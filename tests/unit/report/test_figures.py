@@ -1,5 +1,7 @@
 """The page shows the sections that are listed, in their order, whatever they are."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from terrasweep.report.figures.figure_section import FigureSection, PageFigure
 from terrasweep.report.page import write_page
 from terrasweep.report.study_outcome import StudyOutcome, summarize
 from tests.unit.report import sample_study as sample
+from tests.unit.report.odd_studies import STUDIES
 
 
 def number_of_trials(outcome: StudyOutcome) -> FigureSection:
@@ -40,3 +43,16 @@ def test_words_stand_where_there_is_nothing_to_draw(tmp_path: Path) -> None:
     assert "No trial has completed, so there is no front." in page
     assert "Importances need at least 4 complete trials; there are 0." in page
     assert 'class="plot"' not in page
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_figure_has_titled_axes_and_values(name: str) -> None:
+    drawn = [figure for section in figure_sections(summarize(*STUDIES[name])) for figure in section.figures]
+    for figure in (figure for figure in drawn if figure.spec):
+        assert not re.search(r"undefined|NaN|Infinity", figure.spec)
+        spec = json.loads(figure.spec)
+        assert spec["data"]
+        assert all(len(trace["x"]) == len(trace["y"]) for trace in spec["data"])
+        if figure.anchor.startswith(("pair", "objective", "hypervolume")):
+            assert spec["layout"]["xaxis"]["title"]["text"]
+            assert spec["layout"]["yaxis"]["title"]["text"]

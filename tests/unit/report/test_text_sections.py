@@ -1,0 +1,126 @@
+"""What the report says in words: how it went, what to run again, what failed, and what each trial measured."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+
+from terrasweep.report.markdown import write_markdown
+from terrasweep.report.page import write_page
+from terrasweep.report.recommendations import choose
+from terrasweep.report.study_outcome import summarize
+from terrasweep.report.text_sections import failures, recommendations, summary, text_sections, trial_rows
+from terrasweep.results.states import Reason, State
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import rounded
+from tests.unit.report import sample_study as sample
+from tests.unit.report.written_page import page_of
+
+ACCURACY, THROUGHPUT, MEMORY = sample.OBJECTIVES
+REACHED = {"accuracy": 0.5, "throughput_samples_per_s": 12.0, "peak_memory_mib": 3120.4, "accuracy_name": "mIoU"}
+
+
+@pytest.mark.parametrize(
+    ("objectives", "trials", "told"),
+    [
+        ([ACCURACY], [], "0 of 24 trials."),
+        (
+            [ACCURACY],
+            [TrialResult(number=0, state=State.FAILED, reason=Reason.CRASHED, device="A10G")],
+            "1 of 24 trials on A10G: 1 failed. None has completed, so there is nothing to recommend yet.",
+        ),
+        (
+            [ACCURACY],
+            [sample.complete(0, REACHED), sample.complete(1, REACHED | {"accuracy": 0.75})],
+            "2 of 24 trials: 2 complete. Best accuracy (mIoU): 0.75 (trial 1).",
+        ),
+        (
+            [MEMORY],
+            [sample.complete(7, REACHED)],
+            "1 of 24 trials: 1 complete. Best peak memory (MiB): 3,120 (trial 7).",
+        ),
+        (
+            [ACCURACY, MEMORY],
+            [sample.complete(0, REACHED)],
+            "1 of 24 trials: 1 complete. Best accuracy (mIoU): 0.5 (trial 0); the best compromise, trial 0, reaches "
+            "accuracy (mIoU) 0.5, peak memory 3,120 MiB.",
+        ),
+    ],
+)
+def test_the_summary_tells_how_it_went_and_what_the_best_ones_reach(objectives, trials, told):
+    assert summary(summarize(sample.record(objectives=objectives), trials)) == told
+
+
+def test_a_study_that_is_done_is_not_told_of_how_many():
+    done = [sample.complete(i, REACHED) for i in range(2)]
+    assert summary(summarize(sample.record(n_trials=2), done)).startswith("2 trials: ")
+    assert summary(summarize(sample.record(n_trials=1), done[:1])).startswith("1 trial: ")
+
+
+def test_the_least_is_the_best_of_what_is_minimised():
+    trials = [sample.complete(i, {"peak_memory_mib": mib}) for i, mib in enumerate((300.0, 100.0, 200.0))]
+    assert "100 (trial 1)" in summary(summarize(sample.record(objectives=[MEMORY]), trials))
+
+
+def test_failures_are_grouped_by_reason_the_most_frequent_first():
+    def failed(number, reason):
+        return TrialResult(number=number, state=reason.state, reason=reason, message=f"m{number}", violation=0.5)
+
+    order = [Reason.CRASHED, Reason.TIMEOUT, Reason.OOM_DEVICE, Reason.TIMEOUT]
+    trials = [failed(i, reason) for i, reason in enumerate(order)] + [sample.complete(4, {})]
+    groups = failures(summarize(sample.record(), trials))
+    assert {group["reason"]: len(group["trials"]) for group in groups} == Counter(map(str, order))
+    assert (groups[0]["reason"], groups[0]["state"]) == ("timeout", "infeasible")
+    assert groups[0]["trials"] == [
+        {"number": number, "message": f"m{number}", "violation": "50 % over"} for number in (1, 3)
+    ]
+
+
+def test_a_card_per_role_says_what_its_trial_reached_and_how_to_run_it():
+    outcome = summarize(*sample.study())
+    cards = {card["role"]: card for card in recommendations(outcome)}
+    chosen = choose(outcome)
+    assert list(cards) == list(chosen)
+    for role, result in chosen.items():
+        assert cards[role]["number"] == result.number
+        assert dict(cards[role]["values"])["peak memory (MiB)"] == rounded(result.value("peak_memory_mib"))
+        assert [key for key, _ in cards[role]["searched"]] == list(result.searched)
+        assert cards[role]["command"].endswith(f"--config-name {role}")
+
+
+def test_a_row_shows_objectives_of_complete_trials_alone_and_every_measurement_when_opened():
+    outcome = summarize(*sample.study())
+    rows = {row["number"]: row for row in trial_rows(outcome)}
+    over_budget = next(result for result in outcome.trials if result.reason is Reason.OVER_BUDGET)
+    assert rows[over_budget.number]["values"] == [("", "")] * 3
+    measured = {name: exact for name, _, exact in rows[over_budget.number]["details"]["measurements"]}
+    assert measured["peak memory (MiB)"] == "26567.0"
+    for result in outcome.ranked:
+        exact = [float(value) for _, value in rows[result.number]["values"]]
+        assert exact == [result.value(objective.name) for objective in outcome.objectives]
+    assert [number for number, row in rows.items() if row["knee"]] == [outcome.knee.number]
+    assert [number for number, row in rows.items() if row["front"]] == [result.number for result in outcome.front]
+
+
+def test_each_number_that_some_trial_has_is_defined_and_no_other():
+    outcome = summarize(sample.record(), [sample.complete(0, REACHED)])
+    names = [name for name, _ in text_sections(outcome)["definitions"]]
+    assert names == ["accuracy (mIoU)", "throughput (samples/s)", "peak memory (MiB)"]
+
+
+def test_urls_are_shown_without_their_password():
+    setup = dict(text_sections(summarize(*sample.study()))["setup"])
+    assert setup["storage"] == "postgresql://ada:***@db.example/optuna"
+    assert setup["sampler"] == "TPESampler, seed 0"
+
+
+def test_the_arithmetic_of_each_trial_and_of_the_study_is_told(tmp_path):
+    record, (first, second, *others) = sample.study()
+    exact, coarse = ({"float32_matmul_precision": precision} for precision in ("highest", "medium"))
+    told = [dataclasses.replace(first, arithmetic=exact), dataclasses.replace(second, arithmetic=coarse), *others]
+    outcome = summarize(record, told)
+    write_markdown(tmp_path, outcome)
+    write_page(tmp_path, outcome)
+    both = "float32_matmul_precision=highest; float32_matmul_precision=medium"
+    assert both in (tmp_path / "report.md").read_text().replace("\\", "")
+    assert both in " ".join(page_of(tmp_path).text)
