@@ -6,12 +6,9 @@ import sys
 
 import pytest
 
-from terrasweep.config.schema import BudgetConfig
 from terrasweep.measure.host_memory import HostMemoryMeter, exact_steps, trimmed_resident_mib
 from terrasweep.measure.meter import metered, readings
 from terrasweep.measure.peak_memory import MIB, PEAK_MEMORY
-from terrasweep.results.errors import OverBudget
-from terrasweep.trial.budget import check_budget
 
 
 def touch(mib):
@@ -54,15 +51,6 @@ def test_meters_are_read_also_where_the_phase_ended_with_an_error():
         touch(60)
         raise ZeroDivisionError
     assert readings(meters)["peak_memory_mib"] > 45
-
-
-def test_over_budget_tells_the_relative_miss_of_the_largest_peak():
-    budget = BudgetConfig(memory_gib=1.0)
-    check_budget({"a": 1024.0, "b": None}, budget)
-    check_budget({"a": 10.0**9}, BudgetConfig())
-    with pytest.raises(OverBudget, match=r"b is 1\.5 GiB") as over:
-        check_budget({"a": 1100.0, "b": 1536.0, "c": None}, budget)
-    assert over.value.violation == pytest.approx(0.5)
 
 
 def test_exact_steps_take_the_peak_of_the_untimed_steps_alone():

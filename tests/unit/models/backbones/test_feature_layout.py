@@ -18,6 +18,7 @@ from terrasweep.models.backbones.registry import check_known, complete_arguments
 from terrasweep.models.transforms.checkpointing import transformer_blocks
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
+from tests.unit.models.memory_faults import PLAIN, assert_comes_through, exhausted, raising
 
 FROM_THE_HUB = ("any", "hf_vision")
 GROUPS = [group for group in prepared.groups() if group.name not in FROM_THE_HUB]
@@ -273,3 +274,21 @@ def test_a_misspelt_name_is_refused_with_those_near_it():
 def test_a_builder_that_asks_for_more_is_refused_with_a_way_out():
     with pytest.raises(InvalidConfig, match=re.escape("backbone.arguments")):
         build_encoder(compose_trial("backbone=any", "backbone.name=dinov3_vits16"))
+
+
+class Failing(nn.Module):
+    """Fails as it is told to when it sees an image."""
+
+    def __init__(self, fault):
+        super().__init__()
+        self.layer, self.forward = nn.Linear(1, 1), raising(fault)
+
+
+@exhausted
+def test_memory_that_is_exhausted_by_a_look_is_no_wrong_model(fault, known):
+    assert_comes_through(lambda: look(compose_trial(), Failing(fault)), fault, known)
+
+
+def test_a_model_that_fails_when_it_is_looked_at_is_refused():
+    with pytest.raises(InvalidConfig, match="of another shape"):
+        look(compose_trial(), Failing(PLAIN))

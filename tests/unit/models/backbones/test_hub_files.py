@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from terrasweep.models.backbones import hub_files
 from terrasweep.models.backbones.hub_files import SINGLE_FILES, find_release, open_release, read_tensors
 from terrasweep.results.errors import InvalidConfig
+from tests.unit.models.memory_faults import PLAIN, assert_comes_through, exhausted, raising
 
 ENCODER = {"vision.w": torch.arange(3.0), "vision.b.scale": torch.ones(2)}
 OTHERS = {"language.w": torch.zeros(2), "revision.w": torch.zeros(1), "head": torch.zeros(1)}
@@ -99,3 +100,17 @@ def test_a_file_that_a_release_lacks_is_none_or_refused(monkeypatch, tmp_path):
         assert find_release(source, "config.json") is None
         with pytest.raises(InvalidConfig, match=r"it has no config\.json"):
             open_release(source, "config.json")
+
+
+@exhausted
+def test_memory_that_is_exhausted_while_reading_is_no_broken_file(tmp_path, monkeypatch, fault, known):
+    (tmp_path / "weights.bin").write_bytes(b"0123456789")
+    monkeypatch.setattr(torch, "load", raising(fault))
+    assert_comes_through(lambda: hub_files._read(str(tmp_path), "weights.bin", str), fault, known)
+
+
+def test_a_file_whose_reading_fails_otherwise_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "weights.bin").write_bytes(b"0123456789")
+    monkeypatch.setattr(torch, "load", raising(PLAIN))
+    with pytest.raises(InvalidConfig, match="of another shape"):
+        hub_files._read(str(tmp_path), "weights.bin", str)

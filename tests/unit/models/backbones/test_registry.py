@@ -8,6 +8,7 @@ from terrasweep.models.backbones import registry
 from terrasweep.models.backbones.registry import complete_arguments
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
+from tests.unit.models.memory_faults import assert_comes_through, exhausted
 
 
 def arguments(*overrides):
@@ -94,3 +95,12 @@ def test_an_argument_that_timm_does_not_know_is_one_line():
     ) as told:
         arguments("backbone=any", "backbone.name=timm_resnet18", "backbone.arguments.wings=2")
     assert "\n" not in str(told.value)
+
+
+@exhausted
+def test_memory_that_is_exhausted_while_building_is_no_refusal(fault, known):
+    def build():
+        with registry.refusals(compose_trial()):
+            raise fault
+
+    assert_comes_through(build, fault, known)

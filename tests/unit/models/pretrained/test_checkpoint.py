@@ -10,9 +10,11 @@ from terratorch.models.backbones.prithvi_vit import _create_prithvi
 from terratorch.registry import BACKBONE_REGISTRY
 from torch import nn
 
+from terrasweep.models.pretrained import checkpoint
 from terrasweep.models.pretrained.checkpoint import MAX_LOST, load_checkpoint
 from terrasweep.models.pretrained.input_layers import resize_positions
 from terrasweep.results.errors import InvalidConfig
+from tests.unit.models.memory_faults import PLAIN, assert_comes_through, exhausted, raising
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
@@ -279,3 +281,17 @@ def test_no_file_gives_one_line(tmp_path):
     for path in (tmp_path / "none.pt", tmp_path):
         with pytest.raises(InvalidConfig, match="there is no such file"):
             load(tiny(1), path)
+
+
+@exhausted
+def test_memory_that_is_exhausted_while_reading_is_no_broken_file(tmp_path, monkeypatch, fault, known):
+    (tmp_path / "weights.bin").write_bytes(b"0123456789")
+    monkeypatch.setattr(torch, "load", raising(fault))
+    assert_comes_through(lambda: checkpoint._read(tmp_path / "weights.bin"), fault, known)
+
+
+def test_a_file_whose_reading_fails_otherwise_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "weights.bin").write_bytes(b"0123456789")
+    monkeypatch.setattr(torch, "load", raising(PLAIN))
+    with pytest.raises(InvalidConfig, match="of another shape"):
+        checkpoint._read(tmp_path / "weights.bin")

@@ -1,6 +1,5 @@
 """Low-bit layers stand where linear ones stood, stay near them, and are counted as what they are."""
 
-import bitsandbytes as bnb
 import pytest
 import torch
 from torch import nn
@@ -47,12 +46,6 @@ def test_skipped_layers_stay_in_full_precision():
     model = built("tuning=frozen", "quantization=nf4", "quantization.skip=[blocks.1,mlp.fc2]")
     assert not any(".1." in name or "fc2" in name for name in model.touched["quantized"])
     assert len(model.touched["quantized"]) == 4 * 4 - 4 - 3
-
-
-def test_bf16_unpacks_four_bit_weights_to_bf16():
-    model = built("quantization=nf4", "precision=bf16")
-    layers = [m for m in model.module.modules() if type(m) is bnb.nn.Linear4bit]
-    assert {m.compute_dtype for m in layers} == {torch.bfloat16}
 
 
 def linear(seed=0, rows=96, columns=128, bias=True):

@@ -1,0 +1,142 @@
+"""The order in which a trial is measured, and what is known of one that ends early; the parts stand still."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from terrasweep.measure.durations import FIT_SECONDS
+from terrasweep.measure.measurement import Measurement
+from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase
+from terrasweep.results.errors import Diverged, InvalidConfig, OverBudget
+from terrasweep.trial import measure_in_child
+from tests.composing import compose_trial
+
+CPU = torch.device("cpu")
+PEAK = Measurement(name="peak_memory_mib", label="peak", unit="MiB", definition="A peak.", within_budget=True)
+
+
+class Reported(dict):
+    """Takes what a child reports: dictionaries grow, everything else is replaced."""
+
+    def __call__(self, **values):
+        for name, value in values.items():
+            self[name] = {**self.get(name, {}), **value} if isinstance(value, dict) else value
+
+
+class Peak(PassiveMeter):
+    """Knows its number from the moment it is left."""
+
+    def __init__(self, mib):
+        self._mib, self._reading = mib, {}
+
+    def __exit__(self, *_):
+        self._reading = {PEAK.name: self._mib}
+
+    def reading(self):
+        return self._reading
+
+
+@pytest.fixture
+def config():
+    return replace(compose_trial(), task=replace(compose_trial().task, accuracy="val/mIoU", accuracy_name="mIoU"))
+
+
+@pytest.fixture
+def train(config, monkeypatch, tmp_path):
+    """Trains and evaluates with given peaks, where each part takes no time or fails."""
+
+    def run(report, *, fit=None, budget_gib=None, peaks=(100.0, 300.0)):
+        def fitted(trainer, task, data, clock):
+            clock.losses += [(1, 0.75), (2, 0.5)]
+            if fit:
+                raise fit
+
+        found = {Phase.TRAINING: [Peak(peaks[0])], Phase.EVALUATION: [Peak(peaks[1])]}
+        monkeypatch.setattr(measure_in_child, "meters_for", lambda phase, _: found.get(phase, []))
+        monkeypatch.setattr(measure_in_child, "build_trainer", lambda *_: None)
+        monkeypatch.setattr(measure_in_child, "fit", fitted)
+        monkeypatch.setattr(measure_in_child, "evaluate", lambda *_: {})
+        monkeypatch.setattr(measure_in_child, "read_accuracy", lambda *_: (0.625, {"val/mIoU": 0.625}))
+        metering = MeteredTrial(device=CPU, baseline_mib=0.0, warmup_steps=1)
+        setting = measure_in_child.Setting(None, SimpleNamespace(), None, metering, tmp_path)
+        limited = replace(config, budget=replace(config.budget, memory_gib=budget_gib))
+        measure_in_child._train(report, limited, setting)
+
+    return run
+
+
+def test_a_trial_has_the_larger_peak_of_both_phases_its_last_loss_and_its_accuracy(train):
+    report = Reported()
+    train(report)
+    known = report["measurements"]
+    assert (known["peak_memory_mib"], known["train_loss"]) == (300.0, 0.5)
+    assert (known["accuracy"], known["accuracy_name"]) == (0.625, "mIoU")
+    assert known.keys() >= {"fit_seconds", "evaluate_seconds"}
+    assert report["curves"] == {"train_loss": [(1, 0.75), (2, 0.5)]}
+    assert report["metrics"] == {"val/mIoU": 0.625}
+    assert report["measured"]
+
+
+def test_a_trial_that_ends_in_training_leaves_what_it_measured_until_then(train):
+    report = Reported()
+    with pytest.raises(Diverged):
+        train(report, fit=Diverged("the loss is nan"))
+    assert report["measurements"] == {"peak_memory_mib": 100.0, "train_loss": 0.5}
+    assert report["arithmetic"]
+    assert not {"measured", "metrics"} & report.keys()
+
+
+def test_a_trial_over_its_budget_is_told_with_all_its_numbers_and_counts_as_not_measured(train):
+    report = Reported()
+    with pytest.raises(OverBudget) as over:
+        train(report, budget_gib=0.25, peaks=(100.0, 320.0))
+    assert over.value.violation == pytest.approx(0.25)
+    assert report["measurements"]["accuracy"] == 0.625
+    assert "measured" not in report
+
+
+def test_what_took_how_long_is_told_where_it_came_to_its_end():
+    report = Reported()
+    with measure_in_child._timed(report, FIT_SECONDS):
+        pass
+    assert report["measurements"][FIT_SECONDS.name] >= 0
+    report.clear()
+    with pytest.raises(ZeroDivisionError), measure_in_child._timed(report, FIT_SECONDS):
+        raise ZeroDivisionError
+    assert report == {}
+
+
+def test_half_precision_on_a_cpu_is_refused_before_anything_is_opened(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    report = Reported()
+    with pytest.raises(InvalidConfig, match=r"^precision=fp16: .*use bf16$"):
+        measure_in_child.measure(report, compose_trial("precision=fp16"), tmp_path)
+    assert report == {}
+
+
+@pytest.mark.parametrize(
+    ("save", "keep", "wanted"),
+    [(True, "front", True), (True, "all", True), (True, "none", False), (False, "front", False), (False, "all", False)],
+)
+def test_weights_are_written_where_they_would_stay(config, save, keep, wanted):
+    changed = replace(
+        config, train=replace(config.train, save_weights=save), study=replace(config.study, keep_weights=keep)
+    )
+    assert measure_in_child._weights_are_wanted(changed) is wanted
+
+
+def test_a_training_batch_is_read_only_for_a_knob_that_measures_with_it(config):
+    batches = []
+
+    def training_batch(device):
+        batches.append(device)
+        return {"image": "images", "mask": "labels"}
+
+    data = SimpleNamespace(training_batch=training_batch)
+    assert measure_in_child._calibration_images(config, data, CPU) is None
+    assert batches == []
+    auto = replace(config, quantization=replace(config.quantization, skip="auto"))
+    assert measure_in_child._calibration_images(auto, data, CPU) == "images"
+    assert batches == [CPU]
