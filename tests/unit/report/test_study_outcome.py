@@ -2,18 +2,18 @@
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 
 from terrasweep.report.study_outcome import summarize
 from terrasweep.results import pareto
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from tests.unit.report import sample_study as sample
 from tests.unit.report.sample_study import random_study
 
-ACCURACY, THROUGHPUT, MEMORY = sample.OBJECTIVES
+THROUGHPUT = sample.OBJECTIVES[1]
 
 
 def dominates(one, other, objectives):
@@ -71,10 +71,14 @@ def test_the_hypervolume_never_falls_and_stands_still_over_trials_that_do_not_co
         assert history[number] == history[number - 1]
 
 
-def test_the_hypervolume_of_one_objective_is_the_best_one_s_gain_in_units_of_the_first():
-    objective = Objective(name="throughput_samples_per_s", direction="maximize")
-    trials = [sample.complete(i, {objective.name: value}) for i, value in enumerate((10.0, 5.0, 25.0))]
-    assert summarize(sample.record(objectives=[objective]), trials).hypervolume == pytest.approx([1.0, 1.0, 2.5])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [((10.0, 5.0, 25.0), [1.0, 1.0, 2.5]), ((math.inf, 10.0, math.inf, 20.0), [0.0, 1.0, 1.0, 2.0])],
+    ids=["finite", "an infinite value counts nothing"],
+)
+def test_the_hypervolume_of_one_objective_is_the_best_one_s_gain_in_units_of_the_first(values, expected):
+    trials = [sample.complete(i, {THROUGHPUT.name: value}) for i, value in enumerate(values)]
+    assert summarize(sample.record(objectives=[THROUGHPUT]), trials).hypervolume == pytest.approx(expected)
 
 
 def test_the_record_s_reference_counts_and_without_one_the_first_complete_trial_s():

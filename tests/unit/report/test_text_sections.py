@@ -58,8 +58,11 @@ def test_a_study_that_is_done_is_not_told_of_how_many():
 
 
 def test_the_least_is_the_best_of_what_is_minimised():
-    trials = [sample.complete(i, {"peak_memory_mib": mib}) for i, mib in enumerate((300.0, 100.0, 200.0))]
-    assert "100 (trial 1)" in summary(summarize(sample.record(objectives=[MEMORY]), trials))
+    values = [(300.0, 0.9), (100.0, 0.5), (200.0, 0.7)]
+    trials = [sample.complete(i, {"peak_memory_mib": mib, "accuracy": it}) for i, (mib, it) in enumerate(values)]
+    outcome = summarize(sample.record(objectives=[MEMORY, ACCURACY]), trials)
+    assert outcome.front == trials
+    assert "Best peak memory (MiB): 100 (trial 1);" in summary(outcome)
 
 
 def test_failures_are_grouped_by_reason_the_most_frequent_first():
