@@ -32,7 +32,8 @@ def shared_environment(session: nox.Session) -> Path:
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         session.run_install(sys.executable, "-m", "venv", str(ENVIRONMENT), external=True)
         pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        session.run_install(*pip, "--constraint", "constraints.txt", "--editable", ".[dev,joblib]", external=True)
+        extras = ".[dev,joblib,postgres]"
+        session.run_install(*pip, "--constraint", "constraints.txt", "--editable", extras, external=True)
         stamp.write_text(key)
     elif not _installed_from_here(programs):
         pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]

@@ -44,7 +44,6 @@ def test_two_sweeps_on_one_study_share_its_total(home):
     study = home / "results" / "quickstart"
     sweeps = [start_sweep(home, *command)]
     try:
-        # Two that open an empty MLflow store at once may crash in its migration.
         wait_for(lambda: (study / "study.json").is_file(), sweeps[0])
         sweeps.append(start_sweep(home, *command))
         told = [sweep.communicate(timeout=300) for sweep in sweeps]

@@ -15,6 +15,7 @@ PACKAGE = SRC / "terrasweep"
 
 ROOMS = {
     "albumentations": ["data/open"],
+    "alembic": ["study/mlflow_store.py"],
     "bitsandbytes": ["models/transforms", "training/optimizers.py", "trial/preload.py"],
     "deepspeed": ["models/offload/zero.py", "predict/zero_estimates.py"],
     "huggingface_hub": ["models/backbones"],
@@ -24,7 +25,7 @@ ROOMS = {
     "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "training", "trial"],
     "markupsafe": ["report"],
     "matplotlib": ["report"],
-    "mlflow": ["machine/startup.py", "study/mlflow_runs.py"],
+    "mlflow": ["machine/startup.py", "study/mlflow_runs.py", "study/mlflow_store.py"],
     "moocore": ["results/pareto.py"],
     "numpy": ["data", "results/pareto.py"],
     "omegaconf": ["cli/sweep_script.py", "config", "study", "hydra_plugins"],

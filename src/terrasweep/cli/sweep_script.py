@@ -58,22 +58,24 @@ def run_job(config: DictConfig) -> TrialResult:
 
 
 def _single(config: DictConfig, folder: Path) -> int:
-    from terrasweep.study import mlflow_runs
+    from terrasweep.study import mlflow_runs, mlflow_store
     from terrasweep.trial import prepare
     from terrasweep.trial.run import run_trial
 
     try:
         typed = trial_config(config)
         rules.check(typed)
-        mlflow_runs.check_reachable(typed.tracking.uri)
+        mlflow_store.check_reachable(typed.tracking.uri)
         prepare.check_backbone(typed)
         prepare.check_data(typed)
+        mlflow_store.prepare(typed.tracking.uri)
     except TerrasweepError as error:
         _remove_empty(folder)
         return _refuse(error)
     result = run_trial(typed, folder)
     _print(result, folder)
-    mlflow_runs.log_single(result, typed.tracking.uri)
+    if untracked := mlflow_runs.log_single(result, typed.tracking.uri):
+        print(f"{untracked}; what it measured is in {folder / 'result.json'}", file=sys.stderr)
     return 0 if result.state is State.COMPLETE else EXIT_NOTHING_COMPLETED
 
 

@@ -19,6 +19,9 @@ Variables of the user's environment that terrasweep reads:
 - ``OMP_NUM_THREADS``: is told in reports; torch obeys it.
 - ``CUDA_VISIBLE_DEVICES``: which GPU is the first.
 - ``TORCH_EXTENSIONS_DIR``, ``XDG_CACHE_HOME``: where DeepSpeed's compiled parts are kept.
+- ``MLFLOW_TRACKING_URI``: the default of ``tracking.uri``.
+- ``MLFLOW_HTTP_REQUEST_TIMEOUT``, ``MLFLOW_HTTP_REQUEST_MAX_RETRIES``, ``MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR``: how long
+  an MLflow server is waited for; where they are not set, 10 s, once again, after a second.
 - ``CXX``, ``CUDA_HOME``, ``PATH``: whether they can be compiled.
 
 What a user has set is never overwritten, but for ``HYDRA_FULL_ERROR``, ``TERRASWEEP_SHIPPED`` under ``sweep.py`` (each
@@ -51,6 +54,7 @@ def start_sweep(script: Path) -> bool:
     Returns:
         Whether the user wants to see the traceback of bad input.
     """
+    _forget_empty_uri()
     os.environ[SHIPPED] = str(script.resolve().parent)
     os.environ.setdefault(HOME, os.environ[SHIPPED])
     _quiet_missing_studies()
@@ -61,6 +65,7 @@ def start_sweep(script: Path) -> bool:
 
 def name_root() -> None:
     """Give children and Hydra the project's root, wherever they look from."""
+    _forget_empty_uri()
     os.environ.setdefault(HOME, str(paths.home()))
 
 
@@ -69,6 +74,12 @@ def name_shipped_studies() -> None:
     name_root()
     os.environ.setdefault(SHIPPED, str(paths.checkout()))
     _quiet_missing_studies()
+
+
+def _forget_empty_uri() -> None:
+    # To MLflow an empty variable is none; to OmegaConf it is a value.
+    if os.environ.get("MLFLOW_TRACKING_URI") == "":
+        del os.environ["MLFLOW_TRACKING_URI"]
 
 
 def _quiet_missing_studies() -> None:
@@ -85,12 +96,15 @@ def quiet_optuna() -> None:
 
 
 def quiet_mlflow() -> None:
-    """MLflow would report every migration of a new database, and try a server that is gone for minutes."""
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    """MLflow would report every migration and each lost connection at length, and wait for a server for minutes."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     import mlflow  # noqa: F401  Importing it sets the levels.
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager

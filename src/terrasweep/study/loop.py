@@ -21,7 +21,7 @@ from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, Terra
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study import mlflow_runs
+from terrasweep.study.background_tracking import BackgroundTracker
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.search_space import SearchSpace
@@ -57,8 +57,7 @@ class StudyRun:
         self._sweep, self._config, self._base = sweep, config, base
         self._folder, self._stored = folder, stored
         folder.open(record)
-        self._tracker = mlflow_runs.StudyTracker(record, config.tracking.uri)
-        self._untracked = ""
+        self._tracker = BackgroundTracker(folder.known, config.tracking.uri)
 
     def to_the_end(self) -> None:
         """Run what is missing to the study's total, and write its report.
@@ -110,6 +109,8 @@ class StudyRun:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
                 last = self._write_result(trial, result, chosen)
                 progress.finished(self._folder.results(), len(self._folder.front()), last)
+            if trouble := self._tracker.trouble():
+                progress.say(trouble)
 
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
         returned = _returned(job)
@@ -125,10 +126,7 @@ class StudyRun:
         result = dataclasses.replace(result, number=trial.number, searched=searched)
         self._folder.add(result)
         self._stored.tell(trial, result)
-        try:
-            self._tracker.log(result)
-        except Exception as error:  # noqa: BLE001 - tracking may fail in any way, and ends no study
-            self._untracked = f"MLflow could not log every trial ({type(error).__name__}: {error})".splitlines()[0]
+        self._tracker.log(result)
         return result
 
     def _close(self, progress: SweepProgress) -> None:
@@ -136,14 +134,8 @@ class StudyRun:
 
         folder = self._folder
         write_report(folder.path, folder.known, folder.results())
-        try:
-            self._tracker.log_missing(folder.results())
-            self._tracker.finish(folder.path, folder.summary())
-            self._untracked = ""
-        except Exception as error:  # noqa: BLE001
-            self._untracked = f"MLflow: {type(error).__name__}: {error}".splitlines()[0]
-        if self._untracked:
-            progress.say(f"{self._untracked}; start the same command again to log what is missing")
+        if untracked := self._tracker.finish(folder.path, folder.results(), folder.summary()):
+            progress.say(untracked)
         front = folder.front()
         if front:
             progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))

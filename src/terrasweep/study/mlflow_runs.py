@@ -1,26 +1,26 @@
-"""MLflow: one experiment and one parent run per study, one nested run per trial. The only MLflow import."""
+"""MLflow: one experiment and one parent run per study, one nested run per trial."""
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 import yaml
 
-from terrasweep.machine import paths, startup
+from terrasweep.config.compose import without_password
+from terrasweep.machine import paths
+from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import is_alive, this_process
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import first_line
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.mlflow_store import open_client, open_experiment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,67 +31,43 @@ STARTED_TAG = "study_started"
 NUMBER_TAG = "trial_number"
 OWNER_TAG = "owner"
 """The process that writes a run, so that nobody deletes a run that is still being written."""
+SPACE_TAGS = "space."
+"""What precedes a searched key in the tag with its range; as a param it would stand among the trials' values."""
 _BATCH = 1000
 _STATUS = {State.COMPLETE: "FINISHED", State.INFEASIBLE: "FINISHED", State.PRUNED: "FINISHED", State.FAILED: "FAILED"}
-_DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-
-
-def absolute_uri(uri: str) -> str:
-    """The tracking URI with a relative SQLite path made absolute below the project's root."""
-    scheme, separator, path = uri.partition(":///")
-    if scheme.startswith("sqlite") and separator and not path.startswith("/"):
-        return f"{scheme}:///{paths.home() / path}"
-    return uri
-
-
-def check_reachable(uri: str, *, timeout_s: float = 5.0) -> None:
-    """See within seconds that a tracking store can be used, without writing to it.
-
-    Raises:
-        InvalidConfig: The scheme is unknown to MLflow, no server answers, or a SQLite file can't be made.
-    """
-    way_out = "start the server, or use tracking.uri=sqlite:///mlflow.db"
-    parsed = urlparse(absolute_uri(uri))
-    scheme = parsed.scheme.split("+")[0]
-    if scheme == "sqlite":
-        path = Path(absolute_uri(uri).partition(":///")[2].split("?")[0])
-        folder = path.parent
-        if folder == paths.home() and not folder.exists():
-            folder = folder.parent  # The study makes its root.
-        if not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK) or path.is_dir():
-            raise InvalidConfig(f"tracking.uri={uri}: {path} can't be written; use a file in an existing folder")
-    elif scheme in _DEFAULT_PORTS:
-        try:
-            address = (parsed.hostname or "", parsed.port or _DEFAULT_PORTS[scheme])
-            socket.create_connection(address, timeout=timeout_s).close()
-        except (OSError, ValueError) as error:
-            raise InvalidConfig(f"tracking.uri={uri}: no server answers ({error}); {way_out}") from error
-        if scheme in ("http", "https"):
-            _check_server(uri, way_out)
-    elif scheme not in ("databricks", "uc"):
-        raise InvalidConfig(f"tracking.uri={uri}: MLflow has no store of this kind; {way_out}")
 
 
 class StudyTracker:
-    """Writes a study and its trials to MLflow. Writing twice is harmless: a run that is there is not repeated."""
+    """Writes a study and its trials to MLflow, beside other processes that do the same.
+
+    Writing twice is harmless: what is there is asked of the store, under a lock, and not repeated.
+    """
 
     def __init__(self, record: StudyRecord, uri: str) -> None:
         self._record = record
-        self._client = _client(uri)
-        self._experiment = _open_experiment(self._client, record.name, uri)
-        self._parent = self._open_parent()
-        self._logged = self._finished_trials()
+        self._client = open_client(uri)
+        self._lock = paths.results_folder(record.name) / ".mlflow.lock"
+        with locked(self._lock):
+            self._experiment = open_experiment(self._client, record.name, uri)
+            self._parent = self._open_parent()
+            self._logged = self._finished_trials()
 
     def log_missing(self, results: Iterable[TrialResult]) -> None:
         """Log the trials that have no finished run yet, for example after a kill in between."""
+        with locked(self._lock):
+            self._logged = self._finished_trials()
         for result in results:
             if result.number not in self._logged:
                 self.log(result)
 
     def log(self, result: TrialResult) -> None:
-        """Log one trial as a nested run: params, metrics, curves, resolved config and tags."""
-        name = f"trial-{result.number:04d}" if result.number is not None else result.started
-        _log_run(self._client, self._experiment, name, result, {"mlflow.parentRunId": self._parent})
+        """Log a trial as a nested run, unless it has one: params, metrics, curves, resolved config and tags."""
+        with locked(self._lock):
+            same = "" if result.number is None else f" and tags.`{NUMBER_TAG}` = '{result.number}'"
+            if same and result.number in self._finished_trials(same):
+                return
+            name = f"trial-{result.number:04d}" if result.number is not None else result.started
+            _log_run(self._client, self._experiment, name, result, {"mlflow.parentRunId": self._parent})
         if result.number is not None:
             self._logged.add(result.number)
 
@@ -112,7 +88,8 @@ class StudyTracker:
         name = self._record.name
         # A study that was deleted and started over is another one, although it has the same name.
         same = f"tags.`{STUDY_TAG}` = '{name}' and tags.`{STARTED_TAG}` = '{self._record.started}'"
-        found = self._client.search_runs([self._experiment], same, max_results=1)
+        oldest = ["attributes.start_time ASC"]
+        found = self._client.search_runs([self._experiment], same, max_results=1, order_by=oldest)
         if found:
             self._client.update_run(found[0].info.run_id, status="RUNNING")
             return str(found[0].info.run_id)
@@ -123,20 +100,23 @@ class StudyTracker:
             "objectives": objectives,
             "sampler": self._record.sampler,
             "git_commit": self._record.environment.get("commit", ""),
+            **{SPACE_TAGS + _allowed(key): text[:5000] for key, text in self._record.space.items()},
         }
         start = int(datetime.fromisoformat(self._record.started).timestamp() * 1000)
         run = self._client.create_run(self._experiment, tags=tags, run_name=name, start_time=start)
-        for key, text in self._record.space.items():
-            self._client.log_param(run.info.run_id, _allowed(key), text[:500])
         return str(run.info.run_id)
 
-    def _finished_trials(self) -> set[int]:
-        """Numbers of the trials whose runs are closed; half-written runs of a killed sweep are deleted."""
+    def _finished_trials(self, which: str = "") -> set[int]:
+        """Numbers of the trials whose runs are closed; half-written runs of a killed sweep are deleted.
+
+        Args:
+            which: A further condition in MLflow's language, with its ``and``.
+        """
         closed: set[int] = set()
         token: str | None = None
         while True:
             page: Any = self._client.search_runs(
-                [self._experiment], f"tags.`mlflow.parentRunId` = '{self._parent}'", page_token=token
+                [self._experiment], f"tags.`mlflow.parentRunId` = '{self._parent}'{which}", page_token=token
             )
             for run in page:
                 self._keep_or_delete(run, closed)
@@ -152,40 +132,25 @@ class StudyTracker:
             closed.add(number)
 
 
-def _check_server(uri: str, way_out: str) -> None:
-    """See that what listens there is an MLflow server."""
+def log_single(result: TrialResult, uri: str) -> str:
+    """Log a trial that belongs to no study to the experiment ``single``; it never fails.
+
+    Returns:
+        Why it could not be logged, in one line; empty where it was.
+    """
     try:
-        with startup.ask_mlflow_once():
-            _client(uri).search_experiments(max_results=1)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InvalidConfig(f"tracking.uri={uri}: it is no MLflow server ({reason}); {way_out}") from error
+        client = open_client(uri)
+        with locked(paths.results_folder(paths.SINGLE_TRIALS) / ".mlflow.lock"):
+            experiment = open_experiment(client, paths.SINGLE_TRIALS, uri)
+        _log_run(client, experiment, result.started, result, {})
+    except Exception as error:  # noqa: BLE001 - tracking may fail in any way; the trial is trained and on disk
+        return not_logged(error)
+    return ""
 
 
-def log_single(result: TrialResult, uri: str) -> None:
-    """Log a trial that belongs to no study to the experiment ``single``."""
-    client = _client(uri)
-    experiment = _open_experiment(client, paths.SINGLE_TRIALS, uri)
-    _log_run(client, experiment, result.started, result, {})
-
-
-def _client(uri: str) -> MlflowClient:
-    startup.quiet_mlflow()
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=absolute_uri(uri))
-
-
-def _open_experiment(client: MlflowClient, name: str, uri: str) -> str:
-    existing = client.get_experiment_by_name(name)
-    if existing is not None:
-        if existing.lifecycle_stage == "deleted":
-            client.restore_experiment(existing.experiment_id)
-        return str(existing.experiment_id)
-    # A local store would put artifacts into ./mlruns of the working directory; a server knows its own place.
-    local = absolute_uri(uri).startswith("sqlite")
-    folder = paths.home() / "results" / ".mlflow" / name
-    return str(client.create_experiment(name, artifact_location=folder.as_uri() if local else None))
+def not_logged(error: BaseException) -> str:
+    """That MLflow failed, as a part of one line."""
+    return f"MLflow could not log it ({type(error).__name__}: {without_password(first_line(error))})"
 
 
 def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResult, tags: dict[str, str]) -> None:

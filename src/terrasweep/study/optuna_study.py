@@ -19,6 +19,7 @@ from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.database_engine import server_settings, wait_for_server
 from terrasweep.study.samplers import GridSize, ignores_pruned
 
 UNKNOWN_MISS = 1.0
@@ -36,13 +37,13 @@ class StoredStudy:
         """
         self._objectives = objectives
         self._lock = folder / ".ask.lock"
-        self._storage = open_storage(url)
         self._grid = GridSize()
         startup.quiet_optuna()
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
         ]
         with locked(self._lock):  # Two processes that start at once would both make the tables.
+            self._storage = open_storage(url)
             self.study = optuna.create_study(
                 study_name=name, storage=self._storage, directions=directions, load_if_exists=True
             )
@@ -141,12 +142,16 @@ def open_storage(url: str) -> RDBStorage:
     Raises:
         InvalidConfig: The URL can't be read, or its database can't be opened.
     """
-    settings = {"connect_args": {"timeout": 30, "factory": _LoggedConnection}} if url.startswith("sqlite") else None
+    local = url.startswith("sqlite")
+    settings = {"connect_args": {"timeout": 30, "factory": _LoggedConnection}} if local else server_settings()
     try:
-        return RDBStorage(url, engine_kwargs=settings)
+        storage = RDBStorage(url, engine_kwargs=settings)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidConfig(f"study.storage={url}: {reason}; give a database URL that SQLAlchemy opens") from error
+    if not local:
+        wait_for_server(storage.engine)
+    return storage
 
 
 class _LoggedConnection(sqlite3.Connection):

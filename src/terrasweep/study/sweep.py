@@ -22,7 +22,7 @@ from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.study_record import Objective, StudyRecord
-from terrasweep.study import mlflow_runs
+from terrasweep.study import mlflow_store
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
@@ -66,15 +66,16 @@ class StudySweep:
         config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
         check_space(self._space, self._compose)
-        mlflow_runs.check_reachable(config.tracking.uri)
+        mlflow_store.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         prepare.check_backbone(config)
         record = self._with_data(self._record(config, folder), config)
         with folder.removed_on_bad_input():
-            url = mlflow_runs.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
+            url = mlflow_store.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._check_distributions(stored)
             stored.use(*build_sampler(self._sampler_settings, config.study, self._space, base, stored.trials_before()))
+            mlflow_store.prepare(config.tracking.uri)
         if stored.remaining(config.study.n_trials):
             process.warm_up()  # It imports for some seconds, beside what comes next.
         StudyRun(self, config, base, record, folder, stored).to_the_end()

@@ -1,18 +1,18 @@
 """MLflow: whatever a killed sweep left, every trial has one closed run with its numbers."""
 
 import dataclasses
-import http.server
-import threading
+import subprocess
+import sys
 
 import pytest
 from mlflow import MlflowClient
 
-from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_runs
+from tests.composing import ROOT
 
 
 @pytest.fixture
@@ -111,25 +111,51 @@ def test_states_become_statuses_and_tags(uri):
     assert found == {"0": ("timeout", "FINISHED"), "1": ("crashed", "FAILED"), "2": ("interrupted", "KILLED")}
 
 
-def test_a_relative_store_lies_in_the_project(uri, tmp_path):
-    assert mlflow_runs.absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
-    assert mlflow_runs.absolute_uri("sqlite:////a/b.db") == "sqlite:////a/b.db"
-    assert mlflow_runs.absolute_uri("http://host:5000") == "http://host:5000"
+def test_ranges_are_tags_and_no_value_among_the_trials_own(uri):
+    mlflow_runs.StudyTracker(RECORD, uri)
+    client = MlflowClient(uri)
+    (parent,) = client.search_runs([client.get_experiment_by_name("study").experiment_id])
+    assert parent.data.params == {}
+    assert parent.data.tags["space.group"] == "choice(a,b)"
 
 
-def test_a_server_of_another_kind_is_refused(uri):
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(InvalidConfig, match="no MLflow server"):
-            mlflow_runs.check_reachable(f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+def test_processes_that_share_a_study_log_each_trial_once(uri):
+    first, second = (mlflow_runs.StudyTracker(RECORD, uri) for _ in range(2))
+    for tracker in (first, second):
+        for number in range(3):
+            tracker.log(result(number, curves={}))
+    second.log(result(3, curves={}))
+    first.log_missing([result(number, curves={}) for number in range(5)])
+    runs = nested(uri)[1]
+    assert sorted(run.data.tags["trial_number"] for run in runs) == ["0", "1", "2", "3", "4"]
+    assert len({run.data.tags["mlflow.parentRunId"] for run in runs}) == 1
 
 
-@pytest.mark.parametrize(
-    "bad", ["http://127.0.0.1:9", "postgresql://u:p@127.0.0.1:9/db", "sqlite:////no/x.db", "ftp://x"]
-)
-def test_an_unreachable_store_is_refused_in_one_line(bad, uri):
-    with pytest.raises(InvalidConfig) as refused:
-        mlflow_runs.check_reachable(bad)
-    assert "\n" not in str(refused.value)
-    mlflow_runs.check_reachable(uri)
+TOGETHER = """
+import sys
+from terrasweep.study import mlflow_runs
+from tests.unit.study.test_mlflow_runs import RECORD, result
+tracker = mlflow_runs.StudyTracker(RECORD, sys.argv[1])
+tracker.log_missing([result(number, curves={}) for number in range(4)])
+"""
+
+
+def test_processes_that_start_together_on_a_fresh_root_make_one_parent_and_one_run_per_trial(uri):
+    command = [sys.executable, "-c", TOGETHER, uri]
+    started = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(process.communicate()[1], process.returncode) for process in started] == [("", 0)] * 3
+    client, runs = nested(uri)
+    assert sorted(run.data.tags["trial_number"] for run in runs) == ["0", "1", "2", "3"]
+    assert len(client.search_runs([client.get_experiment_by_name("study").experiment_id])) == 5
+
+
+def test_a_single_trial_that_can_t_be_logged_is_one_line(uri, monkeypatch):
+    alone = dataclasses.replace(result(0, curves={}), number=None)
+    assert mlflow_runs.log_single(alone, uri) == ""
+
+    def fail(*_args, **_kwargs):
+        raise ConnectionError("http://me:hidden@host is gone\nat length")
+
+    monkeypatch.setattr(MlflowClient, "create_run", fail)
+    said = mlflow_runs.log_single(alone, uri)
+    assert said == "MLflow could not log it (ConnectionError: http://me:***@host is gone)"

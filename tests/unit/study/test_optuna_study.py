@@ -5,6 +5,7 @@ import sys
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.distributions import CategoricalDistribution
 
 from terrasweep.machine import process_identity
@@ -45,6 +46,37 @@ def run_one(stored, result, total=100):
     suggest(trial, "x", CHOICE)
     stored.tell(trial, result)
     return stored.study.trials[trial.number]
+
+
+@pytest.mark.parametrize("statement", range(0, 60, 6))
+def test_first_tables_whose_making_was_stopped_are_completed(statement, tmp_path, url):
+    left = [statement]
+
+    def stop(*_):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            StoredStudy("s", url, OBJECTIVES, tmp_path)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", stop)
+    assert run_one(StoredStudy("s", url, OBJECTIVES, tmp_path), complete(0.5, 10.0)).values == [0.5, 10.0]
+
+
+def test_processes_that_start_together_make_the_tables_once(tmp_path, url):
+    code = f"""
+from pathlib import Path
+from terrasweep.results.study_record import Objective
+from terrasweep.study.optuna_study import StoredStudy
+objectives = [Objective(name="accuracy", direction="maximize")]
+StoredStudy("s", {url!r}, objectives, Path({str(tmp_path)!r})).ask(1, 9)
+"""
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(process.communicate()[1], process.returncode) for process in started] == [("", 0)] * 3
+    assert len(optuna.load_study(study_name="s", storage=url).trials) == 3
 
 
 def test_each_state_is_told_as_the_contract_says(stored):
