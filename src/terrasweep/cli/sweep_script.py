@@ -39,6 +39,8 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
     """
     shown = startup.start_sweep(Path(script))
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup sets it.
+        signal.signal(signal.SIGHUP, _interrupt)
 
     def registered() -> None:
         register_schema()
@@ -128,5 +130,5 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 
 def _interrupt(*_: object) -> None:
-    """A request to end, from a cluster's scheduler for example, is treated as Ctrl-C: what ran is recorded."""
+    """A request to end, of a cluster's scheduler or a closed terminal, is treated as Ctrl-C: what ran is recorded."""
     raise KeyboardInterrupt

@@ -63,3 +63,13 @@ def say_cuda_state(report):
     import torch
 
     report(device=str(torch.cuda.is_available()), metrics={"pid": float(os.getpid())})
+
+
+def hang_with_others(report):
+    """A worker in the child's group and one in a group of its own, as a library may start it."""
+    import subprocess
+
+    idle = [sys.executable, "-c", "import time; time.sleep(600)"]
+    subprocess.Popen(idle)
+    subprocess.Popen(idle, start_new_session=True)
+    hang(report)
