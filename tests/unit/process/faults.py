@@ -73,3 +73,20 @@ def hang_with_others(report):
     subprocess.Popen(idle)
     subprocess.Popen(idle, start_new_session=True)
     hang(report)
+
+
+class Parents:
+    """A data set whose samples are the pid above the process that reads them."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return os.getppid()
+
+
+def read_by_workers(report):
+    from torch.utils.data import DataLoader
+
+    loader = DataLoader(Parents(), num_workers=2)
+    report(metrics={"pid": os.getpid(), "above": sorted({int(pid) for pid in loader})})
