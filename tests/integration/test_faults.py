@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.conftest import SMALL, run_sweep, start_sweep
-from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows, wait_for
+from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows, training, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -35,12 +35,6 @@ def trial_processes(sweep):
                 if os.getpgid(child.pid) == child.pid:
                     found.append(child)
     return found
-
-
-def training(study, number):
-    """Whether a trial's log shows that Lightning has started."""
-    log = study / "trials" / str(number) / "log.txt"
-    return log.is_file() and "TPU available" in log.read_text()
 
 
 def test_each_way_to_die_has_its_state_and_reason_everywhere(home):

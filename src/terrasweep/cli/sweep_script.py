@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import multiprocessing
 import signal
 import sys
 import traceback
@@ -24,6 +26,7 @@ from terrasweep.config.bad_input import (
 from terrasweep.config.compose import register_schema, trial_config
 from terrasweep.machine import startup
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
+from terrasweep.process import lifeline
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
@@ -55,8 +58,17 @@ def run_job(config: DictConfig) -> TrialResult:
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode is RunMode.MULTIRUN:
+        if multiprocessing.parent_process() is not None:
+            _be_a_worker()
         return run_trial(trial_config(config), folder)
     sys.exit(_single(config, folder))
+
+
+@functools.cache
+def _be_a_worker() -> None:
+    """In a process of joblib's, which would outlive a sweep that is killed: end with it, and leave Ctrl-C to it."""
+    lifeline.end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _single(config: DictConfig, folder: Path) -> int:

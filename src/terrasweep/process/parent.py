@@ -15,10 +15,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from terrasweep.machine import startup
-from terrasweep.machine.hardware import host_memory_limit_bytes
+from terrasweep.machine.control_groups import out_of_memory_kills
+from terrasweep.machine.hardware import available_host_memory_bytes, host_memory_limit_bytes
 from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
@@ -29,6 +28,7 @@ LEAVE_S = 10
 test is measured, it writes that first."""
 RESERVE_BYTES = 512 * 2**20
 """Host memory that must stay available; below it, the trial is ended before the kernel ends something else."""
+SMALLER = "use a smaller batch, fewer data.workers or a smaller model"
 
 
 @dataclass
@@ -92,7 +92,7 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
     context = _context(start_method)
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
-    outcome, leaves = Outcome(), False
+    outcome, leaves, kills = Outcome(), False, out_of_memory_kills()
     try:
         child.start()
         sender.close()
@@ -101,8 +101,15 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
         _end(child, leaves=leaves)
         receiver.close()
     if outcome.error is None and not (outcome.reported.get("done") or outcome.reported.get("measured")):
-        outcome.error = Crashed(f"the trial's process {_how_it_ended(child.exitcode)}; see {log}")
+        outcome.error = _no_answer(child.exitcode, log, by_kernel=out_of_memory_kills() > kills)
     return outcome
+
+
+def _no_answer(code: int | None, log: Path, *, by_kernel: bool) -> TerrasweepError:
+    """Why a child gave no answer; a SIGKILL is the kernel's where that has ended something for want of memory."""
+    if code == -signal.SIGKILL and by_kernel:
+        return HostOutOfMemory(f"the host ran out of memory, and the kernel ended the trial's process: {SMALLER}")
+    return Crashed(f"the trial's process {_how_it_ended(code)}; see {log}")
 
 
 class _Watch:
@@ -113,7 +120,9 @@ class _Watch:
         self._deadline = time.monotonic() + limits.timeout_s if limits.timeout_s is not None else None
         assert child.pid is not None, "it was started"
         self._growth = HostMemoryGrowth(child.pid)
-        self._host_limit = host_memory_limit_bytes() - RESERVE_BYTES
+        allowed = host_memory_limit_bytes()
+        self._reserve = min(RESERVE_BYTES, allowed // 16)
+        self._host_limit = allowed - self._reserve
 
     def listen(self, receiver: Any, outcome: Outcome) -> bool:
         """Collect what the child says; returns whether it said its last word, and leaves by itself."""
@@ -144,10 +153,9 @@ class _Watch:
                 f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
                 violation=grown / limit - 1,
             )
-        if psutil.virtual_memory().available < RESERVE_BYTES or grown > self._host_limit:
+        if available_host_memory_bytes() < self._reserve or grown > self._host_limit:
             return HostOutOfMemory(
-                f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; "
-                "use a smaller batch, fewer data.workers or a smaller model"
+                f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; {SMALLER}"
             )
         return None
 
