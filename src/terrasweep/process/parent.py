@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any
 from terrasweep.machine import startup
 from terrasweep.machine.control_groups import out_of_memory_kills
 from terrasweep.machine.hardware import available_host_memory_bytes, host_memory_limit_bytes
+from terrasweep.machine.locks import Lease
 from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
@@ -28,6 +30,8 @@ LEAVE_S = 10
 test is measured, it writes that first."""
 RESERVE_BYTES = 512 * 2**20
 """Host memory that must stay available; below it, the trial is ended before the kernel ends something else."""
+RELIEF = Path(tempfile.gettempdir()) / f".terrasweep-relief-{os.getuid()}"
+"""Locked by the one of several watching processes that ends its trial when the host is short of memory."""
 SMALLER = "use a smaller batch, fewer data.workers or a smaller model"
 
 
@@ -93,12 +97,14 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
     outcome, leaves, kills = Outcome(), False, out_of_memory_kills()
+    relief = Lease(RELIEF)
     try:
         child.start()
         sender.close()
-        leaves = _Watch(child, limits).listen(receiver, outcome)
+        leaves = _Watch(child, limits, relief).listen(receiver, outcome)
     finally:
         _end(child, leaves=leaves)
+        relief.give_back()  # Now that the memory is free, the others may look again.
         receiver.close()
     if outcome.error is None and not (outcome.reported.get("done") or outcome.reported.get("measured")):
         outcome.error = _no_answer(child.exitcode, log, by_kernel=out_of_memory_kills() > kills)
@@ -115,8 +121,8 @@ def _no_answer(code: int | None, log: Path, *, by_kernel: bool) -> TerrasweepErr
 class _Watch:
     """Listens to a child until it is done, gone, late or too large."""
 
-    def __init__(self, child: BaseProcess, limits: Limits) -> None:
-        self._child, self._limits = child, limits
+    def __init__(self, child: BaseProcess, limits: Limits, relief: Lease) -> None:
+        self._child, self._limits, self._relief = child, limits, relief
         self._deadline = time.monotonic() + limits.timeout_s if limits.timeout_s is not None else None
         assert child.pid is not None, "it was started"
         self._growth = HostMemoryGrowth(child.pid)
@@ -153,7 +159,8 @@ class _Watch:
                 f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
                 violation=grown / limit - 1,
             )
-        if available_host_memory_bytes() < self._reserve or grown > self._host_limit:
+        is_short = available_host_memory_bytes() < self._reserve and self._relief.take()
+        if is_short or grown > self._host_limit:
             return HostOutOfMemory(
                 f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; {SMALLER}"
             )
