@@ -62,6 +62,12 @@ def brute_force_front(rows: list[dict[str, str]]) -> list[str]:
     return [number for number, point in points.items() if not dominated(point)]
 
 
+def training(study: Path, number: int) -> bool:
+    """Whether a trial's log shows that Lightning has started."""
+    log = study / "trials" / str(number) / "log.txt"
+    return log.is_file() and "TPU available" in log.read_text()
+
+
 def wait_for(condition, sweep, timeout_s=240):
     """What a condition gives, once it gives something, while a sweep runs."""
     deadline = time.monotonic() + timeout_s

@@ -2,9 +2,12 @@
 
 import pytest
 
+from terrasweep.machine.hardware import gpu_names
 from tests.conftest import run_sweep
 
+NO_GPU = [] if gpu_names() else [(["train.device=cuda"], ["train.device=cuda", "use auto or cpu"])]
 MULTIRUN = [
+    *NO_GPU,
     (["backbone=prithvi_eo_tinny"], ["backbone=prithvi_eo_tinny", "did you mean prithvi_eo_tiny?"]),
     (["decoder=unett"], ["decoder=unett", "did you mean unet?"]),
     (["data=synthetc"], ["data=synthetc", "did you mean synthetic?"]),
@@ -47,6 +50,7 @@ MULTIRUN = [
     ),
 ]
 SINGLE = [
+    *NO_GPU,
     (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
     (["decoder.arguments._target_=os.getcwd"], ["decoder.arguments._target_", "it is Hydra's own"]),
     (

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.conftest import SMALL, run_sweep, start_sweep
-from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows, wait_for
+from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows, training, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -35,12 +35,6 @@ def trial_processes(sweep):
                 if os.getpgid(child.pid) == child.pid:
                     found.append(child)
     return found
-
-
-def training(study, number):
-    """Whether a trial's log shows that Lightning has started."""
-    log = study / "trials" / str(number) / "log.txt"
-    return log.is_file() and "TPU available" in log.read_text()
 
 
 def test_each_way_to_die_has_its_state_and_reason_everywhere(home):
@@ -136,6 +130,24 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(home, how):
     _, parents, nested = read_mlflow(home, "quickstart")
     assert (len(parents), len(nested)) == (1, 4)
     assert [row["reason"] for row in read_rows(study / "trials.csv")] == ["", "interrupted", "", ""]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
+def test_no_process_outlives_its_sweep(home, how):
+    """Whatever ends the sweep's own process alone: no trial trains on beside that of the next start."""
+    sweep = start_sweep(home, "-m", "study.n_trials=1", *SMALL, "train.max_steps=1000000", "data.workers=1")
+    try:
+        wait_for(lambda: training(home / "results" / "quickstart", 0), sweep)
+        family = psutil.Process(sweep.pid).children(recursive=True)
+        sweep.send_signal(how)
+        sweep.communicate(timeout=60)
+    finally:
+        sweep.kill()
+    assert sweep.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130)
+    _, left = psutil.wait_procs(family, timeout=10)
+    assert [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    if how == signal.SIGHUP:
+        assert [r.reason for r in read_results(home / "results" / "quickstart").values()] == ["interrupted"]
 
 
 def test_a_cluster_s_signal_ends_a_sweep_as_ctrl_c_does(home):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import multiprocessing
 import signal
 import sys
 import traceback
@@ -24,6 +26,7 @@ from terrasweep.config.bad_input import (
 from terrasweep.config.compose import register_schema, trial_config
 from terrasweep.machine import startup
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
+from terrasweep.process import lifeline
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
@@ -39,6 +42,8 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
     """
     shown = startup.start_sweep(Path(script))
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup sets it.
+        signal.signal(signal.SIGHUP, _interrupt)
 
     def registered() -> None:
         register_schema()
@@ -53,8 +58,17 @@ def run_job(config: DictConfig) -> TrialResult:
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode is RunMode.MULTIRUN:
+        if multiprocessing.parent_process() is not None:
+            _be_a_worker()
         return run_trial(trial_config(config), folder)
     sys.exit(_single(config, folder))
+
+
+@functools.cache
+def _be_a_worker() -> None:
+    """In a process of joblib's, which would outlive a sweep that is killed: end with it, and leave Ctrl-C to it."""
+    lifeline.end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _single(config: DictConfig, folder: Path) -> int:
@@ -130,5 +144,5 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 
 def _interrupt(*_: object) -> None:
-    """A request to end, from a cluster's scheduler for example, is treated as Ctrl-C: what ran is recorded."""
+    """A request to end, of a cluster's scheduler or a closed terminal, is treated as Ctrl-C: what ran is recorded."""
     raise KeyboardInterrupt

@@ -18,7 +18,7 @@ from terrasweep.data import stored
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data, resampling
 from terrasweep.export.parent import CHECKPOINT, CONFIG
-from terrasweep.machine.arithmetic import set_float32_precision
+from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.device import select_device
 from terrasweep.machine.paths import WEIGHTS
 from terrasweep.measure.accuracy import read_accuracy
@@ -63,7 +63,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
     data = open_data(config)
     images = data.validation_batch(device)["image"]
-    set_float32_precision("highest")
+    set_arithmetic("highest")
     restored = restore(trial, _in_32_bits(config), device)
     model: Any = restored.module
     expected = _outputs(model, images)
@@ -78,7 +78,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
             as_evaluated, precision=replace(as_evaluated.precision, name="fp32", lightning="32-true")
         )
     report(precision=as_evaluated.precision.name)
-    set_float32_precision(as_evaluated.precision.matmul)
+    set_arithmetic(as_evaluated.precision.matmul)
     trainer = build_trainer(as_evaluated, device, [], restored, draft)
     accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
     report(accuracy=accuracy)

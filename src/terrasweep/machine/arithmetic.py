@@ -1,4 +1,4 @@
-"""In which arithmetic torch computes products and convolutions of 32-bit numbers; process-wide, set by each child.
+"""In which arithmetic torch computes; process-wide, set by each child.
 
 Importing TerraTorch sets torch's precision to ``medium`` (its ``clay_v15`` backbone does). From there on products are
 bfloat16's on CPUs with AMX, with a relative error of 2e-3 in place of 3e-7, and TF32's on GPUs; and convolutions on
@@ -8,6 +8,35 @@ GPUs are TF32's from the start. So it is set after the imports, for products and
 from __future__ import annotations
 
 import torch
+
+
+def set_arithmetic(precision: str) -> dict[str, str]:
+    """Set what bears on a trial's numbers from outside of it: in this process, from here on.
+
+    Args:
+        precision: As :func:`set_float32_precision` takes it.
+
+    Returns:
+        What torch then says of itself, by the names of its settings.
+    """
+    set_float32_precision(precision)
+    torch.set_default_dtype(torch.float32)
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.enabled = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = False
+    return arithmetic_settings()
+
+
+def arithmetic_settings() -> dict[str, str]:
+    """What is in force in this process, as torch itself says."""
+    return {
+        **float32_settings(),
+        "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+        "cudnn.benchmark": str(torch.backends.cudnn.benchmark),
+        "cudnn.deterministic": str(torch.backends.cudnn.deterministic),
+        "num_threads": str(torch.get_num_threads()),
+    }
 
 
 def set_float32_precision(precision: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from terrasweep.machine import control_groups
+
 
 @cache
 def cpu_name() -> str:
@@ -38,7 +40,12 @@ def effective_device(name: str) -> str:
 
     In a child :func:`terrasweep.machine.device.select_device` decides.
     """
-    return name if name != "auto" else "cuda" if _has_gpu() else "cpu"
+    return name if name != "auto" else "cuda" if _is_any_visible() and _has_gpu() else "cpu"
+
+
+def _is_any_visible() -> bool:
+    """Whether ``CUDA_VISIBLE_DEVICES`` leaves a GPU; CUDA takes those before the first that is not one."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() not in ("", "-1", "NoDevFiles")
 
 
 @cache
@@ -85,8 +92,12 @@ def _nvml() -> Iterator[Any]:
 
 
 def host_memory_limit_bytes() -> int:
-    """Memory that this machine has, or that its control group allows where that is less."""
-    total = int(psutil.virtual_memory().total)
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.is_file() else "max"
-    return min(total, int(text)) if text.isdigit() else total
+    """Memory that this machine has, or that a control group of this process allows where that is less."""
+    total, limit = int(psutil.virtual_memory().total), control_groups.limit_bytes()
+    return total if limit is None else min(total, limit)
+
+
+def available_host_memory_bytes() -> int:
+    """Memory that processes here may still take: of the machine, or of this process's control groups."""
+    free, allowed = int(psutil.virtual_memory().available), control_groups.available_bytes()
+    return free if allowed is None else min(free, allowed)

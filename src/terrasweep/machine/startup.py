@@ -24,6 +24,10 @@ Variables of the user's environment that terrasweep reads:
   an MLflow server is waited for; where they are not set, 10 s, once again, after a second.
 - ``CXX``, ``CUDA_HOME``, ``PATH``: whether they can be compiled.
 
+A trial is one process, whatever started the sweep: what tells a process that it is one of several, of a batch job of
+Slurm, LSF or MPI or of ``torchrun``, and what changes Lightning's or torch's defaults is dropped in the forkserver and
+in children (:data:`PLACES`); so are the user's filters of warnings (``PYTHONWARNINGS``), which could end a trial.
+
 What a user has set is never overwritten, but for ``HYDRA_FULL_ERROR``, ``TERRASWEEP_SHIPPED`` under ``sweep.py`` (each
 has its own), and ``PATH``, which is extended.
 """
@@ -31,7 +35,9 @@ has its own), and ``PATH``, which is extended.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import logging
+import multiprocessing
 import os
 import sys
 import warnings
@@ -43,6 +49,15 @@ from terrasweep.machine import paths
 HOME, SHIPPED = "TERRASWEEP_HOME", "TERRASWEEP_SHIPPED"
 START_METHOD = "TERRASWEEP_START_METHOD"
 EXTENSIONS = "TORCH_EXTENSIONS_DIR"
+PLACES = (
+    # torchrun, and what most others set as well.
+    *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "GROUP_WORLD_SIZE"),
+    *("ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR", "MASTER_PORT", "STANDALONE_PORT", "TORCHELASTIC_*"),
+    *("SLURM_NTASKS*", "SLURM_NPROCS", "SLURM_TASKS_PER_NODE", "SLURM_STEP_*", "SLURM_PROCID", "SLURM_LOCALID"),
+    *("SLURM_NODEID", "OMPI_*", "PMI_*", "PMIX_*", "MV2_*", "JSM_NAMESPACE_*", "LSB_JOBID", "LSB_DJOB_RANKFILE"),
+    *("PL_*", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "NVIDIA_TF32_OVERRIDE"),
+)
+"""Variables, with ``*`` for any ending, that neither a trial nor what is prepared for it may see."""
 
 
 def start_sweep(script: Path) -> bool:
@@ -132,13 +147,33 @@ def use_fresh_interpreters() -> None:
 
 def start_forkserver() -> None:
     """Set up the process that imports the libraries once, before it imports torch: CUDA has to stay untouched."""
+    _stand_alone()
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
 
 
 def start_child() -> None:
     """Set up a child, whatever it does."""
+    _stand_alone()
+    _usual_warnings()
+    # For data loaders' workers, as is torch's own default on Linux: they have what this process has imported, and touch
+    # no GPU. Those of a forkserver import all of it again.
+    multiprocessing.set_start_method("fork", force=True)
     warnings.filterwarnings("ignore", message=".*sync_dist=True.*")  # Lightning's; there is one process.
+
+
+def _stand_alone() -> None:
+    """Forget the place in a batch job; see :data:`PLACES`."""
+    for name in list(os.environ):
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in PLACES):
+            os.environ.pop(name)
+
+
+def _usual_warnings() -> None:
+    """The interpreter's own filters, whatever the user's say: an error would end the trial."""
+    warnings.resetwarnings()
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
 
 
 def hide_gpus() -> None:

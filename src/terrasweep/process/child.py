@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from terrasweep.machine import startup
+from terrasweep.process import lifeline
 from terrasweep.results import errors
 from terrasweep.results.errors import Crashed, DataError, TerrasweepError, chain, first_line, out_of_memory
 from terrasweep.results.states import Reason
@@ -78,8 +79,9 @@ def _cuda_unusable() -> bool:
 
 
 def _detach(log: str) -> None:
-    """Lead an own process group, die with the parent, leave Ctrl-C to it, and print to the log."""
+    """Lead an own process group, die with the forkserver and the asker, leave Ctrl-C to it, and print to the log."""
     os.setsid()
+    lifeline.end_with_asker()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

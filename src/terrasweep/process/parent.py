@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -15,10 +16,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from terrasweep.machine import startup
-from terrasweep.machine.hardware import host_memory_limit_bytes
+from terrasweep.machine.control_groups import out_of_memory_kills
+from terrasweep.machine.hardware import available_host_memory_bytes, host_memory_limit_bytes
+from terrasweep.machine.locks import Lease
 from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
@@ -29,6 +30,9 @@ LEAVE_S = 10
 test is measured, it writes that first."""
 RESERVE_BYTES = 512 * 2**20
 """Host memory that must stay available; below it, the trial is ended before the kernel ends something else."""
+RELIEF = Path(tempfile.gettempdir()) / f".terrasweep-relief-{os.getuid()}"
+"""Locked by the one of several watching processes that ends its trial when the host is short of memory."""
+SMALLER = "use a smaller batch, fewer data.workers or a smaller model"
 
 
 @dataclass
@@ -92,28 +96,39 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
     context = _context(start_method)
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
-    outcome, leaves = Outcome(), False
+    outcome, leaves, kills = Outcome(), False, out_of_memory_kills()
+    relief = Lease(RELIEF)
     try:
         child.start()
         sender.close()
-        leaves = _Watch(child, limits).listen(receiver, outcome)
+        leaves = _Watch(child, limits, relief).listen(receiver, outcome)
     finally:
         _end(child, leaves=leaves)
+        relief.give_back()  # Now that the memory is free, the others may look again.
         receiver.close()
     if outcome.error is None and not (outcome.reported.get("done") or outcome.reported.get("measured")):
-        outcome.error = Crashed(f"the trial's process {_how_it_ended(child.exitcode)}; see {log}")
+        outcome.error = _no_answer(child.exitcode, log, by_kernel=out_of_memory_kills() > kills)
     return outcome
+
+
+def _no_answer(code: int | None, log: Path, *, by_kernel: bool) -> TerrasweepError:
+    """Why a child gave no answer; a SIGKILL is the kernel's where that has ended something for want of memory."""
+    if code == -signal.SIGKILL and by_kernel:
+        return HostOutOfMemory(f"the host ran out of memory, and the kernel ended the trial's process: {SMALLER}")
+    return Crashed(f"the trial's process {_how_it_ended(code)}; see {log}")
 
 
 class _Watch:
     """Listens to a child until it is done, gone, late or too large."""
 
-    def __init__(self, child: BaseProcess, limits: Limits) -> None:
-        self._child, self._limits = child, limits
+    def __init__(self, child: BaseProcess, limits: Limits, relief: Lease) -> None:
+        self._child, self._limits, self._relief = child, limits, relief
         self._deadline = time.monotonic() + limits.timeout_s if limits.timeout_s is not None else None
         assert child.pid is not None, "it was started"
         self._growth = HostMemoryGrowth(child.pid)
-        self._host_limit = host_memory_limit_bytes() - RESERVE_BYTES
+        allowed = host_memory_limit_bytes()
+        self._reserve = min(RESERVE_BYTES, allowed // 16)
+        self._host_limit = allowed - self._reserve
 
     def listen(self, receiver: Any, outcome: Outcome) -> bool:
         """Collect what the child says; returns whether it said its last word, and leaves by itself."""
@@ -144,10 +159,10 @@ class _Watch:
                 f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
                 violation=grown / limit - 1,
             )
-        if psutil.virtual_memory().available < RESERVE_BYTES or grown > self._host_limit:
+        is_short = available_host_memory_bytes() < self._reserve and self._relief.take()
+        if is_short or grown > self._host_limit:
             return HostOutOfMemory(
-                f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; "
-                "use a smaller batch, fewer data.workers or a smaller model"
+                f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; {SMALLER}"
             )
         return None
 

@@ -69,6 +69,10 @@ class StudyFolder:
         config: dict[str, Any] | None = yaml.safe_load(file.read_text()) if file.is_file() else None
         return config
 
+    def has_begun(self, number: int) -> bool:
+        """Whether a trial's own process came as far as to write down what it runs."""
+        return (self.path / "trials" / str(number) / "config.yaml").is_file()
+
     def add(self, result: TrialResult) -> None:
         """Settle a trial: its result, the tables, and whose weights stay.
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from optuna.trial import Trial
 from terrasweep.config.bad_input import EXIT_NOTHING_COMPLETED
 from terrasweep.config.compose import public_dict
 from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.files import write_atomically
 from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
@@ -27,6 +29,10 @@ from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.search_space import SearchSpace
 from terrasweep.study.terminal import SweepProgress, front_table
 from terrasweep.trial.run import unfinished
+
+
+class _NotLaunched(Exception):
+    """A launcher failed by itself; says why, and what to do."""
 
 
 class Launcher(Protocol):
@@ -64,10 +70,10 @@ class StudyRun:
 
         Raises:
             KeyboardInterrupt: The user stopped it; what ran is recorded.
-            SystemExit: Nothing completed.
+            SystemExit: Nothing completed, or the launcher started no trial.
         """
         record, total = self._folder.known, self._config.study.n_trials
-        interrupted = False
+        interrupted, not_launched = False, ""
         with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
             self._adopt_orphans()
             progress.finished(self._folder.results(), len(self._folder.front()))
@@ -76,9 +82,14 @@ class StudyRun:
                     self._run_batch(trials, progress)
             except KeyboardInterrupt:
                 interrupted = True
+            except _NotLaunched as error:
+                not_launched = str(error)
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
+        if not_launched:
+            print(not_launched, file=sys.stderr)
+            raise SystemExit(EXIT_NOTHING_COMPLETED)
         if not any(r.state is State.COMPLETE for r in self._folder.results()):
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
@@ -99,11 +110,11 @@ class StudyRun:
         try:
             values.extend(self._sweep.space.suggest(trial, self._base) for trial in trials)
             progress.started(values[0])
-            results = [self._result(t, r) for t, r in zip(trials, self._sweep.launch(trials, values), strict=True)]
+            results = [self._result(t, r) for t, r in zip(trials, self._launch(trials, values), strict=True)]
         except (KeyboardInterrupt, Exception) as error:
-            known = _as_terrasweep_error(error)
-            results = [self._folder.result(t.number) or self._unfinished_result(t, known) for t in trials]
-            if isinstance(error, KeyboardInterrupt):
+            results = [self._folder.result(t.number) or self._unanswered(t, error) for t in trials]
+            begun = any(self._folder.has_begun(trial.number) for trial in trials)
+            if isinstance(error, KeyboardInterrupt) or (isinstance(error, _NotLaunched) and not begun):
                 raise
         finally:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
@@ -112,13 +123,33 @@ class StudyRun:
             if trouble := self._tracker.trouble():
                 progress.say(trouble)
 
+    def _launch(self, trials: list[Trial], values: list[dict[str, Any]]) -> list[JobReturn]:
+        """Run a batch.
+
+        Raises:
+            _NotLaunched: The launcher itself failed.
+        """
+        try:
+            return self._sweep.launch(trials, values)
+        except Exception as error:
+            if not isinstance(known := _as_terrasweep_error(error), Crashed):
+                raise
+            log = self._folder.path / "launch-error.log"
+            write_atomically(log, "".join(traceback.format_exception(error)))
+            launcher = self._base.hydra.runtime.choices.get("hydra/launcher", "")
+            way_out = "mend it, and start the same command again"
+            raise _NotLaunched(f"hydra/launcher={launcher}: {known}; see {log}, {way_out}") from error
+
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
         returned = _returned(job)
-        return (
-            returned
-            if isinstance(returned, TrialResult)
-            else self._unfinished_result(trial, _as_terrasweep_error(returned))
-        )
+        return returned if isinstance(returned, TrialResult) else self._unanswered(trial, returned)
+
+    def _unanswered(self, trial: Trial, error: BaseException) -> TrialResult:
+        """The result of a trial that gave none; one that a launcher never began is no trial, and runs again."""
+        known = _as_terrasweep_error(error)
+        if isinstance(error, _NotLaunched) and not self._folder.has_begun(trial.number):
+            known = Interrupted("the launcher did not start this trial; it runs again under another number")
+        return self._unfinished_result(trial, known)
 
     def _write_result(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
         """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
@@ -168,6 +199,8 @@ def _as_terrasweep_error(error: BaseException) -> TerrasweepError:
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("the sweep was interrupted while this trial ran; it runs again under another number")
     text = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, _NotLaunched):
+        return Crashed(text)
     if isinstance(error, HydraException):
         return InvalidConfig(text)
     return Crashed(f"{type(error).__name__}: {text}")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from terrasweep.config.compose import composed_trial
+from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.study import launcher_recipes
 from terrasweep.study.search_space import SearchSpace, as_override, unknown_conditions
 from terrasweep.trial import rules
 from terrasweep.trial.rules import find_bad_values
@@ -36,6 +39,19 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
     if violations:
         raise InvalidConfig("\n".join(violations))
     _check_some_combination(space, compose)
+
+
+def check_launcher(launcher: Mapping[str, Any], config: TrialConfig) -> None:
+    """See that the launcher's settings can run trials, and that this machine has what they ask for, if they run here.
+
+    Raises:
+        InvalidConfig: They can't, or it hasn't.
+    """
+    violations = list(launcher_recipes.find_bad_settings(launcher))
+    if launcher_recipes.runs_here(launcher):
+        violations += rules.find_missing_device(config)
+    if violations:
+        raise InvalidConfig("\n".join(violations))
 
 
 def check_writable(folder: Path) -> None:

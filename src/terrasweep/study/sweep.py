@@ -27,7 +27,7 @@ from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy
-from terrasweep.study.preflight import check_space, check_writable
+from terrasweep.study.preflight import check_launcher, check_space, check_writable
 from terrasweep.study.samplers import build_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
 from terrasweep.trial import prepare
@@ -65,6 +65,7 @@ class StudySweep:
         self.n_jobs = self._batch or trials_at_once(base.hydra.launcher)
         config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
+        check_launcher(base.hydra.launcher, config)
         check_space(self._space, self._compose)
         mlflow_store.check_reachable(config.tracking.uri)
         check_writable(folder.path)

@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 
 from terrasweep.config.knobs.offload import ZERO
@@ -57,10 +58,13 @@ def build_trainer(
     zero = config.offload.name in ZERO
     strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
     precision: Any = "32-true" if zero else config.precision.lightning
+    # Lightning would take the place of this process from a cluster's variables; ZeRO's strategy brings its own.
+    alone: list[Any] = [] if zero else [LightningEnvironment()]
     return pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
         strategy=strategy,
+        plugins=alone,
         precision=precision,
         max_steps=config.train.warmup_steps + config.train.max_steps,
         max_epochs=-1,

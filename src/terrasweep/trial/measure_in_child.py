@@ -17,7 +17,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open.folders import OpenData, open_data
 from terrasweep.data.prepare import make_survey, prepare_data
-from terrasweep.machine.arithmetic import float32_settings, set_float32_precision
+from terrasweep.machine.arithmetic import arithmetic_settings, set_arithmetic
 from terrasweep.machine.device import device_name, select_device
 from terrasweep.machine.files import write_atomically
 from terrasweep.measure.accuracy import ACCURACY, ACCURACY_NAME, read_accuracy
@@ -63,7 +63,7 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     if config.offload.name in ZERO:
         import_deepspeed(device)
     # After all imports, a datamodule of the user's included.
-    report(arithmetic=set_float32_precision(config.precision.matmul))
+    report(arithmetic=set_arithmetic(config.precision.matmul))
     warmup = config.train.warmup_steps
     metering = MeteredTrial(device=device, baseline_mib=trimmed_resident_mib(), warmup_steps=warmup)
     model = _build(report, config, data, metering)
@@ -106,7 +106,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
                 logged = evaluate(trainer, setting.task, setting.data)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
-        report(measurements=readings(meters), curves={TRAIN_LOSS.name: clock.losses}, arithmetic=float32_settings())
+        report(measurements=readings(meters), curves={TRAIN_LOSS.name: clock.losses}, arithmetic=arithmetic_settings())
         if clock.losses:
             report(measurements={TRAIN_LOSS.name: clock.losses[-1][1]})
     accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)
@@ -117,12 +117,13 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
 
 def prepare(report: Report, config: TrialConfig) -> None:
     """Make what :func:`terrasweep.trial.made_once.missing` named."""
+    is_pretrained = config.backbone.checkpoint == "synthetic" and not synthetic.pretrained_file(config).is_file()
+    if is_pretrained or config.offload.name == "nvme":
+        device = select_device(config.train.device)  # Before anything is made for a device that is not there.
     prepare_data(config)
-    if config.offload.name == "nvme":
-        device = select_device(config.train.device)
-        if not are_compiled(device.type):
-            compile_extensions(device)
-    if config.backbone.checkpoint == "synthetic" and not synthetic.pretrained_file(config).is_file():
+    if config.offload.name == "nvme" and not are_compiled(device.type):
+        compile_extensions(device)
+    if is_pretrained:
         from terrasweep.trial.pretrain_synthetic import pretrain
 
         pretrain(config)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from terrasweep.machine import startup
 from terrasweep.machine.hardware import compute_capability, gpu_names
+from terrasweep.process import lifeline
 
 startup.start_forkserver()
 
@@ -32,7 +33,8 @@ def _capability_from_nvml() -> Iterator[None]:
         torch.cuda.get_device_capability = asked
 
 
-with _capability_from_nvml(), warnings.catch_warnings():
+# The imports take long; afterwards the forkserver sees by itself when nobody needs it any more.
+with lifeline.ending_with_parent(), _capability_from_nvml(), warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import bitsandbytes
     import hydra

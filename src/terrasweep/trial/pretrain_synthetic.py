@@ -9,7 +9,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.root_folders import synthetic_root
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
-from terrasweep.machine.arithmetic import set_float32_precision
+from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.device import select_device
 from terrasweep.machine.files import draft_file
 from terrasweep.models.assemble import build_model
@@ -25,7 +25,7 @@ def pretrain(config: TrialConfig) -> None:
     pl.seed_everything(source.train.seed, workers=True, verbose=False)
     device = select_device(source.train.device)
     data = open_data(source)
-    set_float32_precision(source.precision.matmul)
+    set_arithmetic(source.precision.matmul)
     model = build_model(source, data.num_classes, device)
     clock = StepClock([], device)
     trainer = build_trainer(source, device, [clock], model, synthetic_root())

@@ -15,19 +15,26 @@ from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.config.validation_metrics import find_unknown_objectives
 from terrasweep.data import rules as data_rules
+from terrasweep.machine.hardware import effective_device
 from terrasweep.models.backbones import families
 from terrasweep.models.offload import deepspeed_settings
 from terrasweep.results.errors import InvalidConfig
 
 
 def check(config: TrialConfig) -> None:
-    """Refuse a configuration that can't be run.
+    """Refuse a configuration that can't be run on this machine.
 
     Raises:
         InvalidConfig: With one line per violation.
     """
-    if violations := list(find_violations(config)):
+    if violations := [*find_missing_device(config), *find_violations(config)]:
         raise InvalidConfig("\n".join(violations))
+
+
+def find_missing_device(config: TrialConfig) -> Iterator[str]:
+    """The GPU that is asked for where this machine has none; it says nothing of trials that run on others."""
+    if config.train.device == "cuda" and effective_device("auto") == "cpu":
+        yield "train.device=cuda: NVML shows no GPU that a trial may use on this machine; use auto or cpu"
 
 
 def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from terrasweep import process
-from terrasweep.machine.arithmetic import float32_settings, set_float32_precision
+from terrasweep.machine.arithmetic import arithmetic_settings, float32_settings, set_arithmetic, set_float32_precision
 from terrasweep.process.parent import Limits
 from tests.composing import ROOT, compose_trial
 from tests.trials import TWO_STEPS
@@ -63,6 +63,28 @@ def test_each_precision_is_set_for_products_and_convolutions_whatever_was_set_be
         assert said["cudnn.allow_tf32"] == "True"
 
 
+@pytest.mark.usefixtures("as_before")
+def test_what_an_import_has_set_for_the_whole_process_does_not_reach_a_trial(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    torch.use_deterministic_algorithms(True)
+    torch.set_default_dtype(torch.float64)
+    try:
+        said = set_arithmetic("highest")
+    finally:
+        torch.set_default_dtype(torch.float32)
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        torch.use_deterministic_algorithms(False)
+    assert not deterministic
+    assert said.items() > float32_settings().items()
+    assert (said["default_dtype"], said["cudnn.benchmark"], said["cudnn.deterministic"]) == (
+        "float32",
+        "False",
+        "False",
+    )
+    assert said["num_threads"] == arithmetic_settings()["num_threads"] == str(torch.get_num_threads())
+
+
 @pytest.mark.slow
 def test_a_trial_and_its_export_multiply_in_32_bits(child, tmp_path):
     config, folder = compose_trial(*TRIAL), tmp_path / "trial"
@@ -72,7 +94,7 @@ def test_a_trial_and_its_export_multiply_in_32_bits(child, tmp_path):
     for where in ("build", "fit", "evaluate"):
         assert seen["settings"][where] == in_force(seen["settings"][where]), where
         assert seen["errors"][where] < ROUNDING
-    assert seen["arithmetic"] == seen["settings"]["fit"]
+    assert seen["settings"]["fit"].items() < seen["arithmetic"].items()
     exported = child("in_an_export", config, folder=folder)
     for where in ("compare", "evaluate"):
         assert exported["settings"][where] == in_force(exported["settings"][where]), where

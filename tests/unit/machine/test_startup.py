@@ -10,6 +10,7 @@ import optuna
 import pytest
 
 from terrasweep.machine import paths, startup
+from tests.batch_jobs import BATCH_JOBS
 from tests.composing import ROOT
 
 SRC = ROOT / "src"
@@ -18,6 +19,9 @@ CHANGES = (
     *("environ.setdefault", "environ.update", "environ.pop", "putenv", "unsetenv"),
     *("filterwarnings", "setLevel", "set_verbosity"),
 )
+
+KEPT = ("SLURM_JOB_ID", "SLURM_TMPDIR", "SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+"""What datamodules, libraries and users may need to know of a batch job."""
 
 
 def called(node):
@@ -96,6 +100,26 @@ def test_children_start_from_the_forkserver_until_that_can_t_be(bare):
     assert startup.start_method() == "forkserver"
     startup.use_fresh_interpreters()
     assert startup.start_method() == "spawn"
+
+
+@pytest.mark.parametrize("start", [startup.start_forkserver, startup.start_child])
+def test_a_child_is_no_part_of_a_batch_job(monkeypatch, start):
+    of_the_job = {name: "4" for variables in BATCH_JOBS.values() for name in variables}
+    for name in (*of_the_job, *KEPT):
+        monkeypatch.setenv(name, "4")
+    with warnings.catch_warnings():
+        start()
+    assert not of_the_job.keys() & os.environ.keys()
+    assert set(KEPT) <= os.environ.keys()
+
+
+def test_the_user_s_filters_of_warnings_end_no_trial():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("error")
+        startup.start_child()
+        for category in (UserWarning, DeprecationWarning):
+            warnings.warn("a library's", category, stacklevel=1)
+    assert [warning.category for warning in said] == [UserWarning]
 
 
 def test_deepspeed_finds_this_python_s_programs_once_and_the_user_s_folder(bare, tmp_path):

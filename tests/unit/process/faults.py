@@ -63,3 +63,30 @@ def say_cuda_state(report):
     import torch
 
     report(device=str(torch.cuda.is_available()), metrics={"pid": float(os.getpid())})
+
+
+def hang_with_others(report):
+    """A worker in the child's group and one in a group of its own, as a library may start it."""
+    import subprocess
+
+    idle = [sys.executable, "-c", "import time; time.sleep(600)"]
+    subprocess.Popen(idle)
+    subprocess.Popen(idle, start_new_session=True)
+    hang(report)
+
+
+class Parents:
+    """A data set whose samples are the pid above the process that reads them."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return os.getppid()
+
+
+def read_by_workers(report):
+    from torch.utils.data import DataLoader
+
+    loader = DataLoader(Parents(), num_workers=2)
+    report(metrics={"pid": os.getpid(), "above": sorted({int(pid) for pid in loader})})

@@ -8,6 +8,7 @@ import pytest
 
 from terrasweep import process
 from terrasweep.machine import startup
+from terrasweep.machine.locks import Lease
 from terrasweep.machine.startup import START_METHOD
 from terrasweep.process import parent
 from terrasweep.process.parent import Limits
@@ -38,6 +39,30 @@ def test_sigkill_is_a_crash_that_keeps_what_was_measured(run):
     assert outcome.error.reason is Reason.CRASHED
     assert "SIGKILL" in str(outcome.error)
     assert outcome.reported["measurements"] == {"peak_build_mib": 5.0}
+
+
+def test_a_sigkill_by_the_kernel_is_out_of_memory(run, monkeypatch):
+    counts = iter([3, 4])
+    monkeypatch.setattr(parent, "out_of_memory_kills", lambda: next(counts))
+    outcome = run("kill_itself")
+    assert outcome.error.reason is Reason.OOM_HOST
+    assert outcome.reported["measurements"] == {"peak_build_mib": 5.0}
+
+
+def test_pressure_in_a_control_group_ends_a_child(run, monkeypatch):
+    monkeypatch.setattr(parent, "available_host_memory_bytes", lambda: 2**20)
+    assert run("hang").error.reason is Reason.OOM_HOST
+
+
+def test_where_the_host_is_short_of_memory_one_trial_ends_at_a_time(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(parent, "available_host_memory_bytes", lambda: 2**20)
+    monkeypatch.setattr(parent, "RELIEF", tmp_path / "relief")
+    another = Lease(tmp_path / "relief")
+    assert another.take()
+    assert run("hang", Limits(timeout_s=1)).error.reason is Reason.TIMEOUT, "it waits for the other's memory"
+    another.give_back()
+    assert run("hang", Limits(timeout_s=60)).error.reason is Reason.OOM_HOST
+    assert another.take(), "it is given back"
 
 
 def test_leaving_without_an_answer_is_a_crash(run):
@@ -85,6 +110,14 @@ def _in_group_of_a_dead_leader(member):
         return group != member.pid and not psutil.pid_exists(group)
     except ProcessLookupError:
         return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
+def test_workers_of_a_data_loader_are_forked_and_import_nothing_anew(run, monkeypatch, start_method):
+    monkeypatch.setenv(START_METHOD, start_method)
+    seen = run("read_by_workers").reported["metrics"]
+    assert seen["above"] == [seen["pid"]]
 
 
 @pytest.mark.slow

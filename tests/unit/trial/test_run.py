@@ -51,6 +51,14 @@ def test_it_is_completed_checked_and_written_once_and_then_measured(calls, tmp_p
     assert TrialResult.from_json((tmp_path / "trial" / "result.json").read_text()) == result
 
 
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_prepared(calls, tmp_path, monkeypatch):
+    monkeypatch.setattr(rules, "effective_device", lambda _: "cpu")
+    result = run.run_trial(compose_trial("train.device=cuda"), tmp_path / "trial")
+    assert calls == ["complete", "check", "write"]
+    assert result.reason is Reason.INVALID_CONFIG
+    assert result.message.startswith("train.device=cuda: ")
+
+
 def test_a_contradiction_is_written_down_and_nothing_is_prepared_for_it(calls, tmp_path):
     result = run.run_trial(compose_trial("quantization=nf4", "tuning=full"), tmp_path / "trial")
     assert calls == ["complete", "check", "write"]

@@ -1,0 +1,119 @@
+"""What the kernel lets this process's control groups have of the host's memory, and whom it ended for want of it.
+
+Slurm, systemd and containers nest groups, and each level may have a limit (cgroups(7); versions 1 and 2, also mixed).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path("/")
+_UNLIMITED = 2**60
+"""Version 1 says so with a number near 2^63."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Version:
+    """Where a version keeps its groups, and how it names its files."""
+
+    mounts: tuple[str, ...]
+    limit: str
+    used: str
+    cache: tuple[str, ...]
+    events: str
+
+
+_ONE = _Version(
+    mounts=("sys/fs/cgroup/memory",),
+    limit="memory.limit_in_bytes",
+    used="memory.usage_in_bytes",
+    cache=("total_inactive_file", "total_active_file"),
+    events="memory.oom_control",
+)
+_TWO = _Version(
+    mounts=("sys/fs/cgroup", "sys/fs/cgroup/unified"),
+    limit="memory.max",
+    used="memory.current",
+    cache=("inactive_file", "active_file"),
+    events="memory.events",
+)
+
+
+def limit_bytes(root: Path = ROOT) -> int | None:
+    """The least limit of the groups that this process is in; None without one.
+
+    Args:
+        root: Of the file system with ``proc`` and ``sys``.
+    """
+    return min((limit for _, limit in _limits(root)), default=None)
+
+
+def available_bytes(root: Path = ROOT) -> int | None:
+    """What the groups may still take, whoever took the rest; pages of files don't count, as they can be dropped.
+
+    Returns:
+        None where no group has a limit.
+    """
+    return min((limit - _used(folder) for folder, limit in _limits(root)), default=None)
+
+
+def out_of_memory_kills(root: Path = ROOT) -> int:
+    """How many processes the kernel has ended for want of memory: of this process's own group, or of the machine.
+
+    The machine's count is taken where the group has none of its own. A count that has grown says that a SIGKILL was the
+    kernel's.
+    """
+    for folder in _groups(root):
+        for version in (_TWO, _ONE):
+            if (count := _fields(folder / version.events).get("oom_kill")) is not None:
+                return count
+    return _fields(root / "proc/vmstat").get("oom_kill", 0)
+
+
+def _limits(root: Path) -> list[tuple[Path, int]]:
+    found = []
+    for folder in _groups(root):
+        for name in (_TWO.limit, _ONE.limit):
+            text = _read(folder / name).strip()
+            if text.isdigit() and int(text) < _UNLIMITED:
+                found.append((folder, int(text)))
+    return found
+
+
+def _used(folder: Path) -> int:
+    version = _TWO if (folder / _TWO.used).is_file() else _ONE
+    stat = _fields(folder / "memory.stat")
+    used = _read(folder / version.used).strip()
+    return int(used or 0) - sum(stat.get(name, 0) for name in version.cache)
+
+
+def _groups(root: Path) -> list[Path]:
+    """The folders of the groups that govern this process's memory, its own first.
+
+    Within a container the names may be those outside of it: levels that are not there are left out.
+    """
+    found = []
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        number, controllers, name = line.split(":", 2)
+        if number != "0" and "memory" not in controllers.split(","):
+            continue
+        for mount in (_TWO if number == "0" else _ONE).mounts:
+            top = root / mount
+            own = top / name.lstrip("/")
+            levels = [own, *own.parents]
+            found += [level for level in levels[: levels.index(top) + 1] if level.is_dir()]
+    return found
+
+
+def _fields(file: Path) -> dict[str, int]:
+    """Lines of a name and a number."""
+    pairs = (line.split() for line in _read(file).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def _read(file: Path) -> str:
+    with contextlib.suppress(OSError):
+        return file.read_text()
+    return ""

@@ -1,0 +1,39 @@
+"""A trial measures the same inside of a batch job as outside of it."""
+
+import json
+
+import pytest
+
+from tests.batch_jobs import BATCH_JOBS
+from tests.conftest import SMALL
+
+pytestmark = pytest.mark.slow
+
+ZERO = ("offload=optimizer", "precision=bf16")
+
+
+def accuracy(cli, home, *arguments, **environment):
+    """Of one trial, with the loss after its last step."""
+    finished = cli(*SMALL, *arguments, **environment)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    folder = finished.stdout.strip().splitlines()[-1].removeprefix("folder: ")
+    with open(f"{folder}/result.json") as file:  # noqa: PTH123
+        measured = json.load(file)["measurements"]
+    return measured["accuracy"], measured["train_loss"]
+
+
+@pytest.fixture
+def alone(cli, home, monkeypatch):
+    for name in {name for variables in BATCH_JOBS.values() for name in variables}:
+        monkeypatch.delenv(name, raising=False)
+    return accuracy(cli, home)
+
+
+def test_no_variable_of_a_batch_job_reaches_a_trial(cli, home, alone):
+    for variables in BATCH_JOBS.values():
+        assert accuracy(cli, home, PYTHONWARNINGS="error::UserWarning", **variables) == alone, variables
+
+
+def test_nor_one_that_deepspeed_trains(cli, home):
+    everything = {name: value for variables in BATCH_JOBS.values() for name, value in variables.items()}
+    assert accuracy(cli, home, *ZERO, **everything) == accuracy(cli, home, *ZERO)
