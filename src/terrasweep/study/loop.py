@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import secrets
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from terrasweep.config.compose import public_dict
 from terrasweep.config.schema import TrialConfig
 from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_runs
 from terrasweep.study.folder import StudyFolder
@@ -38,8 +39,8 @@ class Launcher(Protocol):
     def space(self) -> SearchSpace:
         """The searched keys."""
 
-    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
-        """Run a batch of trials through Hydra's launcher."""
+    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]], attempt: str) -> list[JobReturn]:
+        """Run a batch of trials through Hydra's launcher, all in one attempt."""
 
 
 class StudyRun:
@@ -50,14 +51,14 @@ class StudyRun:
         sweep: Launcher,
         config: TrialConfig,
         base: DictConfig,
-        record: StudyRecord,
         folder: StudyFolder,
         stored: StoredStudy,
     ) -> None:
+        """Args: ``folder`` is opened, and ``stored`` has its sampler; both know the same trials."""
         self._sweep, self._config, self._base = sweep, config, base
         self._folder, self._stored = folder, stored
-        folder.open(record)
-        self._tracker = mlflow_runs.StudyTracker(record, config.tracking.uri)
+        self._attempt = secrets.token_hex(8)
+        self._tracker = mlflow_runs.StudyTracker(folder.known, config.tracking.uri)
         self._untracked = ""
 
     def to_the_end(self) -> None:
@@ -70,11 +71,12 @@ class StudyRun:
         record, total = self._folder.known, self._config.study.n_trials
         interrupted = False
         with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
-            self._adopt_orphans()
+            self._adopt_orphans(progress)
             progress.finished(self._folder.results(), len(self._folder.front()))
             try:
-                while trials := self._stored.ask(self._sweep.n_jobs, total):
-                    self._run_batch(trials, progress)
+                while asked := self._stored.ask(self._sweep.n_jobs, total):
+                    if trials := [trial for trial in asked if self._hand_out(trial)]:
+                        self._run_batch(trials, progress)
             except KeyboardInterrupt:
                 interrupted = True
         self._close(progress)
@@ -84,12 +86,25 @@ class StudyRun:
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
 
-    def _adopt_orphans(self) -> None:
+    def _adopt_orphans(self, progress: SweepProgress) -> None:
         """What ran when the sweep was killed: its answer where it came to one, else it runs again."""
-        for trial in self._stored.orphans():
-            result = self._folder.result(trial.number)
+        for trial in self._stored.orphans(takeover=self._config.study.takeover):
+            result = self._folder.take_over(trial.number, self._attempt)
             lost = Interrupted("the sweep was killed while this trial ran; it runs again under another number")
-            self._write_result(trial, result or self._unfinished_result(trial, lost), dict(trial.params))
+            searched = dict(trial.params) or (result.searched if result else {})
+            self._write_result(trial, result or self._unfinished_result(trial, lost), searched)
+        for number, host in self._stored.out_of_sight().items():
+            progress.say(
+                f"trial {number} runs on {host}, which can't be seen from here; if it was killed, start with "
+                "study.takeover=true"
+            )
+
+    def _hand_out(self, trial: Trial) -> bool:
+        """Give a new trial's folder to this attempt; where a result stands in it, it is another trial's and stays."""
+        if self._folder.hand_out(trial.number, self._attempt):
+            return True
+        self._stored.give_up(trial)
+        return False
 
     def _unfinished_result(self, trial: Trial, error: TerrasweepError) -> TrialResult:
         return unfinished(trial.number, error, self._folder.config(trial.number) or public_dict(self._config))
@@ -100,16 +115,25 @@ class StudyRun:
         try:
             values.extend(self._sweep.space.suggest(trial, self._base) for trial in trials)
             progress.started(values[0])
-            results = [self._result(t, r) for t, r in zip(trials, self._sweep.launch(trials, values), strict=True)]
+            results = [self._result(t, r) for t, r in zip(trials, self._launch(trials, values), strict=True)]
         except (KeyboardInterrupt, Exception) as error:
             known = _as_terrasweep_error(error)
-            results = [self._folder.result(t.number) or self._unfinished_result(t, known) for t in trials]
+            results = [self._answer(t) or self._unfinished_result(t, known) for t in trials]
             if isinstance(error, KeyboardInterrupt):
                 raise
         finally:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
                 last = self._write_result(trial, result, chosen)
                 progress.finished(self._folder.results(), len(self._folder.front()), last)
+
+    def _launch(self, trials: list[Trial], values: list[dict[str, Any]]) -> list[JobReturn]:
+        return self._sweep.launch(trials, values, self._attempt)
+
+    def _answer(self, trial: Trial) -> TrialResult | None:
+        """What a trial wrote down by itself before its launcher failed."""
+        with contextlib.suppress(InvalidConfig):
+            return self._folder.result(trial.number)
+        return None
 
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
         returned = _returned(job)
@@ -119,11 +143,16 @@ class StudyRun:
             else self._unfinished_result(trial, _as_terrasweep_error(returned))
         )
 
-    def _write_result(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
-        """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
+    def _write_result(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult | None:
+        """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill.
+
+        Returns:
+            What was written; None where another process has ended the trial meanwhile, so that this comes late.
+        """
         result = _with_all_objectives(result, self._folder.known.objectives)
         result = dataclasses.replace(result, number=trial.number, searched=searched)
-        self._folder.add(result)
+        if not self._folder.add(result, self._attempt):
+            return None
         self._stored.tell(trial, result)
         try:
             self._tracker.log(result)
