@@ -19,6 +19,7 @@ import psutil
 
 from terrasweep.machine import startup
 from terrasweep.machine.hardware import host_memory_limit_bytes
+from terrasweep.machine.temporary_folder import own_temporary_folder
 from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
@@ -84,6 +85,7 @@ def _context(start_method: str | None = None) -> BaseContext:
     method = start_method or startup.start_method()
     context = multiprocessing.get_context(method)
     if method == "forkserver":
+        own_temporary_folder()
         context.set_forkserver_preload(["terrasweep.trial.preload"])
     return context
 

@@ -24,7 +24,7 @@ from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_runs
 from terrasweep.study.folder import StudyFolder
-from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.optuna_study import STORAGE_ERRORS, StoredStudy, storage_reason
 from terrasweep.study.search_space import SearchSpace
 from terrasweep.study.terminal import SweepProgress, front_table
 from terrasweep.trial.run import unfinished
@@ -66,25 +66,32 @@ class StudyRun:
 
         Raises:
             KeyboardInterrupt: The user stopped it; what ran is recorded.
-            SystemExit: Nothing completed.
+            SystemExit: Nothing completed, or the storage failed for longer than it is waited for.
         """
         record, total = self._folder.known, self._config.study.n_trials
         interrupted = False
         with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
-            self._adopt_orphans(progress)
-            progress.finished(self._folder.results(), len(self._folder.front()))
             try:
-                while asked := self._stored.ask(self._sweep.n_jobs, total):
-                    if trials := [trial for trial in asked if self._hand_out(trial)]:
-                        self._run_batch(trials, progress)
+                self._run_missing(progress, total)
             except KeyboardInterrupt:
                 interrupted = True
+            except STORAGE_ERRORS as error:
+                reason = f"study.storage: {storage_reason(error)}"
+                progress.say(f"{reason}; what ran is kept, and the same command goes on from here")
+                raise SystemExit(EXIT_NOTHING_COMPLETED) from error
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
         if not any(r.state is State.COMPLETE for r in self._folder.results()):
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
+
+    def _run_missing(self, progress: SweepProgress, total: int) -> None:
+        self._adopt_orphans(progress)
+        progress.finished(self._folder.results(), len(self._folder.front()))
+        while asked := self._stored.ask(self._sweep.n_jobs, total):
+            if trials := [trial for trial in asked if self._hand_out(trial)]:
+                self._run_batch(trials, progress)
 
     def _adopt_orphans(self, progress: SweepProgress) -> None:
         """What ran when the sweep was killed: its answer where it came to one, else it runs again."""
@@ -202,7 +209,7 @@ def _returned(job: JobReturn) -> TrialResult | BaseException:
 def _as_terrasweep_error(error: BaseException) -> TerrasweepError:
     if isinstance(error, TerrasweepError):
         return error
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, *STORAGE_ERRORS)):
         return Interrupted("the sweep was interrupted while this trial ran; it runs again under another number")
     text = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, HydraException):

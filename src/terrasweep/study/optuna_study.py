@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
 import sqlalchemy
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from terrasweep.config.compose import without_password
 from terrasweep.machine import startup
 from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import host_of, liveness, this_process
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -26,6 +28,10 @@ from terrasweep.study.samplers import GridSize, ignores_pruned
 
 _REMEMBERED = "terrasweep_study"
 """Attribute of the Optuna study."""
+STORAGE_ERRORS = (StorageInternalError, sqlalchemy.exc.SQLAlchemyError)
+"""What a database's failure is raised as."""
+LOCKED_S = 300
+"""How long a write waits for another process that has locked an SQLite database; Optuna tries some of them again."""
 UNKNOWN_MISS = 1.0
 """Constraint violation of an infeasible trial whose miss is not known."""
 
@@ -41,13 +47,13 @@ class StoredStudy:
         """
         self._objectives = objectives
         self._lock = folder / ".ask.lock"
-        self._storage = open_storage(url)
         self._grid = GridSize()
         startup.quiet_optuna()
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
         ]
-        with locked(self._lock):  # Two processes that start at once would both make the tables.
+        with locked(self._lock), usable(url):  # Two processes that start at once would both make the tables.
+            self._storage = open_storage(url)
             self.study = optuna.create_study(
                 study_name=name, storage=self._storage, directions=directions, load_if_exists=True
             )
@@ -209,21 +215,49 @@ def open_storage(url: str) -> RDBStorage:
     Raises:
         InvalidConfig: The URL can't be read, or its database can't be opened.
     """
-    settings = {"connect_args": {"timeout": 30, "factory": _LoggedConnection}} if url.startswith("sqlite") else None
+    settings = (
+        {"connect_args": {"timeout": LOCKED_S, "factory": _LoggedConnection}} if url.startswith("sqlite") else None
+    )
     try:
         return RDBStorage(url, engine_kwargs=settings)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InvalidConfig(f"study.storage={url}: {reason}; give a database URL that SQLAlchemy opens") from error
+        raise InvalidConfig(f"study.storage={url}: {reason}; {_way_out(url)}") from error
+
+
+@contextlib.contextmanager
+def usable(url: str) -> Iterator[None]:
+    """Before a study starts, a storage that can't be used is bad input.
+
+    Raises:
+        InvalidConfig: It can't; nothing of it was changed.
+    """
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise InvalidConfig(
+            f"study.storage={without_password(url)}: {storage_reason(error)}; {_way_out(url)}"
+        ) from error
+
+
+def _way_out(url: str) -> str:
+    if url.startswith("sqlite"):
+        return "if the file is damaged, move it away: a new one is told what the study's folder holds"
+    return "give a database URL that SQLAlchemy opens"
+
+
+def storage_reason(error: Exception) -> str:
+    """What the database said, without what Optuna and SQLAlchemy make of it."""
+    return first_line(error.__cause__ if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError) else error)
 
 
 class _LoggedConnection(sqlite3.Connection):
-    """SQLite with a write-ahead log: a commit costs no wait for the disk, and a killed process corrupts nothing."""
+    """SQLite with a write-ahead log: a commit is one write, and neither a kill nor a power cut takes it back."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute("PRAGMA journal_mode=WAL")
-        self.execute("PRAGMA synchronous=NORMAL")
+        self.execute("PRAGMA synchronous=FULL")
 
 
 def _direction(name: str) -> optuna.study.StudyDirection:

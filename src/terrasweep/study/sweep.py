@@ -29,7 +29,7 @@ from terrasweep.study import mlflow_runs, reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
-from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.optuna_study import StoredStudy, usable
 from terrasweep.study.preflight import check_space, check_writable
 from terrasweep.study.samplers import GridSize, build_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
@@ -74,8 +74,8 @@ class StudySweep:
         check_writable(folder.path)
         prepare.check_backbone(config)
         record = self._with_data(self._record(config, folder), config)
-        with folder.removed_on_bad_input():
-            url = mlflow_runs.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
+        url = mlflow_runs.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
+        with folder.removed_on_bad_input(), usable(url):
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._take_up(folder, stored, record, base, config)
         if stored.remaining(config.study.n_trials):

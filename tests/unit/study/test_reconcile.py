@@ -1,7 +1,9 @@
 """Whatever of a study is lost, the next start finds the rest, gives no number out twice and writes over nothing."""
 
+import contextlib
 import dataclasses
 import os
+import sqlite3
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -214,3 +216,19 @@ def test_a_folder_that_is_gone_is_made_again_by_takeover_alone(tmp_path):
     folder, _, said = start(new, url=url, takeover=True)
     assert [r.number for r in folder.results()] == [0]
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("damage", [b"this is no database, but something of the user's" * 9, None])
+def test_a_database_that_can_t_be_used_is_one_line_and_stays(tmp_path, damage):
+    path = tmp_path / "s"
+    run(*start(path)[:2], "complete")
+    with contextlib.closing(sqlite3.connect(path / "optuna.db")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (path / "optuna.db").read_bytes() if damage is None else damage
+    content = content[: len(content) // 2] if damage is None else content
+    lose(path, ("no optuna.db", 0))
+    (path / "optuna.db").write_bytes(content)
+    with pytest.raises(InvalidConfig, match="move it away") as refused:
+        start(path)
+    assert len(str(refused.value).splitlines()) == 1
+    assert (path / "optuna.db").read_bytes() == content
