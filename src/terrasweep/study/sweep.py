@@ -68,7 +68,7 @@ class StudySweep:
         self.n_jobs = self._batch or trials_at_once(base.hydra.launcher)
         config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
-        _check_trial_folders(base, folder.path)
+        check_trial_folders(base, folder.path)
         check_space(self._space, self._compose)
         mlflow_runs.check_reachable(config.tracking.uri)
         check_writable(folder.path)
@@ -185,17 +185,17 @@ def _objectives(config: TrialConfig) -> list[Objective]:
     return [Objective(name=o.name, direction=o.direction) for o in config.study.objectives]
 
 
-def _check_trial_folders(base: DictConfig, folder: Path) -> None:
+def check_trial_folders(base: DictConfig, folder: Path) -> None:
     """See that each trial has the folder that its results are looked for in.
 
     Raises:
         InvalidConfig: Hydra was told to use another one.
     """
     try:
-        given = Path(base.hydra.sweep.dir).absolute() / base.hydra.sweep.subdir
+        given = Path(base.hydra.sweep.dir).resolve() / base.hydra.sweep.subdir
     except OmegaConfBaseException as error:  # It asks for what only a job knows.
         given = Path(first_line(error))
-    if given != folder / "trials" / "0":
+    if given != folder.resolve() / "trials" / "0":
         raise InvalidConfig(
             f"hydra.sweep: trials would run in {given}, and a study looks for them in {folder / 'trials'}; leave "
             "hydra.sweep.dir and hydra.sweep.subdir as they are, and set TERRASWEEP_HOME or study.name"
