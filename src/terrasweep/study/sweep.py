@@ -95,7 +95,7 @@ class StudySweep:
             if existing is not None:
                 record = dataclasses.replace(self._continued(existing, config), data=record.data)
             self._check_distributions(stored)
-            build()  # What it refuses is refused before anything is written.
+            stored.use(*build())  # What it refuses is refused before anything is written.
             folder.open(record)
             reconcile.remember(folder, stored)
             folder.remove_drafts()
