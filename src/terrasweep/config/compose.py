@@ -82,8 +82,12 @@ def as_dict(config: TrialConfig) -> dict[str, Any]:
 
 
 def public_dict(config: TrialConfig) -> dict[str, Any]:
-    """The configuration as it may be stored and shared: without the passwords in its URLs."""
+    """The configuration as it may be stored and shared: without the passwords in its URLs.
+
+    Without the attempt that measures it, too: who runs it again is another one.
+    """
     values = as_dict(config)
+    del values["trial"]["attempt"]
     for section, key in (("study", "storage"), ("tracking", "uri")):
         if values[section][key]:
             values[section][key] = without_password(values[section][key])

@@ -28,6 +28,8 @@ class TrialIdentity:
 
     number: int | None = None
     """Optuna's trial number; set by the sweeper, null for a single trial."""
+    attempt: str | None = None
+    """Which start of the study measures it; set by the sweeper, not stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class StudyConfig:
     """Optuna storage URL; null: ``optuna.db`` in the study's folder."""
     seed: int = 0
     """Seed of the sampler."""
+    takeover: bool = False
+    """Whether what a process on another machine may still work on is taken from it."""
     keep_weights: str = "front"
     """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
 

@@ -2,7 +2,7 @@
 
 Everything is drafted beside its place, flushed to the disk, and moved into place in one step; the move itself is
 flushed too, so that it survives a power cut. A draft whose writer fails is removed; one whose writer was killed stays
-behind, under a hidden name that nothing reads.
+behind, under a hidden name that nothing reads, until :func:`remove_abandoned_drafts` finds it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from terrasweep.machine.process_identity import is_alive, short_name
+
+_DRAFT = re.compile(r"\..+\.(?P<owner>[0-9a-f]{8}-[0-9a-f]{8}-\d+-\d+)-[0-9a-f]{8}")
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 """What some network file systems answer."""
@@ -99,9 +103,24 @@ def _move_folder(draft: Path, path: Path, *, keep_existing: bool) -> None:
     _flush(path.parent)
 
 
+def remove_abandoned_drafts(folder: Path) -> None:
+    """Remove what processes that have ended left in a folder when they were killed in the middle of writing.
+
+    What a process on another machine drafts stays: nobody here can tell whether it still does.
+    """
+    for found in folder.glob(".*"):
+        draft = _DRAFT.fullmatch(found.name)
+        if draft is None or is_alive(draft["owner"]):
+            continue
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found, ignore_errors=True)
+        else:
+            found.unlink(missing_ok=True)
+
+
 def _beside(path: Path) -> Path:
-    """A hidden name that no other process on whatever host chooses."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    """A hidden name that no other process on whatever host chooses, and that says whose it is."""
+    return path.with_name(f".{path.name}.{short_name()}-{secrets.token_hex(4)}")
 
 
 def _flush(path: Path) -> None:

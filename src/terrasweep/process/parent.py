@@ -20,6 +20,7 @@ from terrasweep.machine import startup
 from terrasweep.machine.control_groups import out_of_memory_kills
 from terrasweep.machine.hardware import available_host_memory_bytes, host_memory_limit_bytes
 from terrasweep.machine.locks import Lease
+from terrasweep.machine.temporary_folder import own_temporary_folder
 from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
@@ -88,6 +89,7 @@ def _context(start_method: str | None = None) -> BaseContext:
     method = start_method or startup.start_method()
     context = multiprocessing.get_context(method)
     if method == "forkserver":
+        own_temporary_folder()
         context.set_forkserver_preload(["terrasweep.trial.preload"])
     return context
 

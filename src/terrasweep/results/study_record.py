@@ -59,8 +59,18 @@ class StudyRecord:
 
     @classmethod
     def from_json(cls, text: str) -> StudyRecord:
-        """Read what :meth:`to_json` wrote."""
-        fields = json.loads(text)
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: The text is no record.
+        """
+        try:
+            return cls._from_fields(json.loads(text))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it holds no study's record ({type(error).__name__}: {error})") from error
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any]) -> StudyRecord:
         fields["objectives"] = [Objective(**objective) for objective in fields["objectives"]]
         fields["reference"] = {name: (worst, scale) for name, (worst, scale) in fields["reference"].items()}
         return cls(**fields)

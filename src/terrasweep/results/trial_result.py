@@ -88,7 +88,13 @@ class TrialResult:
         Raises:
             ValueError: The text is no result, or one of a newer schema version.
         """
-        fields = json.loads(text)
+        try:
+            return cls._from_fields(json.loads(text))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it holds no trial's result ({type(error).__name__}: {error})") from error
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any]) -> TrialResult:
         if fields["schema_version"] > SCHEMA_VERSION:
             raise ValueError(f"result has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
         fields["state"] = State(fields["state"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import secrets
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,11 +22,11 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import write_atomically
 from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.background_tracking import BackgroundTracker
 from terrasweep.study.folder import StudyFolder
-from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.optuna_study import STORAGE_ERRORS, StoredStudy, storage_reason
 from terrasweep.study.search_space import SearchSpace
 from terrasweep.study.terminal import SweepProgress, front_table
 from terrasweep.trial.run import unfinished
@@ -44,8 +45,8 @@ class Launcher(Protocol):
     def space(self) -> SearchSpace:
         """The searched keys."""
 
-    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
-        """Run a batch of trials through Hydra's launcher."""
+    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]], attempt: str) -> list[JobReturn]:
+        """Run a batch of trials through Hydra's launcher, all in one attempt."""
 
 
 class StudyRun:
@@ -56,13 +57,13 @@ class StudyRun:
         sweep: Launcher,
         config: TrialConfig,
         base: DictConfig,
-        record: StudyRecord,
         folder: StudyFolder,
         stored: StoredStudy,
     ) -> None:
+        """Args: ``folder`` is opened, and ``stored`` has its sampler; both know the same trials."""
         self._sweep, self._config, self._base = sweep, config, base
         self._folder, self._stored = folder, stored
-        folder.open(record)
+        self._attempt = secrets.token_hex(8)
         self._tracker = BackgroundTracker(folder.known, config.tracking.uri)
 
     def to_the_end(self) -> None:
@@ -70,20 +71,22 @@ class StudyRun:
 
         Raises:
             KeyboardInterrupt: The user stopped it; what ran is recorded.
-            SystemExit: Nothing completed, or the launcher started no trial.
+            SystemExit: Nothing completed, the launcher started no trial, or the storage failed for longer than it is
+                waited for.
         """
         record, total = self._folder.known, self._config.study.n_trials
         interrupted, not_launched = False, ""
         with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
-            self._adopt_orphans()
-            progress.finished(self._folder.results(), len(self._folder.front()))
             try:
-                while trials := self._stored.ask(self._sweep.n_jobs, total):
-                    self._run_batch(trials, progress)
+                self._run_missing(progress, total)
             except KeyboardInterrupt:
                 interrupted = True
             except _NotLaunched as error:
                 not_launched = str(error)
+            except STORAGE_ERRORS as error:
+                reason = f"study.storage: {storage_reason(error)}"
+                progress.say(f"{reason}; what ran is kept, and the same command goes on from here")
+                raise SystemExit(EXIT_NOTHING_COMPLETED) from error
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
@@ -94,12 +97,32 @@ class StudyRun:
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
 
-    def _adopt_orphans(self) -> None:
+    def _run_missing(self, progress: SweepProgress, total: int) -> None:
+        self._adopt_orphans(progress)
+        progress.finished(self._folder.results(), len(self._folder.front()))
+        while asked := self._stored.ask(self._sweep.n_jobs, total):
+            if trials := [trial for trial in asked if self._hand_out(trial)]:
+                self._run_batch(trials, progress)
+
+    def _adopt_orphans(self, progress: SweepProgress) -> None:
         """What ran when the sweep was killed: its answer where it came to one, else it runs again."""
-        for trial in self._stored.orphans():
-            result = self._folder.result(trial.number)
+        for trial in self._stored.orphans(takeover=self._config.study.takeover):
+            result = self._folder.take_over(trial.number, self._attempt)
             lost = Interrupted("the sweep was killed while this trial ran; it runs again under another number")
-            self._write_result(trial, result or self._unfinished_result(trial, lost), dict(trial.params))
+            searched = dict(trial.params) or (result.searched if result else {})
+            self._write_result(trial, result or self._unfinished_result(trial, lost), searched)
+        for number, host in self._stored.out_of_sight().items():
+            progress.say(
+                f"trial {number} runs on {host}, which can't be seen from here; if it was killed, start with "
+                "study.takeover=true"
+            )
+
+    def _hand_out(self, trial: Trial) -> bool:
+        """Give a new trial's folder to this attempt; where a result stands in it, it is another trial's and stays."""
+        if self._folder.hand_out(trial.number, self._attempt):
+            return True
+        self._stored.give_up(trial)
+        return False
 
     def _unfinished_result(self, trial: Trial, error: TerrasweepError) -> TrialResult:
         return unfinished(trial.number, error, self._folder.config(trial.number) or public_dict(self._config))
@@ -112,7 +135,7 @@ class StudyRun:
             progress.started(values[0])
             results = [self._result(t, r) for t, r in zip(trials, self._launch(trials, values), strict=True)]
         except (KeyboardInterrupt, Exception) as error:
-            results = [self._folder.result(t.number) or self._unanswered(t, error) for t in trials]
+            results = [self._answer(t) or self._unanswered(t, error) for t in trials]
             begun = any(self._folder.has_begun(trial.number) for trial in trials)
             if isinstance(error, KeyboardInterrupt) or (isinstance(error, _NotLaunched) and not begun):
                 raise
@@ -130,7 +153,7 @@ class StudyRun:
             _NotLaunched: The launcher itself failed.
         """
         try:
-            return self._sweep.launch(trials, values)
+            return self._sweep.launch(trials, values, self._attempt)
         except Exception as error:
             if not isinstance(known := _as_terrasweep_error(error), Crashed):
                 raise
@@ -139,6 +162,12 @@ class StudyRun:
             launcher = self._base.hydra.runtime.choices.get("hydra/launcher", "")
             way_out = "mend it, and start the same command again"
             raise _NotLaunched(f"hydra/launcher={launcher}: {known}; see {log}, {way_out}") from error
+
+    def _answer(self, trial: Trial) -> TrialResult | None:
+        """What a trial wrote down by itself before its launcher failed."""
+        with contextlib.suppress(InvalidConfig):
+            return self._folder.result(trial.number)
+        return None
 
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
         returned = _returned(job)
@@ -151,11 +180,16 @@ class StudyRun:
             known = Interrupted("the launcher did not start this trial; it runs again under another number")
         return self._unfinished_result(trial, known)
 
-    def _write_result(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult:
-        """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill."""
+    def _write_result(self, trial: Trial, result: TrialResult, searched: dict[str, Any]) -> TrialResult | None:
+        """Write a result down: on disk first, then to Optuna, then to MLflow; each can be made up for after a kill.
+
+        Returns:
+            What was written; None where another process has ended the trial meanwhile, so that this comes late.
+        """
         result = _with_all_objectives(result, self._folder.known.objectives)
         result = dataclasses.replace(result, number=trial.number, searched=searched)
-        self._folder.add(result)
+        if not self._folder.add(result, self._attempt):
+            return None
         self._stored.tell(trial, result)
         self._tracker.log(result)
         return result
@@ -196,7 +230,7 @@ def _returned(job: JobReturn) -> TrialResult | BaseException:
 def _as_terrasweep_error(error: BaseException) -> TerrasweepError:
     if isinstance(error, TerrasweepError):
         return error
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, *STORAGE_ERRORS)):
         return Interrupted("the sweep was interrupted while this trial ran; it runs again under another number")
     text = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, _NotLaunched):

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
 import sqlalchemy
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from terrasweep.config.compose import without_password
 from terrasweep.machine import startup
 from terrasweep.machine.locks import locked
-from terrasweep.machine.process_identity import is_alive, this_process
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.machine.process_identity import host_of, liveness, this_process
+from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.database_engine import server_settings, wait_for_server
 from terrasweep.study.samplers import GridSize, ignores_pruned
 
+_REMEMBERED = "terrasweep_study"
+"""Attribute of the Optuna study."""
+STORAGE_ERRORS = (StorageInternalError, sqlalchemy.exc.SQLAlchemyError)
+"""What a database's failure is raised as."""
+LOCKED_S = 300
+"""How long a write waits for another process that has locked an SQLite database; Optuna tries some of them again."""
 UNKNOWN_MISS = 1.0
 """Constraint violation of an infeasible trial whose miss is not known."""
 
@@ -42,7 +53,7 @@ class StoredStudy:
         directions: list[Literal["minimize", "maximize"]] = [
             "maximize" if objective.maximize else "minimize" for objective in objectives
         ]
-        with locked(self._lock):  # Two processes that start at once would both make the tables.
+        with locked(self._lock), usable(url):  # Two processes that start at once would both make the tables.
             self._storage = open_storage(url)
             self.study = optuna.create_study(
                 study_name=name, storage=self._storage, directions=directions, load_if_exists=True
@@ -83,39 +94,88 @@ class StoredStudy:
                 trial.set_user_attr("owner", this_process())
         return trials
 
-    def tell(self, trial: Trial, result: TrialResult) -> None:
-        """Tell the sampler how a trial ended (DESIGN's table of states)."""
-        trial.set_user_attr("state", str(result.state))
-        trial.set_user_attr("reason", str(result.reason or ""))
-        names = [objective.name for objective in self._objectives]
-        values = result.objective_values(names)
-        if values is not None:
-            trial.set_constraint("miss", 0.0)
-            self._tell(trial, values)
-        elif result.state is State.INFEASIBLE:
-            trial.set_constraint("miss", UNKNOWN_MISS if result.violation is None else max(result.violation, 1e-9))
-            self._tell_infeasible(trial)
-        elif result.state is State.PRUNED:
-            self._tell(trial, state=TrialState.PRUNED)
-        else:
-            self._tell(trial, state=TrialState.FAIL)
-            if result.reason is Reason.INTERRUPTED:
-                self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
+    def tell(self, trial: Trial, result: TrialResult) -> bool:
+        """Tell the sampler how a trial ended (DESIGN's table of states).
 
-    def _tell_infeasible(self, trial: Trial) -> None:
-        worst = self._worst_values()
-        if ignores_pruned(self.study.sampler) and worst is not None:
-            self._tell(trial, worst)
-        else:
-            self._tell(trial, state=TrialState.PRUNED)
-
-    def _tell(self, trial: Trial, values: list[float] | None = None, state: TrialState | None = None) -> None:
+        Returns:
+            False where another process has ended it meanwhile; that stays.
+        """
+        state, values, miss = self._outcome(result)
         try:
-            self.study.tell(trial, values, state=state)
+            for name, value in _attributes(result).items():
+                trial.set_user_attr(name, value)
+            if miss is not None and "miss" not in trial.constraints:
+                trial.set_constraint("miss", miss)
+            self.study.tell(trial, values, state=None if values else state, skip_if_finished=True)
+        except UpdateFinishedTrialError:
+            return False
         except RuntimeError as error:
             # A grid sampler asks the study to stop at its end; our own loop ends there too.
             if "Study.stop" not in str(error):
                 raise
+        if result.reason is Reason.INTERRUPTED:
+            self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
+        return True
+
+    def give_up(self, trial: Trial) -> None:
+        """End a trial that was not begun; it does not count."""
+        trial.set_user_attr("reason", str(Reason.INTERRUPTED))
+        self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _outcome(self, result: TrialResult) -> tuple[TrialState, list[float] | None, float | None]:
+        """State, values and constraint that a result is told with."""
+        values = result.objective_values([objective.name for objective in self._objectives])
+        if values is not None:
+            return TrialState.COMPLETE, values, 0.0
+        if result.state is not State.INFEASIBLE:
+            return (TrialState.PRUNED if result.state is State.PRUNED else TrialState.FAIL), None, None
+        miss = UNKNOWN_MISS if result.violation is None else max(result.violation, 1e-9)
+        worst = self._worst_values() if ignores_pruned(self.study.sampler) else None
+        return (TrialState.PRUNED if worst is None else TrialState.COMPLETE), worst, miss
+
+    def told(self) -> list[FrozenTrial]:
+        """All trials as the storage has them, by number."""
+        return self.study.get_trials(deepcopy=False)
+
+    def restore(self, result: TrialResult, distributions: Mapping[str, BaseDistribution]) -> None:
+        """Make the storage's next trial from a result that is known, with the values that fit their distribution.
+
+        It does not run again where it was interrupted: whoever had the storage before may have seen to that.
+        """
+        state, values, miss = self._outcome(result)
+        params = {k: v for k, v in result.searched.items() if k in distributions and _holds(distributions[k], v)}
+        self.study.add_trial(
+            create_trial(
+                state=state,
+                values=values,
+                params=params,
+                distributions={key: distributions[key] for key in params},
+                user_attrs=_attributes(result) | {"restored": True},
+                constraints=None if miss is None else {"miss": miss},
+            )
+        )
+
+    def restore_lost(self, *, ran: bool) -> None:
+        """Take up the storage's next number: of a trial that ran and has no result, or of one that nobody knows."""
+        if ran:
+            self._storage.create_new_trial(self._study_id)  # Nobody owns it: it is an orphan.
+        else:
+            self.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={"reason": str(Reason.INTERRUPTED)}))
+
+    def make_orphan(self, number: int) -> None:
+        """Mark a trial that waits as one that ran, in a process that is gone."""
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+
+    def remembered(self) -> dict[str, Any] | None:
+        """What :meth:`remember` stored; None for a study that is new, or of a version before."""
+        found: dict[str, Any] | None = self.study.user_attrs.get(_REMEMBERED)
+        return found
+
+    def remember(self, **known: Any) -> None:
+        """Store what makes up for a lost study.json, and tells one study of a name from another."""
+        if self.remembered() != known:
+            self.study.set_user_attr(_REMEMBERED, known)
 
     def _worst_values(self) -> list[float] | None:
         complete = [t.values for t in self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
@@ -124,16 +184,30 @@ class StoredStudy:
         pairs = zip(self._objectives, zip(*complete, strict=True), strict=True)
         return [min(column) if objective.maximize else max(column) for objective, column in pairs]
 
-    def orphans(self) -> list[Trial]:
-        """Trials that count as running although the process that ran them is gone."""
+    def orphans(self, *, takeover: bool = False) -> list[Trial]:
+        """Trials that count as running although the process that ran them is gone; they are this process's now.
+
+        Args:
+            takeover: Whether those of processes that can't be seen from here count as gone, too.
+        """
         with locked(self._lock):  # Under it, a trial that has no owner yet is one whose process died in between.
-            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            lost = [t for t in running if not is_alive(t.user_attrs.get("owner", ""))]
-            study_id = self._storage.get_study_id_from_name(self.study.study_name)
-            ids = [self._storage.get_trial_id_from_study_id_trial_number(study_id, t.number) for t in lost]
+            lost = [t for t in self._running() if _is_gone(t, takeover=takeover)]
+            ids = [self._storage.get_trial_id_from_study_id_trial_number(self._study_id, t.number) for t in lost]
             for trial_id in ids:
                 self._storage.set_trial_user_attr(trial_id, "owner", this_process())
         return [Trial(self.study, trial_id) for trial_id in ids]
+
+    def out_of_sight(self) -> dict[int, str]:
+        """Running trials of processes that can't be seen from here, and where those are."""
+        owners = {t.number: t.user_attrs.get("owner", "") for t in self._running()}
+        return {number: host_of(owner) for number, owner in owners.items() if liveness(owner) is None}
+
+    def _running(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    @property
+    def _study_id(self) -> int:
+        return self._storage.get_study_id_from_name(self.study.study_name)
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -143,24 +217,50 @@ def open_storage(url: str) -> RDBStorage:
         InvalidConfig: The URL can't be read, or its database can't be opened.
     """
     local = url.startswith("sqlite")
-    settings = {"connect_args": {"timeout": 30, "factory": _LoggedConnection}} if local else server_settings()
+    settings = {"connect_args": {"timeout": LOCKED_S, "factory": _LoggedConnection}} if local else server_settings()
     try:
         storage = RDBStorage(url, engine_kwargs=settings)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise InvalidConfig(f"study.storage={url}: {reason}; give a database URL that SQLAlchemy opens") from error
+        raise InvalidConfig(f"study.storage={url}: {reason}; {_way_out(url)}") from error
     if not local:
         wait_for_server(storage.engine)
     return storage
 
 
+@contextlib.contextmanager
+def usable(url: str) -> Iterator[None]:
+    """Before a study starts, a storage that can't be used is bad input.
+
+    Raises:
+        InvalidConfig: It can't; nothing of it was changed.
+    """
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise InvalidConfig(
+            f"study.storage={without_password(url)}: {storage_reason(error)}; {_way_out(url)}"
+        ) from error
+
+
+def _way_out(url: str) -> str:
+    if url.startswith("sqlite"):
+        return "if the file is damaged, move it away: a new one is told what the study's folder holds"
+    return "give a database URL that SQLAlchemy opens"
+
+
+def storage_reason(error: Exception) -> str:
+    """What the database said, without what Optuna and SQLAlchemy make of it."""
+    return first_line(error.__cause__ if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError) else error)
+
+
 class _LoggedConnection(sqlite3.Connection):
-    """SQLite with a write-ahead log: a commit costs no wait for the disk, and a killed process corrupts nothing."""
+    """SQLite with a write-ahead log: a commit is one write, and neither a kill nor a power cut takes it back."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.execute("PRAGMA journal_mode=WAL")
-        self.execute("PRAGMA synchronous=NORMAL")
+        self.execute("PRAGMA synchronous=FULL")
 
 
 def _direction(name: str) -> optuna.study.StudyDirection:
@@ -171,6 +271,23 @@ def _describe(study: optuna.Study) -> str:
     names = study.metric_names or ["?"] * len(study.directions)
     pairs = zip(study.directions, names, strict=True)
     return ", ".join(f"{direction.name.lower()} {name}" for direction, name in pairs)
+
+
+def _attributes(result: TrialResult) -> dict[str, str]:
+    return {"state": str(result.state), "reason": str(result.reason or "")}
+
+
+def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        create_trial(state=TrialState.RUNNING, params={"key": value}, distributions={"key": distribution})
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _is_gone(trial: FrozenTrial, *, takeover: bool) -> bool:
+    alive = liveness(trial.user_attrs.get("owner", ""))
+    return alive is False or (alive is None and takeover)
 
 
 def _counts(trial: FrozenTrial) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -13,6 +14,8 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from optuna.samplers import BaseSampler
 from optuna.trial import Trial
 
 from terrasweep import process
@@ -20,15 +23,15 @@ from terrasweep.config.compose import composed_trial, fixed_settings, without_pa
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.study_record import Objective, StudyRecord
-from terrasweep.study import mlflow_store
+from terrasweep.study import mlflow_store, reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
-from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.optuna_study import StoredStudy, usable
 from terrasweep.study.preflight import check_launcher, check_space, check_writable
-from terrasweep.study.samplers import build_sampler
+from terrasweep.study.samplers import GridSize, build_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
 from terrasweep.trial import prepare
 
@@ -66,25 +69,52 @@ class StudySweep:
         config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
         check_launcher(base.hydra.launcher, config)
+        check_trial_folders(base, folder.path)
         check_space(self._space, self._compose)
         mlflow_store.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         prepare.check_backbone(config)
         record = self._with_data(self._record(config, folder), config)
-        with folder.removed_on_bad_input():
-            url = mlflow_store.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
+        url = mlflow_store.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
+        with folder.removed_on_bad_input(), usable(url):
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
-            self._check_distributions(stored)
-            stored.use(*build_sampler(self._sampler_settings, config.study, self._space, base, stored.trials_before()))
+            self._take_up(folder, stored, record, base, config)
             mlflow_store.prepare(config.tracking.uri)
         if stored.remaining(config.study.n_trials):
             process.warm_up()  # It imports for some seconds, beside what comes next.
-        StudyRun(self, config, base, record, folder, stored).to_the_end()
+        StudyRun(self, config, base, folder, stored).to_the_end()
 
-    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
+    def _take_up(
+        self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, base: DictConfig, config: TrialConfig
+    ) -> None:
+        """Settle which study this is, make folder and storage know the same, and give the sampler the rest."""
+
+        def build() -> tuple[BaseSampler, GridSize]:
+            return build_sampler(self._sampler_settings, config.study, self._space, base, stored.trials_before())
+
+        with folder.starting():
+            existing = reconcile.stored_record(folder, stored, takeover=config.study.takeover)
+            if existing is not None:
+                record = dataclasses.replace(self._continued(existing, config), data=record.data)
+            self._check_distributions(stored)
+            stored.use(*build())  # What it refuses is refused before anything is written.
+            folder.open(record)
+            reconcile.remember(folder, stored)
+            folder.remove_drafts()
+            for line in reconcile.reconcile(folder, stored):
+                print(f"warning: {line}", file=sys.stderr)
+            self._check_distributions(stored)
+            stored.use(*build())
+
+    def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]], attempt: str) -> list[JobReturn]:
         """Run a batch through Hydra's launcher; a trial's number is Optuna's and travels as an override."""
         overrides = [
-            [f"trial.number={trial.number}", *map(as_override, chosen, chosen.values()), *self._space.fixed]
+            [
+                f"trial.number={trial.number}",
+                f"trial.attempt='{attempt}'",
+                *map(as_override, chosen, chosen.values()),
+                *self._space.fixed,
+            ]
             for trial, chosen in zip(trials, values, strict=True)
         ]
         return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
@@ -100,20 +130,13 @@ class StudySweep:
         return composed
 
     def _record(self, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
-        objectives = [Objective(name=o.name, direction=o.direction) for o in config.study.objectives]
         if existing := folder.record():
-            if existing.objectives != objectives:
-                had = ", ".join(f"{o.direction} {o.name}" for o in existing.objectives)
-                raise InvalidConfig(
-                    f"study.name={config.study.name}: the study exists with other objectives ({had}); "
-                    "use another study.name, or the objectives it was started with"
-                )
             _warn_of_changes(existing, config)
-            return dataclasses.replace(existing, n_trials=config.study.n_trials)
+            return self._continued(existing, config)
         return StudyRecord(
             name=config.study.name,
             n_trials=config.study.n_trials,
-            objectives=objectives,
+            objectives=_objectives(config),
             space={key.name: key.text for key in self._space.keys},
             overrides=list(self._space.fixed),
             sampler=str(self._sampler_settings.get("_target_", "")).rsplit(".", 1)[-1],
@@ -124,6 +147,15 @@ class StudySweep:
             environment=describe(),
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
+
+    def _continued(self, existing: StudyRecord, config: TrialConfig) -> StudyRecord:
+        if existing.objectives != _objectives(config):
+            had = ", ".join(f"{o.direction} {o.name}" for o in existing.objectives)
+            raise InvalidConfig(
+                f"study.name={config.study.name}: the study exists with other objectives ({had}); "
+                "use another study.name, or the objectives it was started with"
+            )
+        return dataclasses.replace(existing, n_trials=config.study.n_trials)
 
     def _with_data(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:
         """The record with what is known of the data; says so where they are others than at the study's start."""
@@ -149,6 +181,27 @@ class StudySweep:
                     f"search space: {key.name}: {key.text}: the study {stored.study.study_name} was started with other "
                     "values; use another study.name, or the values it was started with"
                 ) from error
+
+
+def _objectives(config: TrialConfig) -> list[Objective]:
+    return [Objective(name=o.name, direction=o.direction) for o in config.study.objectives]
+
+
+def check_trial_folders(base: DictConfig, folder: Path) -> None:
+    """See that each trial has the folder that its results are looked for in.
+
+    Raises:
+        InvalidConfig: Hydra was told to use another one.
+    """
+    try:
+        given = Path(base.hydra.sweep.dir).resolve() / base.hydra.sweep.subdir
+    except OmegaConfBaseException as error:  # It asks for what only a job knows.
+        given = Path(first_line(error))
+    if given != folder.resolve() / "trials" / "0":
+        raise InvalidConfig(
+            f"hydra.sweep: trials would run in {given}, and a study looks for them in {folder / 'trials'}; leave "
+            "hydra.sweep.dir and hydra.sweep.subdir as they are, and set TERRASWEEP_HOME or study.name"
+        )
 
 
 def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:

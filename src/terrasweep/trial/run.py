@@ -18,10 +18,10 @@ from terrasweep.machine.versions import git_commit, versions
 from terrasweep.measure.catalog import all_measurements
 from terrasweep.measure.durations import WALL_SECONDS
 from terrasweep.process.parent import Limits, Outcome
-from terrasweep.results.errors import TerrasweepError
+from terrasweep.results.errors import Interrupted, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.trial import prepare, rules
+from terrasweep.trial import attempt, prepare, rules
 from terrasweep.trial.nvme_folder import scratch
 
 
@@ -34,7 +34,13 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     Args:
         config: What to run.
         folder: Where ``config.yaml``, ``log.txt`` and ``result.json`` go.
+
+    Raises:
+        Interrupted: The sweep has settled the trial before it came to run; nothing is touched.
     """
+    given = config.trial.attempt
+    if given is not None and not attempt.owns(folder, given):
+        raise Interrupted("the trial was settled by another process before it could start")
     started, clock = datetime.now(UTC), time.perf_counter()
     outcome = Outcome()
     log = folder / "log.txt"
@@ -55,7 +61,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
-    write_atomically(folder / "result.json", result.to_json())
+    attempt.write_result(folder, result, given)
     return result
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from terrasweep.machine import files
-from terrasweep.machine.files import draft_file, draft_folder, put_in_place, remove_folder, write_atomically
+from terrasweep.machine.files import (
+    draft_file,
+    draft_folder,
+    put_in_place,
+    remove_abandoned_drafts,
+    remove_folder,
+    write_atomically,
+)
+from terrasweep.machine.process_identity import short_name
 
 
 def content(folder):
@@ -72,6 +80,25 @@ def test_a_kill_before_the_move_leaves_the_old_content(tmp_path):
     assert (tmp_path / "file").read_text() == "old"
     write_atomically(tmp_path / "file", "newer")
     assert (tmp_path / "file").read_text() == "newer"
+
+
+def test_what_a_killed_process_left_is_removed_and_what_others_still_write_stays(tmp_path):
+    code = (
+        "import os, signal; from pathlib import Path; from terrasweep.machine.files import draft_file, draft_folder; "
+        "file, folder = draft_file(Path('file')), draft_folder(Path('folder')); file.__enter__().write_text('half'); "
+        "(folder.__enter__() / 'file').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    assert len(list(tmp_path.iterdir())) == 2, "it left its drafts"
+    _, *rest = short_name().split("-")
+    elsewhere = tmp_path / f".file.{'-'.join(('0' * 8, *rest))}-00000000"
+    others = [tmp_path / name for name in (".ask.lock", ".hidden", "file", ".file.x-y")]
+    for path in (elsewhere, *others):
+        path.touch()
+    with draft_file(tmp_path / "mine") as mine:
+        mine.touch()
+        remove_abandoned_drafts(tmp_path)
+        assert set(tmp_path.iterdir()) == {elsewhere, mine, *others}
 
 
 def test_content_is_on_the_disk_before_its_name_and_the_name_before_the_return(tmp_path, monkeypatch):

@@ -34,6 +34,11 @@ def settled(number, accuracy, memory, keep="front", state=State.COMPLETE):
     )
 
 
+def settle(folder, result):
+    assert folder.hand_out(result.number, "attempt")
+    assert folder.add(result, "attempt")
+
+
 def save(folder, number, name="weights"):
     weights = folder.path / "trials" / str(number) / name
     weights.mkdir(parents=True)
@@ -58,20 +63,20 @@ def test_the_front_s_weights_stay_and_those_it_passes_go(folder):
     ]
     for (number, accuracy, memory), staying in steps:
         save(folder, number)
-        folder.add(settled(number, accuracy, memory))
+        settle(folder, settled(number, accuracy, memory))
         assert holding(folder) == staying == {r.number for r in folder.front()}
 
 
 def test_each_trial_s_own_setting_holds(folder):
     for number, keep in enumerate(("all", "front", "none", "all")):
         save(folder, number)
-        folder.add(settled(number, 0.5 + number / 10, 100.0, keep))
+        settle(folder, settled(number, 0.5 + number / 10, 100.0, keep))
     assert holding(folder) == {0, 3}
 
 
 def test_a_trial_that_is_not_on_the_front_because_it_failed_loses_its_weights(folder):
     save(folder, 0)
-    folder.add(settled(0, 0.9, 1.0, state=State.FAILED))
+    settle(folder, settled(0, 0.9, 1.0, state=State.FAILED))
     assert holding(folder) == set()
 
 
@@ -80,7 +85,7 @@ def test_what_runs_elsewhere_is_left_alone(folder):
     save(folder, 1)
     save(folder, 2, ".weights.draft-4711")
     save(folder, 0)
-    folder.add(settled(0, 0.5, 100.0))
+    settle(folder, settled(0, 0.5, 100.0))
     assert holding(folder) == {0, 1}
     assert leftovers(folder) == {".weights.draft-4711"}
 
@@ -88,13 +93,13 @@ def test_what_runs_elsewhere_is_left_alone(folder):
 def test_what_a_killed_process_left_goes_with_the_next_trial(folder):
     save(folder, 0, ".weights.draft-4711")
     save(folder, 0, ".weights.discarded-4712")
-    folder.add(settled(0, 0.5, 100.0))
+    settle(folder, settled(0, 0.5, 100.0))
     assert leftovers(folder) == set()
 
 
 def test_a_kill_in_mid_removal_leaves_no_half_of_it(folder, monkeypatch):
     save(folder, 0)
-    folder.add(settled(0, 0.5, 100.0))
+    settle(folder, settled(0, 0.5, 100.0))
 
     class Killed(BaseException):
         pass
@@ -104,19 +109,20 @@ def test_a_kill_in_mid_removal_leaves_no_half_of_it(folder, monkeypatch):
 
     monkeypatch.setattr(keep_weights.shutil, "rmtree", kill)
     with pytest.raises(Killed):
-        folder.add(settled(1, 0.6, 90.0))
+        settle(folder, settled(1, 0.6, 90.0))
     assert holding(folder) == set()
     monkeypatch.undo()
-    folder.add(settled(2, 0.6, 80.0))
+    settle(folder, settled(2, 0.6, 80.0))
     assert leftovers(folder) == set()
 
 
 def test_a_kill_before_the_removal_is_made_up_for(folder, monkeypatch):
     save(folder, 0)
-    folder.add(settled(0, 0.5, 100.0))
+    settle(folder, settled(0, 0.5, 100.0))
     monkeypatch.setattr(keep_weights, "prune", lambda *_: None)
-    folder.add(settled(1, 0.6, 90.0))
+    settle(folder, settled(1, 0.6, 90.0))
     assert holding(folder) == {0}
     monkeypatch.undo()
-    folder.add(settled(1, 0.6, 90.0))
+    folder.take_over(1, "the next start")
+    assert folder.add(settled(1, 0.6, 90.0), "the next start")
     assert holding(folder) == set()

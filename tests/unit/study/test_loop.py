@@ -1,4 +1,7 @@
-"""A launch that never began a trial is no trial: the sweep stops at the first, and asks for it again."""
+"""A sweep beside others: a launcher that fails, a trial that another process has ended, a storage that fails."""
+
+import dataclasses
+import sqlite3
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
@@ -6,18 +9,165 @@ from hydra.core.utils import JobReturn, JobStatus
 from terrasweep.config.compose import composed_trial
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study import loop, optuna_study, reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.search_space import parse_space
-from tests.composing import compose_all
+from terrasweep.trial.attempt import write_result
+from tests.composing import compose_all, compose_trial
+from tests.unit.report.sample_study import study
+from tests.unit.study.test_reconcile import OBJECTIVES
 
-OBJECTIVES = [Objective(name="accuracy", direction="maximize")]
+
+class NoTracker:
+    """Takes what is logged."""
+
+    def __init__(self, *_):
+        pass
+
+    def log(self, *_):
+        pass
+
+    log_missing = finish = log
+
+    def trouble(self):
+        return ""
+
+
+class Job:
+    """What Hydra's launcher returns of a trial that came to an end."""
+
+    def __init__(self, result):
+        self.return_value = result
 
 
 class Sweep:
+    """Launches trials that do what a test wants."""
+
+    n_jobs = 1
+    space = parse_space({"tuning.rank": "choice(2,4)"}, [])
+
+    def __init__(self, during):
+        self._during = during
+
+    def launch(self, trials, values, attempt):
+        self._during(trials[0], attempt)
+        measured = Measurements(accuracy=0.5, peak_memory_mib=10.0)
+        return [Job(TrialResult(number=t.number, state=State.COMPLETE, measurements=measured)) for t in trials]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "BackgroundTracker", NoTracker)
+    monkeypatch.setattr("terrasweep.report.write_report", lambda *_: None)
+    return tmp_path / "s"
+
+
+def open_study(path):
+    path.mkdir(exist_ok=True)
+    folder = StudyFolder(path)
+    stored = StoredStudy("s", f"sqlite:///{path / 'optuna.db'}", OBJECTIVES, path)
+    folder.open(dataclasses.replace(study()[0], name="s", objectives=OBJECTIVES, space={}, reference={}, n_trials=2))
+    return folder, stored
+
+
+def start(path, during, *overrides):
+    folder, stored = open_study(path)
+    config = compose_trial("study.n_trials=2", *overrides)
+    StudyRun(Sweep(during), config, {}, folder, stored).to_the_end()
+    return folder, stored
+
+
+def test_a_trial_that_another_process_has_ended_is_no_crash_and_its_result_is_kept_aside(home, capsys):
+    def take_it_away(trial, _):
+        if trial.number == 0:
+            folder, stored = open_study(home)
+            trial.set_user_attr("owner", "")  # As if this process were gone.
+            (orphan,) = stored.orphans()
+            assert folder.take_over(orphan.number, "another") is None
+            lost = TrialResult(number=0, state=State.FAILED, reason=Reason.INTERRUPTED)
+            assert folder.add(lost, "another")
+            assert stored.tell(orphan, lost)
+
+    folder, stored = start(home, take_it_away)
+    assert [r.state for r in folder.results()] == ["failed", "complete", "complete"], "two of two count"
+    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert len(list(home.glob("trials/0/result.late-*.json"))) == 1
+    assert len([line for line in capsys.readouterr().err.splitlines() if "trial 0" in line]) == 1
+
+
+def test_a_worker_that_outlives_its_sweep_changes_nothing_that_was_settled(home):
+    """The sweep dies in its first trial; the next start settles it; then the worker comes to its end."""
+    late = []
+
+    def die(trial, attempt):
+        trial.set_user_attr("owner", "")
+        late.append(attempt)
+        raise SystemExit(9)
+
+    with pytest.raises(SystemExit):
+        start(home, die)
+    folder, stored = start(home, lambda *_: None)
+    before = [result.to_json() for result in folder.results()]
+    measured = TrialResult(number=0, state=State.COMPLETE, measurements=Measurements(accuracy=0.9))
+    assert not write_result(home / "trials" / "0", measured, late[0])
+    assert [result.to_json() for result in StudyFolder(home).results()] == before
+    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_a_result_under_the_number_of_a_new_trial_is_another_one_s_and_stays(home):
+    other = TrialResult(number=0, state=State.COMPLETE, measurements=Measurements(accuracy=0.9, peak_memory_mib=1.0))
+    (home / "trials" / "0").mkdir(parents=True)
+    (home / "trials" / "0" / "result.json").write_text(other.to_json())
+    folder, stored = start(home, lambda *_: None)
+    assert folder.result(0) == other
+    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_a_database_that_stays_locked_is_one_line_and_the_next_start_goes_on(home, monkeypatch, capsys):
+    monkeypatch.setattr(optuna_study, "LOCKED_S", 0.05)
+    held = []
+
+    def lock(trial, _):
+        if trial.number == 1:
+            open_connection = sqlite3.connect(home / "optuna.db")
+            open_connection.execute("BEGIN IMMEDIATE")
+            held.append(open_connection)
+
+    with pytest.raises(SystemExit) as ended:
+        start(home, lock)
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
+    assert "database is locked" in out
+    assert "Traceback" not in out + err
+    held[0].rollback()
+    held[0].close()
+    _, stored = open_study(home)
+    stored.make_orphan(1)
+    for trial in stored.told():
+        if trial.state.name == "RUNNING":
+            stored._storage.set_trial_user_attr(trial._trial_id, "owner", "")
+    folder, stored = start(home, lambda *_: None)
+    assert [r.state for r in folder.results()] == ["complete", "complete"], "what was measured counts"
+    assert [t.state.name for t in stored.told()] == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_trial_on_a_machine_out_of_sight_is_said_and_taken_by_takeover_alone(home, capsys):
+    _, stored = open_study(home)
+    (trial,) = stored.ask(1, 2)
+    trial.set_user_attr("owner", f"{'0' * 8}-{'1' * 8}-7-7@node7")
+    start(home, lambda *_: None)
+    assert "trial 0 runs on node7" in capsys.readouterr().out
+    assert [t.state.name for t in stored.told()] == ["RUNNING", "COMPLETE"]
+    start(home, lambda *_: None, "study.takeover=true")
+    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert reconcile.reconcile(*open_study(home)) == []
+
+
+class SweepThatLaunches:
     """A sweep whose launcher does what a test says."""
 
     def __init__(self, launch, n_jobs=1):
@@ -25,7 +175,7 @@ class Sweep:
         self._launch = launch
         self.launches = 0
 
-    def launch(self, trials, values):
+    def launch(self, trials, values, attempt):
         self.launches += 1
         return self._launch(trials)
 
@@ -34,7 +184,7 @@ class Sweep:
 def run(tmp_path, monkeypatch):
     """One start of a study of three trials."""
     monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
-    monkeypatch.setattr("terrasweep.study.loop.mlflow_runs.StudyTracker", lambda *_: Silent())
+    monkeypatch.setattr(loop, "BackgroundTracker", NoTracker)
     monkeypatch.setattr("terrasweep.report.write_report", lambda *_: None)
     folder = StudyFolder(tmp_path / "results" / "s")
     folder.path.mkdir(parents=True)
@@ -56,21 +206,15 @@ def run(tmp_path, monkeypatch):
             started="2026-01-01T00:00:00+00:00",
         )
         stored = StoredStudy("s", f"sqlite:///{tmp_path / 'optuna.db'}", OBJECTIVES, folder.path)
-        sweep = Sweep(launch, n_jobs)
+        folder.open(record)
+        sweep = SweepThatLaunches(launch, n_jobs)
         try:
-            StudyRun(sweep, config, base, record, folder, stored).to_the_end()
+            StudyRun(sweep, config, base, folder, stored).to_the_end()
         except SystemExit as ended:
             return sweep, folder, ended.code
         return sweep, folder, 0
 
     return start
-
-
-class Silent:
-    def log(self, *_):
-        pass
-
-    log_missing = finish = log
 
 
 def unreachable(trials):

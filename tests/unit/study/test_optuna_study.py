@@ -147,11 +147,12 @@ def test_what_was_interrupted_runs_again_first_with_the_same_values(stored):
 def test_a_running_trial_is_an_orphan_exactly_when_its_process_is_gone(stored, tmp_path, url, monkeypatch):
     stored.ask(1, 10)
     assert stored.orphans() == []
-    host, pid, created = process_identity.this_process().rsplit(":", 2)
+    place, boot, pid, ticks = process_identity.short_name().split("-")
     for owner, gone in {
-        f"{host}:{pid}:{float(created) - 5:.2f}": True,  # The same pid, but another process.
-        f"{host}:4194000:1.00": True,
-        f"elsewhere:{pid}:{created}": False,
+        f"{place}-{boot}-{pid}-{int(ticks) - 5}@here": True,  # The same pid, but another process.
+        f"{place}-{boot}-4194000-1@here": True,
+        f"{'0' * 8}-{boot}-{pid}-{ticks}@elsewhere": False,
+        "elsewhere:1:1.00": False,  # As a version before named it.
         "": True,
     }.items():
         (trial,) = stored.ask(1, 100)

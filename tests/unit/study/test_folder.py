@@ -1,0 +1,80 @@
+"""A study's folder beside other processes that start at the same moment."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.study_record import StudyRecord
+from terrasweep.study.folder import StudyFolder, open_existing
+from tests.unit.report.sample_study import study
+
+RECORD = dataclasses.replace(study()[0], reference={})
+
+OPEN = (
+    "import sys; from pathlib import Path; from terrasweep.study.folder import StudyFolder; "
+    "from terrasweep.results.study_record import StudyRecord; folder = StudyFolder(Path(sys.argv[1])); "
+    "record = StudyRecord.from_json(sys.stdin.readline()); print('ready', flush=True); sys.stdin.readline(); "
+    "folder.open(record); print(folder.known.started)"
+)
+
+
+def test_processes_that_start_at_once_agree_on_which_study_it_is(tmp_path):
+    command = [sys.executable, "-c", OPEN, str(tmp_path / "s")]
+    starting = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in range(4)
+    ]
+    for number, process in enumerate(starting):
+        record = dataclasses.replace(RECORD, started=f"2026-01-01T00:00:0{number}.000+00:00")
+        process.stdin.write(" ".join(record.to_json().splitlines()) + "\n")
+    assert {process.stdout.readline() for process in starting} == {"ready\n"}
+    seen = {process.communicate("go\n", timeout=60)[0].strip() for process in starting}
+    assert seen == {StudyRecord.from_json((tmp_path / "s" / "study.json").read_text()).started}
+
+
+def test_a_process_that_joins_keeps_the_hypervolume_s_reference(tmp_path):
+    reference = {"accuracy": (0.1, 0.5)}
+    joining = StudyFolder(tmp_path)
+    seen = joining.record() or RECORD  # Before another process started the study and fixed its reference.
+    StudyFolder(tmp_path).open(dataclasses.replace(RECORD, reference=reference))
+    joining.open(dataclasses.replace(seen, n_trials=99))
+    stored = StudyFolder(tmp_path).record()
+    assert (stored.reference, stored.n_trials) == (reference, 99)
+    assert joining.known == stored
+
+
+@pytest.mark.parametrize("sibling", ["starts", "has started", "is another study"])
+def test_a_refused_study_s_folder_goes_without_that_of_a_sibling(tmp_path, sibling):
+    path = tmp_path / "results" / "s"
+    other = StudyFolder(path)
+    opened = other.removed_on_bad_input()
+    with pytest.raises(InvalidConfig), StudyFolder(path).removed_on_bad_input():
+        if sibling == "starts":
+            opened.__enter__()
+        elif sibling == "has started":
+            other.open(RECORD)
+        else:
+            StudyFolder(path.parent / "t").open(RECORD)
+        raise InvalidConfig("refused")
+    assert path.exists() == (sibling != "is another study")
+    assert (path.parent / "t" / "study.json").exists() == (sibling == "is another study")
+    if sibling == "starts":
+        other.open(RECORD)
+        opened.__exit__(None, None, None)
+
+
+def test_a_refused_study_that_is_alone_leaves_no_trace(tmp_path):
+    with pytest.raises(InvalidConfig), StudyFolder(tmp_path / "results" / "s").removed_on_bad_input():
+        raise InvalidConfig("refused")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_that_can_t_be_read_is_one_line_for_the_commands(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    (tmp_path / "results" / "s").mkdir(parents=True)
+    (tmp_path / "results" / "s" / "study.json").write_text("{")
+    with pytest.raises(InvalidConfig, match=r"study\.json: it can't be read") as refused:
+        open_existing("s")
+    assert len(str(refused.value).splitlines()) == 1
