@@ -8,6 +8,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
+from terrasweep.results.secrets import masked
 from terrasweep.results.wording import nearest
 
 EXIT_NOTHING_COMPLETED = 1
@@ -33,7 +34,11 @@ _EXTRAS = {
 
 
 def describe_bad_input(error: BaseException) -> list[str]:
-    """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``."""
+    """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``, passwords masked."""
+    return [masked(line) for line in _describe(error)]
+
+
+def _describe(error: BaseException) -> list[str]:
     if isinstance(error, TerrasweepError):
         return str(error).splitlines()
     group, option = _missing(error)

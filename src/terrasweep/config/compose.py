@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -20,6 +19,7 @@ from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.secrets import masked_values
 from terrasweep.results.wording import nearest
 
 
@@ -82,20 +82,20 @@ def as_dict(config: TrialConfig) -> dict[str, Any]:
 
 
 def public_dict(config: TrialConfig) -> dict[str, Any]:
-    """The configuration as it may be stored and shared: without the passwords in its URLs.
+    """The configuration as it may be stored and shared: passwords and tokens in its URLs are masked.
 
     Without the attempt that measures it, too: who runs it again is another one.
     """
-    values = as_dict(config)
+    values: dict[str, Any] = masked_values(as_dict(config))
     del values["trial"]["attempt"]
-    for section, key in (("study", "storage"), ("tracking", "uri")):
-        if values[section][key]:
-            values[section][key] = without_password(values[section][key])
     return values
 
 
 def fixed_settings(config: TrialConfig) -> dict[str, Any]:
-    """What makes the trials of a study comparable, as dotted key to value; not who runs it, where, or for how long."""
+    """What makes the trials of a study comparable, as dotted key to value; not who runs it, where, or for how long.
+
+    Passwords and tokens are masked.
+    """
     flat: dict[str, Any] = {}
 
     def walk(values: dict[str, Any], prefix: str) -> None:
@@ -105,14 +105,9 @@ def fixed_settings(config: TrialConfig) -> dict[str, Any]:
             else:
                 flat[prefix + key] = value
 
-    values = as_dict(config)
+    values = public_dict(config)
     walk({key: section for key, section in values.items() if key not in ("trial", "study", "tracking", "budget")}, "")
     return flat
-
-
-def without_password(url: str) -> str:
-    """A storage or tracking URL that may be shown to others."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
 
 
 def register_schema() -> None:

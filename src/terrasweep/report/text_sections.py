@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.config.compose import without_password
 from terrasweep.measure.accuracy import ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metric
 from terrasweep.report.data_section import data_section
@@ -13,6 +12,7 @@ from terrasweep.report.recommendations import ROLES, choose, command_for
 from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
+from terrasweep.results.secrets import masked
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -168,7 +168,7 @@ def _definitions(outcome: StudyOutcome) -> list[tuple[str, str]]:
 def _environment(outcome: StudyOutcome) -> list[tuple[str, str]]:
     used = "; ".join(dict.fromkeys(text for result in outcome.trials if (text := arithmetic_text(result))))
     facts = {**outcome.record.environment, "arithmetic": used}
-    return [(name, without_password(text)) for name, text in facts.items() if text]
+    return [(name, masked(text)) for name, text in facts.items() if text]
 
 
 def _setup(outcome: StudyOutcome) -> list[tuple[str, str]]:
@@ -184,4 +184,4 @@ def _setup(outcome: StudyOutcome) -> list[tuple[str, str]]:
         ("tracking", record.tracking_uri),
         ("started", record.started),
     ]
-    return [(name, without_password(text)) for name, text in facts if text]
+    return [(name, masked(text)) for name, text in facts if text]

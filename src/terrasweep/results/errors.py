@@ -9,11 +9,12 @@ import errno
 from collections.abc import Iterator
 from typing import ClassVar
 
+from terrasweep.results.secrets import masked
 from terrasweep.results.states import Reason
 
 
 class TerrasweepError(Exception):
-    """Base of all errors that end a trial with a known reason.
+    """Base of all errors that end a trial with a known reason. Passwords in URLs are masked in what it says.
 
     Attributes:
         violation: For an infeasible trial, by how much the limit was missed, relative to the limit; None if unknown.
@@ -22,13 +23,13 @@ class TerrasweepError(Exception):
     reason: ClassVar[Reason] = Reason.CRASHED
 
     def __init__(self, message: str, *, violation: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(masked(message))
         self.violation = violation
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, as a part of one line; its class where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """What an exception says, as a part of one line, passwords masked; its class where it says nothing."""
+    return masked((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 class DeviceOutOfMemory(TerrasweepError):

@@ -20,7 +20,7 @@ from terrasweep.config.bad_input import EXIT_NOTHING_COMPLETED
 from terrasweep.config.compose import public_dict
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import write_atomically
-from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError
+from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, TerrasweepError, first_line
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -232,9 +232,8 @@ def _as_terrasweep_error(error: BaseException) -> TerrasweepError:
         return error
     if isinstance(error, (KeyboardInterrupt, *STORAGE_ERRORS)):
         return Interrupted("the sweep was interrupted while this trial ran; it runs again under another number")
-    text = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, _NotLaunched):
-        return Crashed(text)
+        return Crashed(first_line(error))
     if isinstance(error, HydraException):
-        return InvalidConfig(text)
-    return Crashed(f"{type(error).__name__}: {text}")
+        return InvalidConfig(first_line(error))
+    return Crashed(f"{type(error).__name__}: {first_line(error)}")

@@ -19,11 +19,12 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial
 
 from terrasweep import process
-from terrasweep.config.compose import composed_trial, fixed_settings, without_password
+from terrasweep.config.compose import composed_trial, fixed_settings
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.secrets import masked
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.study import mlflow_store, reconcile
 from terrasweep.study.folder import StudyFolder
@@ -137,12 +138,12 @@ class StudySweep:
             name=config.study.name,
             n_trials=config.study.n_trials,
             objectives=_objectives(config),
-            space={key.name: key.text for key in self._space.keys},
-            overrides=list(self._space.fixed),
+            space={key.name: masked(key.text) for key in self._space.keys},
+            overrides=[masked(override) for override in self._space.fixed],
             sampler=str(self._sampler_settings.get("_target_", "")).rsplit(".", 1)[-1],
             seed=config.study.seed,
-            storage=without_password(config.study.storage or "optuna.db"),
-            tracking_uri=without_password(config.tracking.uri),
+            storage=masked(config.study.storage or "optuna.db"),
+            tracking_uri=masked(config.tracking.uri),
             settings=fixed_settings(config),
             environment=describe(),
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
