@@ -34,10 +34,12 @@ def make_home(folder: Path) -> Path:
     return folder
 
 
-def start_sweep(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Start ``sweep.py`` as a user does, from another working directory."""
+def start_sweep(
+    home: Path, *arguments: str, script: Path = ROOT / "sweep.py", **environment: str
+) -> subprocess.Popen[str]:
+    """Start ``sweep.py``, or another script, as a user does, from another working directory."""
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "sweep.py"), *arguments],
+        [sys.executable, str(script), *arguments],
         cwd="/",
         env={**os.environ, "TERRASWEEP_HOME": str(home), **environment},
         stdout=subprocess.PIPE,
@@ -47,10 +49,10 @@ def start_sweep(home: Path, *arguments: str, **environment: str) -> subprocess.P
 
 
 def run_sweep(
-    home: Path, *arguments: str, timeout_s: float = 600, **environment: str
+    home: Path, *arguments: str, timeout_s: float = 600, script: Path = ROOT / "sweep.py", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``sweep.py`` to its end."""
-    process = start_sweep(home, *arguments, **environment)
+    process = start_sweep(home, *arguments, script=script, **environment)
     try:
         out, err = process.communicate(timeout=timeout_s)
     finally:

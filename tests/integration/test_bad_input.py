@@ -35,6 +35,11 @@ MULTIRUN = [
     (["train.lr=abc"], ["train.lr", "abc", "Float"]),
     (["sweeps=nope"], ["sweeps=nope", "quickstart"]),
     (["hydra/sweeper/sampler=gridd"], ["gridd", "did you mean grid?"]),
+    (
+        ["hydra/sweeper/sampler=nsgaii", "hydra.sweeper.sampler.population_size=1"],
+        ["hydra.sweeper.sampler: `population_size` must be greater than or equal to 2"],
+    ),
+    (["+train.foo=1"], ["train.foo: there is no such key"]),
     (["data.synthetic.train=3"], ["data.synthetic.train=3", "at least 6"]),
     (
         ["hydra/sweeper/sampler=grid", "tuning=choice(lora,frozen)"],

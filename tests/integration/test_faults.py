@@ -7,7 +7,7 @@ import signal
 import psutil
 import pytest
 
-from tests.conftest import SMALL, run_sweep, start_sweep
+from tests.conftest import ROOT, SMALL, run_sweep, start_sweep
 from tests.integration.study import OBJECTIVES, read_mlflow, read_optuna, read_results, read_rows, training, wait_for
 
 pytestmark = pytest.mark.slow
@@ -172,3 +172,47 @@ def test_an_unreadable_tile_is_a_data_error(home):
     finished = run_sweep(home, *SMALL)
     assert finished.returncode == 1
     assert "data_error" in finished.stdout
+
+
+ON_A_FULL_DISK = """
+import errno
+from terrasweep.study import folder
+written = folder.write_atomically
+
+def full(path, content):
+    if path.name == "result.json" and path.parent.name == "1":
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    written(path, content)
+
+folder.write_atomically = full
+"""
+
+
+def test_a_full_disk_stops_a_sweep_in_a_line_and_the_same_command_goes_on(home, tmp_path):
+    script = tmp_path / "full.py"
+    script.write_text(ON_A_FULL_DISK + (ROOT / "sweep.py").read_text())
+    arguments = ("-m", "study.n_trials=2", *SMALL)
+    stopped = run_sweep(home, *arguments, script=script)
+    study = home / "results" / "quickstart"
+    assert stopped.returncode == 1
+    (line,) = stopped.stderr.strip().splitlines()
+    assert line.startswith(f"{study / 'trials' / '1' / 'result.json'}: No space left on device: the sweep stopped")
+    assert "the same command goes on" in line
+    assert not [path.name for path in study.rglob(".*.json*")]
+    first = read_results(study)[0].to_json()
+    assert run_sweep(home, *arguments).returncode == 0
+    results = read_results(study)
+    assert results[0].to_json() == first
+    assert sum(result.state == "complete" for result in results.values()) == 2
+
+
+def test_a_reader_that_leaves_stops_no_sweep(home):
+    sweep = start_sweep(home, "-m", "study.n_trials=3", *SMALL)
+    try:
+        assert sweep.stdout is not None
+        assert sweep.stdout.readline()
+        sweep.stdout.close()
+        assert sweep.wait(timeout=400) == 0
+    finally:
+        sweep.kill()
+    assert len(read_results(home / "results" / "quickstart")) == 3

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from terrasweep.config.compose import composed_trial
-from terrasweep.study.search_space import as_override, parse_space
+from terrasweep.study.search_space import parse_space
 from terrasweep.trial import rules
 from tests.composing import ROOT, compose_all
 from tests.integration.test_configs import SPACES
@@ -35,7 +35,7 @@ def test_no_draw_breaks_a_rule(space, tuning):
     seen = set()
     for _ in range(DRAWS):
         values = searched.suggest(study.ask(), base)
-        overrides = [as_override(key, value) for key, value in values.items()]
+        overrides = space.overrides(values)
         assert list(rules.find_violations(composed_trial(compose_all([*chosen, *overrides])))) == [], overrides
         seen |= values.keys()
     active = {key.name for key in searched.keys if tuning == "lora" or "tuning=lora" not in key.text}

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.results.wording import counted, percent, rounded
+from terrasweep.study.terminal import plain_console
 
 _WIDTH = 80
 _LINES = 30
@@ -26,7 +27,7 @@ def show(checked: dict[str, Any], console: Console | None = None) -> None:
         checked: ``summary`` of :func:`terrasweep.data.inspect.checks.summary.summarize`, and the ``findings`` as dicts.
         console: Where to; default: the standard output.
     """
-    console = console or Console(highlight=False)
+    console = console or plain_console()
     if not console.is_terminal:
         console.width = _WIDTH
     summary = checked["summary"]

@@ -8,21 +8,24 @@ from collections.abc import Iterable
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from terrasweep.cli.plan import choices_for_one_gpu, chosen_need, fits, left_out, remarks
 from terrasweep.config.schema import TrialConfig
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
 from terrasweep.results.wording import narrow, narrow_bytes
+from terrasweep.study.terminal import plain_console
 
 _WIDTH = 80
 
 
 def show(config: TrialConfig, found: Plan, console: Console | None = None) -> None:
     """Print exact bytes, ZeRO's rows, what fits, and what is left out."""
-    console = console or Console(highlight=False)
+    console = console or plain_console()
     if not console.is_terminal:
         console.width = _WIDTH
-    console.print(f"{config.backbone.name}, tuning={config.tuning.name}: exact bytes on one device, without ZeRO")
+    heading = f"{config.backbone.name}, tuning={config.tuning.name}: exact bytes on one device, without ZeRO"
+    console.print(Text(heading), soft_wrap=True)
     console.print(_exact(config, found))
     console.print("Model states under DeepSpeed's ZeRO, by the number of GPUs in one machine")
     console.print(_zero(config, found.zero))

@@ -17,17 +17,21 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from terrasweep.config.bad_input import (
-    BAD_INPUT,
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
     EXIT_NOTHING_COMPLETED,
+    EXIT_STOPPED,
     describe_bad_input,
+    is_bad_input,
 )
 from terrasweep.config.compose import register_schema, trial_config
 from terrasweep.machine import startup
+from terrasweep.machine.readers import outlive_readers
+from terrasweep.machine.tracebacks import unexpected_error
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
 from terrasweep.process import lifeline
-from terrasweep.results.errors import InvalidConfig, TerrasweepError
+from terrasweep.results.errors import SweepStopped, TerrasweepError
+from terrasweep.results.secrets import masked
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import rules
@@ -40,6 +44,7 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
         main: The function that ``@hydra.main`` decorated.
         script: The path of ``sweep.py``; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
     """
+    outlive_readers()
     shown = startup.start_sweep(Path(script))
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup sets it.
@@ -56,6 +61,7 @@ def run_job(config: DictConfig) -> TrialResult:
     """One trial: under the sweeper its result goes back to it, alone it is printed and decides the exit status."""
     from terrasweep.trial.run import run_trial
 
+    outlive_readers()  # Under a launcher, this is a process of its own.
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         if multiprocessing.parent_process() is not None:
@@ -85,8 +91,11 @@ def _single(config: DictConfig, folder: Path) -> int:
         mlflow_store.prepare(typed.tracking.uri)
     except TerrasweepError as error:
         _remove_empty(folder)
-        return _refuse(error)
-    result = run_trial(typed, folder)
+        return _tell(error)
+    try:
+        result = run_trial(typed, folder)
+    except OSError as error:
+        raise SweepStopped(f"{folder}: {error.strerror or error}: the trial's result is lost; run it again") from error
     _print(result, folder)
     if untracked := mlflow_runs.log_single(result, typed.tracking.uri):
         print(f"{untracked}; what it measured is in {folder / 'result.json'}", file=sys.stderr)
@@ -100,13 +109,6 @@ def _remove_empty(folder: Path) -> None:
             made.rmdir()
 
 
-def _refuse(error: BaseException) -> int:
-    """Say what stopped everything before it began; what is no fault of the input does not count as bad input."""
-    print("\n".join(describe_bad_input(error)), file=sys.stderr)
-    is_ours = isinstance(error, TerrasweepError) and not isinstance(error, InvalidConfig)
-    return EXIT_NOTHING_COMPLETED if is_ours else EXIT_BAD_INPUT
-
-
 def _print(result: TrialResult, folder: Path) -> None:
     print(f"state: {result.state}" + (f" ({result.reason}: {result.message})" if result.reason else ""))
     for name in NUMERIC_MEASUREMENTS:
@@ -114,33 +116,36 @@ def _print(result: TrialResult, folder: Path) -> None:
         if value is not None:
             print(f"{name}: {value:.10g}")
     print(f"folder: {folder}")
+    if result.state is State.COMPLETE and result.message:
+        print(f"warning: {result.message}", file=sys.stderr)
 
 
 def _status(main: Callable[[], None], *, show_traceback: bool) -> int:
     try:
         main()
-    except (*BAD_INPUT, TerrasweepError) as error:
-        if show_traceback:
-            traceback.print_exc()
-        return _refuse(error)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except ValueError as error:
-        if not _raised_by_hydra(error):
-            raise
-        print(f"{error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except OSError as error:
-        print(f"{error.filename or 'file system'}: {error.strerror or error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+    except Exception as error:  # noqa: BLE001 - the outermost door: each ends in a line
+        if show_traceback:
+            traceback.print_exc()
+        return _tell(error)
     return 0
 
 
-def _raised_by_hydra(error: BaseException) -> bool:
-    """Whether Hydra itself refused the command line; it has no exception of its own for some mistakes."""
-    frames = list(traceback.walk_tb(error.__traceback__))
-    return bool(frames) and str(frames[-1][0].f_globals.get("__name__", "")).startswith("hydra.")
+def _tell(error: Exception) -> int:
+    """Say what ended the process, and give its exit status."""
+    if isinstance(error, TerrasweepError) and not is_bad_input(error):
+        print(error, file=sys.stderr)
+        return EXIT_NOTHING_COMPLETED
+    if is_bad_input(error):
+        print("\n".join(describe_bad_input(error)), file=sys.stderr)
+        return EXIT_BAD_INPUT
+    if isinstance(error, OSError):
+        print(masked(f"{error.filename or 'file system'}: {error.strerror or error}"), file=sys.stderr)
+        return EXIT_BAD_INPUT
+    print(error if isinstance(error, SweepStopped) else unexpected_error(error), file=sys.stderr)
+    return EXIT_STOPPED
 
 
 def _interrupt(*_: object) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from terrasweep.config.yaml_files import describe_unreadable
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.secrets import masked
 from terrasweep.results.wording import nearest
 
 EXIT_NOTHING_COMPLETED = 1
 
+EXIT_STOPPED = 1
+"""Something failed that is no mistake in the input: a full disk, a defect of terrasweep."""
 
 EXIT_BAD_INPUT = 2
 
-
 EXIT_INTERRUPTED = 130
-
 
 BAD_INPUT = (InvalidConfig, HydraException, OmegaConfBaseException)
 
@@ -38,9 +40,23 @@ def describe_bad_input(error: BaseException) -> list[str]:
     return [masked(line) for line in _describe(error)]
 
 
+def is_bad_input(error: BaseException) -> bool:
+    """Whether the user can mend it by another command line or another file."""
+    return isinstance(error, BAD_INPUT) or describe_unreadable(error) is not None or _raised_by_hydra(error)
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra itself refused the command line; it has no exception of its own for some mistakes."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    own = bool(frames) and str(frames[-1][0].f_globals.get("__name__", "")).startswith("hydra.")
+    return own and isinstance(error, ValueError)
+
+
 def _describe(error: BaseException) -> list[str]:
     if isinstance(error, TerrasweepError):
         return str(error).splitlines()
+    if unreadable := describe_unreadable(error):
+        return [unreadable]
     group, option = _missing(error)
     if group == _LAUNCHER and option in _EXTRAS:
         return [f"{group}={option}: this launcher is not installed; pip install -e '.[{_EXTRAS[option]}]'"]

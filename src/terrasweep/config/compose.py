@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+import yaml
 from hydra import compose as compose_with_hydra
 from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
@@ -17,10 +19,14 @@ from omegaconf.errors import OmegaConfBaseException
 from terrasweep.config import help_text
 from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrialConfig
+from terrasweep.config.yaml_files import describe_unreadable
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.secrets import masked_values
 from terrasweep.results.wording import nearest
+
+SECTIONS = tuple(field.name for field in dataclasses.fields(TrialConfig) if field.name != "outside")
+"""The sections of terrasweep's own, like ``train``."""
 
 
 def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
@@ -37,8 +43,23 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
         sections: dict[str, Any] = OmegaConf.to_object(OmegaConf.merge(schema, config))  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         raise InvalidConfig(f"{error.full_key or 'configuration'}: {error.msg or error}".splitlines()[0]) from error
+    except dataclasses.FrozenInstanceError as error:
+        raise InvalidConfig("\n".join(_unknown_keys(OmegaConf.merge(schema, config))) or str(error)) from error
     outside = {knob.group: sections.pop(knob.group) for knob in outside_knobs()}
     return TrialConfig(**sections, outside=outside)
+
+
+def _unknown_keys(node: Any, prefix: str = "") -> Iterator[str]:
+    """One line per key that was added, as by ``+train.foo=1``, to a section that has no such key."""
+    if not isinstance(node, DictConfig):
+        return
+    section = OmegaConf.get_type(node)
+    known = [field.name for field in dataclasses.fields(section)] if dataclasses.is_dataclass(section) else None
+    for key in map(str, node):
+        if known is not None and key not in known:
+            yield f"{prefix}{key}: there is no such key; {nearest(key, known)}"
+        elif not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
+            yield from _unknown_keys(node[key], f"{prefix}{key}.")
 
 
 def composed_trial(composed: DictConfig, *, without: str = "hydra") -> TrialConfig:
@@ -50,6 +71,24 @@ def composed_trial(composed: DictConfig, *, without: str = "hydra") -> TrialConf
     return trial_config(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != without]))
 
 
+def with_each_value(composed: DictConfig, key: str, values: Iterable[Any]) -> Iterator[TrialConfig]:
+    """The configurations that follow from other values of one key, without composing each anew.
+
+    Args:
+        composed: What Hydra composed.
+        key: One that is there, like ``train.lr``; no group.
+        values: Its values.
+
+    Raises:
+        OmegaConfBaseException: A value is of the wrong type.
+    """
+    section, scratch, config = key.partition(".")[0], copy.deepcopy(composed), composed_trial(composed)
+    for value in values:
+        OmegaConf.update(scratch, key, value)
+        changed: dict[str, Any] = {section: OmegaConf.to_object(scratch[section])}
+        yield dataclasses.replace(config, **changed)
+
+
 def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> TrialConfig:
     """Compose ``config.yaml`` with overrides as ``python sweep.py`` does, without running anything.
 
@@ -59,12 +98,15 @@ def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> Tria
 
     Raises:
         HydraException, OmegaConfBaseException: Hydra refuses the overrides.
-        InvalidConfig: A key is missing, unknown or of the wrong type.
+        InvalidConfig: A key is missing, unknown or of the wrong type, or a file can't be read.
     """
     startup.name_shipped_studies()
     register_schema()
-    with initialize_config_module("terrasweep.conf"):
-        composed = compose_with_hydra("config", overrides, return_hydra_config=True)
+    try:
+        with initialize_config_module("terrasweep.conf"):
+            composed = compose_with_hydra("config", overrides, return_hydra_config=True)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidConfig(describe_unreadable(error) or str(error)) from error
     # Names like the study's are taken from Hydra's own part.
     HydraConfig.instance().set_config(composed)
     for key in may_be_missing:
@@ -131,7 +173,7 @@ def _schema() -> DictConfig:
 
     Made once: both Hydra and ``OmegaConf.merge`` copy it.
     """
-    own = {field.name: field.default_factory for field in dataclasses.fields(TrialConfig) if field.name != "outside"}
+    own = {field.name: field.default_factory for field in dataclasses.fields(TrialConfig) if field.name in SECTIONS}
     # A configuration that was stored before a package was installed lacks its knob.
     outside = {knob.group: knob.options[0] for knob in outside_knobs()}
     return OmegaConf.create({name: _overridable(section) for name, section in (own | outside).items()})

@@ -27,6 +27,13 @@ class TerrasweepError(Exception):
         self.violation = violation
 
 
+class SweepStopped(Exception):
+    """A sweep can't go on, for a reason outside of it like a full disk; what ran is recorded. Passwords are masked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
+
+
 def first_line(error: BaseException) -> str:
     """What an exception says, as a part of one line, passwords masked; its class where it says nothing."""
     return masked((str(error).strip() or type(error).__name__).splitlines()[0])

@@ -47,6 +47,13 @@ def narrow_bytes(size: float) -> str:
     return f"{narrow(size / scale)} {unit}"
 
 
+def duration(seconds: float) -> str:
+    """``00:01:05``; from a day on ``2 days 03:00:00``."""
+    days, rest = divmod(int(seconds), 24 * 3600)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{counted(days, 'day')} {clock}" if days else clock
+
+
 def counted(count: int, noun: str) -> str:
     """``1 image``, ``12 images``, ``2 classes``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"

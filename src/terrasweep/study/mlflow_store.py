@@ -42,7 +42,7 @@ _WAIT_FOR_WRITER_S = 30.0
 def absolute_uri(uri: str) -> str:
     """The tracking URI with a relative SQLite path made absolute below the project's root."""
     scheme, separator, path = uri.partition(":///")
-    if scheme.startswith("sqlite") and separator and not path.startswith("/"):
+    if scheme.startswith("sqlite") and separator and not path.startswith(("/", "file:")):
         return f"{scheme}:///{paths.home() / path}"
     return uri
 

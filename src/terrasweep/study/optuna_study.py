@@ -16,11 +16,11 @@ from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from terrasweep.config.compose import without_password
 from terrasweep.machine import startup
 from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import host_of, liveness, this_process
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.secrets import masked
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -214,12 +214,17 @@ def open_storage(url: str) -> RDBStorage:
     """Open Optuna's storage; SQLite with a write-ahead log, which a killed process can't corrupt.
 
     Raises:
-        InvalidConfig: The URL can't be read, or its database can't be opened.
+        InvalidConfig: The URL can't be read, or its database can't be opened or is of another version.
     """
     local = url.startswith("sqlite")
     settings = {"connect_args": {"timeout": LOCKED_S, "factory": _LoggedConnection}} if local else server_settings()
     try:
         storage = RDBStorage(url, engine_kwargs=settings)
+    except RuntimeError as error:  # All that Optuna raises for a schema that is not its own.
+        raise InvalidConfig(
+            f"study.storage={url}: its tables are of another version of Optuna; "
+            f"run optuna storage upgrade --storage '{masked(url)}', or use another database"
+        ) from error
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidConfig(f"study.storage={url}: {reason}; {_way_out(url)}") from error
@@ -239,7 +244,7 @@ def usable(url: str) -> Iterator[None]:
         yield
     except STORAGE_ERRORS as error:
         raise InvalidConfig(
-            f"study.storage={without_password(url)}: {storage_reason(error)}; {_way_out(url)}"
+            f"study.storage={masked(url)}: {storage_reason(error)}; {_way_out(url)}"
         ) from error
 
 

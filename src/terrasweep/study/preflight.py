@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
 from omegaconf import DictConfig
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import CategoricalDistribution
 
-from terrasweep.config.compose import composed_trial
+from terrasweep.config.compose import SECTIONS, composed_trial, with_each_value
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.study import launcher_recipes
-from terrasweep.study.search_space import SearchSpace, as_override, unknown_conditions
+from terrasweep.study.search_space import SearchKey, SearchSpace, unknown_conditions
 from terrasweep.trial import rules
 from terrasweep.trial.rules import find_bad_values
 
@@ -24,6 +25,10 @@ Compose = Callable[[list[str]], DictConfig]
 """Composes the configuration of a trial from its searched overrides; the fixed ones are added."""
 
 _DRAWS = 32
+_COMPOSED = 24
+"""Values of a key that are composed one by one."""
+_LINES = 20
+"""Bad values of a key that are told."""
 
 
 def check_space(space: SearchSpace, compose: Compose) -> None:
@@ -32,10 +37,10 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
     Raises:
         InvalidConfig: A choice can't be composed or has a bad value, or every combination drawn is contradictory.
     """
-    violations = unknown_conditions(space, compose([]))
-    for override in (text for key in space.keys for text in _extremes(key.name, key.distribution)):
-        config = composed_trial(compose([override]))
-        violations += [line for line in find_bad_values(config) if line not in violations]
+    base = compose([])
+    violations = dict.fromkeys(unknown_conditions(space, base))
+    for key in space.keys:
+        violations |= dict.fromkeys(itertools.islice(_bad_values(key, base, compose), _LINES))
     if violations:
         raise InvalidConfig("\n".join(violations))
     _check_some_combination(space, compose)
@@ -68,10 +73,24 @@ def check_writable(folder: Path) -> None:
         raise InvalidConfig(f"results folder {folder}: {existing} {reason}; mend it, or set TERRASWEEP_HOME elsewhere")
 
 
-def _extremes(name: str, distribution: BaseDistribution) -> list[str]:
-    if isinstance(distribution, CategoricalDistribution):
-        return [as_override(name, choice) for choice in distribution.choices]
-    return [as_override(name, getattr(distribution, end)) for end in ("low", "high")]
+def _bad_values(key: SearchKey, base: DictConfig, compose: Compose) -> Iterator[str]:
+    """What is wrong with a key's values. To compose takes 0.3 s: of many values, the others are put in their place."""
+    values = _extremes(key)
+    in_place = key.name.partition(".")[0] in SECTIONS and key.name not in base.hydra.runtime.choices
+    composed = values[:_COMPOSED] if in_place else values
+    if len(composed) > _COMPOSED:
+        print(f"Checking {len(composed)} choices of {key.name} ...", flush=True)
+    for value in composed:
+        yield from find_bad_values(composed_trial(compose([key.override(value)])))
+    others = (key.meant(value) for value in values[len(composed) :])
+    for config in with_each_value(base, key.name, others):
+        yield from find_bad_values(config)
+
+
+def _extremes(key: SearchKey) -> list[Any]:
+    if isinstance(key.distribution, CategoricalDistribution):
+        return list(key.distribution.choices)
+    return [getattr(key.distribution, end) for end in ("low", "high")]
 
 
 def _check_some_combination(space: SearchSpace, compose: Compose) -> None:
@@ -81,7 +100,7 @@ def _check_some_combination(space: SearchSpace, compose: Compose) -> None:
     first: list[str] = []
     for _ in range(_DRAWS if space.keys else 1):
         values = space.suggest(draws.ask(), base)
-        found = list(rules.find_violations(composed_trial(compose([as_override(k, v) for k, v in values.items()]))))
+        found = list(rules.find_violations(composed_trial(compose(space.overrides(values)))))
         if not found:
             return
         first = first or found

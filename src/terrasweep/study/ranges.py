@@ -11,7 +11,14 @@ from fractions import Fraction
 from math import ceil, ulp
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    QuotedString,
+    RangeSweep,
+    Transformer,
+)
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
@@ -36,6 +43,33 @@ def read_range(override: Override) -> BaseDistribution:
     if isinstance(value, IntervalSweep):
         return _interval(value)
     raise ValueError(f"it can't be searched; {_WAY_OUT}")
+
+
+def read_meanings(override: Override) -> dict[str, Any]:
+    """What choices stand for that are stored as text in Hydra's grammar: lists, maps, and texts in quotes.
+
+    Raises:
+        ValueError: Two different choices are the same text.
+    """
+    if not isinstance(override.value(), ChoiceSweep):
+        return {}
+    meanings: dict[str, Any] = {}
+    for choice in override.sweep_iterator():
+        text, meant = Transformer.encode(choice), _plain(choice)
+        if isinstance(text, str) and meanings.setdefault(text, meant) != meant:
+            raise ValueError(f"the list and the text {text} can't both be choices; drop one")
+    return {text: meant for text, meant in meanings.items() if text != meant}
+
+
+def _plain(value: Any) -> Any:
+    """A value of Hydra's parser as plain lists, maps, texts and numbers."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(part) for key, part in value.items()}
+    return value
 
 
 def suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.samplers import BaseSampler
 
 from terrasweep.config.schema import StudyConfig
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.study.ranges import grid_values
 from terrasweep.study.search_space import SearchSpace
 
@@ -63,7 +63,7 @@ def build_sampler(
         trials_before: Trials that the study has; a restart must not draw again what the start drew.
 
     Raises:
-        InvalidConfig: The space has no grid.
+        InvalidConfig: The sampler refuses its settings, or the space has no grid.
     """
     given = OmegaConf.to_container(settings, resolve=True)
     assert isinstance(given, dict)
@@ -71,7 +71,11 @@ def build_sampler(
     given |= {key: value for key, value in derived.items() if key in given and given[key] is None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of experimental arguments, and of those that a single objective would take.
-        built = instantiate({k: v for k, v in given.items() if v is not None}, _execution_whitelist_=_TRUSTED)
+        try:
+            built = instantiate({k: v for k, v in given.items() if v is not None}, _execution_whitelist_=_TRUSTED)
+        except Exception as error:  # Whatever a sampler makes of its settings.
+            reason = first_line(error.__cause__ or error)
+            raise InvalidConfig(f"hydra.sweeper.sampler: {reason}; correct its settings") from error
     if isinstance(built, functools.partial):
         grid = build_grid(space, base)
         return built(grid), GridSize(combinations=math.prod(len(values) for values in grid.values()))

@@ -14,21 +14,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.wording import nearest
-from terrasweep.study.ranges import read_range, suggest
+from terrasweep.study.ranges import read_meanings, read_range, suggest
 
 _ABSENT = object()
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+"""What needs no quotes, unless it is one of the words that mean something else."""
+_WORDS = ("null", "true", "false", "nan", "inf")
 _CONDITION = re.compile(r"^(?P<key>[\w./@]+)(?P<relation>!?=)(?P<values>[^=!]+)$")
 
 
@@ -53,6 +56,16 @@ class SearchKey:
     text: str
     distribution: BaseDistribution
     conditions: tuple[Condition, ...]
+    meanings: Mapping[Any, Any] = field(default_factory=dict)
+    """What choices stand for that Optuna stores as text: lists, maps, and texts in quotes."""
+
+    def override(self, suggested: Any) -> str:
+        """A suggested value as Hydra's override."""
+        return as_override(self.name, self.meant(suggested))
+
+    def meant(self, suggested: Any) -> Any:
+        """The value of the configuration that a suggested one stands for."""
+        return self.meanings.get(suggested, suggested) if isinstance(suggested, str) else suggested
 
     def active(self, values: Mapping[str, Any], base: DictConfig) -> bool:
         """Whether all conditions hold, given the values suggested so far and the composed configuration."""
@@ -74,19 +87,27 @@ class SearchSpace:
                 values[key.name] = suggest(trial, key.name, key.distribution)
         return values
 
-    def choices(self) -> list[str]:
-        """One override per categorical choice, to check that each can be composed."""
-        return [
-            as_override(key.name, choice)
-            for key in self.keys
-            if isinstance(key.distribution, CategoricalDistribution)
-            for choice in key.distribution.choices
-        ]
+    def overrides(self, suggested: Mapping[str, Any]) -> list[str]:
+        """What :meth:`suggest` gave, as Hydra's overrides."""
+        return [key.override(suggested[key.name]) for key in self.keys if key.name in suggested]
 
 
 def as_override(key: str, value: Any) -> str:
-    """A suggested value as Hydra's override."""
-    return f"{key}={'null' if value is None else value}"
+    """A key and its value as an override that Hydra reads back as the same value."""
+    return f"{key}={_in_hydra_s_grammar(value)}"
+
+
+def _in_hydra_s_grammar(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    if isinstance(value, str):
+        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+        return value if plain else QuotedString(text=value, quote=Quote.single).with_quotes()
+    if isinstance(value, list):
+        return f"[{','.join(map(_in_hydra_s_grammar, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{_in_hydra_s_grammar(k)}:{_in_hydra_s_grammar(v)}' for k, v in value.items())}}}"
+    return str(value)
 
 
 def parse_space(params: Mapping[str, str], arguments: list[str]) -> SearchSpace:
@@ -109,7 +130,8 @@ def parse_space(params: Mapping[str, str], arguments: list[str]) -> SearchSpace:
             text = (override.input_line or "").split("=", 1)[1]
             inherited = keys[name].conditions if name in keys else ()
             conditions = keys[name].text.partition(" if ")[1:] if name in keys else ()
-            keys[name] = SearchKey(name, "".join((text, *conditions)), _distribution(override, name, text), inherited)
+            text = "".join((text, *conditions))
+            keys[name] = _searched(override, name, text, inherited)
         else:
             keys.pop(override.get_key_element().lstrip("+~"), None)
             fixed.append(override.input_line or "")
@@ -140,12 +162,12 @@ def _parse_key(name: str, text: str) -> SearchKey:
             "or fix the key in the sweep's file"
         )
     parsed = tuple(_parse_condition(name, part) for part in conditions.split(" and ")) if conditions else ()
-    return SearchKey(name, text, _distribution(override, name, text), parsed)
+    return _searched(override, name, text, parsed)
 
 
-def _distribution(override: Override, name: str, text: str) -> BaseDistribution:
+def _searched(override: Override, name: str, text: str, conditions: tuple[Condition, ...]) -> SearchKey:
     try:
-        return read_range(override)
+        return SearchKey(name, text, read_range(override), conditions, read_meanings(override))
     except ValueError as error:
         raise InvalidConfig(f"search space: {name}: {text}: {error}") from error
 

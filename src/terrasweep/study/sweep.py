@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
@@ -23,7 +25,7 @@ from terrasweep.config.compose import composed_trial, fixed_settings
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig, SweepStopped, first_line
 from terrasweep.results.secrets import masked
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.study import mlflow_store, reconcile
@@ -33,7 +35,7 @@ from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy, usable
 from terrasweep.study.preflight import check_launcher, check_space, check_writable
 from terrasweep.study.samplers import GridSize, build_sampler
-from terrasweep.study.search_space import SearchSpace, as_override, parse_space
+from terrasweep.study.search_space import SearchSpace, parse_space
 from terrasweep.trial import prepare
 
 
@@ -62,6 +64,7 @@ class StudySweep:
 
         Raises:
             InvalidConfig: Something is wrong with the input; nothing was trained or written.
+            SweepStopped: The disk is full, for example; the same command goes on.
             SystemExit: Nothing completed.
         """
         self._space = parse_space(self._params or {}, arguments)
@@ -83,7 +86,8 @@ class StudySweep:
             mlflow_store.prepare(config.tracking.uri)
         if stored.remaining(config.study.n_trials):
             process.warm_up()  # It imports for some seconds, beside what comes next.
-        StudyRun(self, config, base, folder, stored).to_the_end()
+        with _stopped_by_the_machine(folder):
+            StudyRun(self, config, base, folder, stored).to_the_end()
 
     def _take_up(
         self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, base: DictConfig, config: TrialConfig
@@ -113,7 +117,7 @@ class StudySweep:
             [
                 f"trial.number={trial.number}",
                 f"trial.attempt='{attempt}'",
-                *map(as_override, chosen, chosen.values()),
+                *self._space.overrides(chosen),
                 *self._space.fixed,
             ]
             for trial, chosen in zip(trials, values, strict=True)
@@ -156,7 +160,9 @@ class StudySweep:
                 f"study.name={config.study.name}: the study exists with other objectives ({had}); "
                 "use another study.name, or the objectives it was started with"
             )
-        return dataclasses.replace(existing, n_trials=config.study.n_trials)
+        # An earlier version stored overrides in clear.
+        overrides = [masked(override) for override in existing.overrides]
+        return dataclasses.replace(existing, n_trials=config.study.n_trials, overrides=overrides)
 
     def _with_data(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:
         """The record with what is known of the data; says so where they are others than at the study's start."""
@@ -203,6 +209,20 @@ def check_trial_folders(base: DictConfig, folder: Path) -> None:
             f"hydra.sweep: trials would run in {given}, and a study looks for them in {folder / 'trials'}; leave "
             "hydra.sweep.dir and hydra.sweep.subdir as they are, and set TERRASWEEP_HOME or study.name"
         )
+
+
+@contextlib.contextmanager
+def _stopped_by_the_machine(folder: StudyFolder) -> Iterator[None]:
+    """What fails outside of trials once they run, like a full disk, ends the sweep in a line; a trial runs again."""
+    try:
+        yield
+    except (OSError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+        reason = getattr(cause, "strerror", None) or first_line(getattr(cause, "orig", None) or cause or error)
+        place = getattr(cause, "filename", None) or ("study.storage" if not isinstance(error, OSError) else folder.path)
+        raise SweepStopped(
+            f"{place}: {reason}: the sweep stopped; what was measured is kept, and the same command goes on from here"
+        ) from error
 
 
 def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from types import TracebackType
 from typing import Any
@@ -12,29 +11,35 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import with_unit
+from terrasweep.results.wording import duration, with_unit
+
+
+def plain_console() -> Console:
+    """A console that takes brackets and colons in what users name as they are."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 class SweepProgress:
     """Shows trials done of total, the time left, states, the size of the front and the best of each objective."""
 
     def __init__(self, name: str, total: int, objectives: list[Objective], console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+        self._console = console or plain_console()
         self._name, self._total, self._objectives = name, total, objectives
         self._results: list[TrialResult] = []
         self._durations: list[float] = []
         self._front_size = 0
         self._running: dict[str, Any] = {}
         self._bar = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[left]}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
         )
@@ -51,7 +56,7 @@ class SweepProgress:
 
     def say(self, line: str) -> None:
         """Print a line that stays, above the live view."""
-        self._console.print(line, soft_wrap=True, markup=False)
+        self._console.print(Text(line), soft_wrap=True)
 
     def show(self, table: Table) -> None:
         """Print a table that stays."""
@@ -72,12 +77,14 @@ class SweepProgress:
             self._live.refresh()
         if last is not None:
             self.say(self._line(last, done))
+            if last.state is State.COMPLETE and last.message:
+                self.say(f"warning: trial {last.number}: {last.message.splitlines()[0]}")
 
     def _time_left(self, done: int) -> str:
         if not self._durations or done >= self._total:
             return ""
         mean = sum(self._durations) / len(self._durations)
-        return f"about {time.strftime('%H:%M:%S', time.gmtime(mean * (self._total - done)))} left"
+        return f"about {duration(mean * (self._total - done))} left"
 
     def _line(self, result: TrialResult, done: int) -> str:
         outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
@@ -92,9 +99,9 @@ class SweepProgress:
         table.add_row("states", "  ".join(f"{state} {count}" for state, count in sorted(states.items())) or "none yet")
         table.add_row("front", f"{self._front_size} trials")
         for objective in self._objectives:
-            table.add_row(f"best {objective.name}", self._best(objective))
+            table.add_row(Text(f"best {objective.name}"), self._best(objective))
         now = " ".join(f"{key}={value}" for key, value in self._running.items())
-        table.add_row("running", now or "-")
+        table.add_row("running", Text(now or "-"))
         return Group(self._bar, table)
 
     def _best(self, objective: Objective) -> str:
@@ -111,12 +118,12 @@ def front_table(front: list[TrialResult], objectives: list[Objective], keys: lis
     table = Table(title="Pareto front", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
     table.add_column("trial", justify="right")
     for objective in objectives:
-        table.add_column(measurement_or_metric(objective.name).label, justify="right", no_wrap=True)
+        table.add_column(Text(measurement_or_metric(objective.name).label), justify="right", no_wrap=True)
     table.add_column("settings")
     for result in front:
         values = [_value_text(o, result) for o in objectives]
         settings = " ".join(f"{key}={result.searched[key]}" for key in keys if key in result.searched)
-        table.add_row(str(result.number), *values, settings)
+        table.add_row(str(result.number), *values, Text(settings))
     return table
 
 

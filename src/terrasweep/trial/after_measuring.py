@@ -14,14 +14,16 @@ from terrasweep.models.trained_weights import save_weights
 from terrasweep.predict.memory_needs import ModelCounts
 from terrasweep.predict.zero_estimates import plan_metrics
 from terrasweep.process.child import Report
+from terrasweep.results.errors import first_line
 
 
-def save(folder: Path, model: BuiltModel, data: OpenData) -> None:
-    """Keep what was trained; a failure, on a full disk for example, costs the weights alone."""
+def save(report: Report, folder: Path, model: BuiltModel, data: OpenData) -> None:
+    """Keep what was trained; a failure, on a full disk for example, costs the weights alone, and is told."""
     try:
         save_weights(folder, model, data.num_classes)
     except Exception as error:  # noqa: BLE001 - what was measured stays
         print(f"the weights are not saved: {type(error).__name__}: {error}")
+        report(remark=f"its weights are not saved: {type(error).__name__}: {first_line(error)}")
 
 
 def report_plan(report: Report, counts: ModelCounts, device: torch.device) -> None:

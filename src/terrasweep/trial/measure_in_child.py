@@ -73,7 +73,7 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     try:
         _train(report, config, Setting(task, model, data, metering, folder))
         if _weights_are_wanted(config):
-            save(folder, model, data)
+            save(report, folder, model, data)
     finally:
         report_plan(report, counts, device)
     if config.train.count_flops:

@@ -1,4 +1,4 @@
-"""An error with a known reason is a line and a status; a defect keeps its traceback."""
+"""An error with a known reason is a line and a status."""
 
 import os
 
@@ -38,15 +38,6 @@ def ended(monkeypatch, capsys):
 )
 def test_an_error_with_a_known_reason_is_its_line_and_a_status(home, ended, error, status, told):
     assert ended(error) == (status, "", told)
-
-
-def test_a_defect_is_not_hidden(home, monkeypatch):
-    def defect():
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(app, "app", defect)
-    with pytest.raises(ZeroDivisionError):
-        app.main()
 
 
 def test_every_command_has_its_name_and_says_what_it_does():

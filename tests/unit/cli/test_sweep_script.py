@@ -63,11 +63,6 @@ def test_an_end_without_an_error_is_0(started):
     assert started(lambda: None) == (0, "", "")
 
 
-def test_a_defect_keeps_its_traceback(started):
-    with pytest.raises(ValueError, match="of our own"):
-        sweep_script.start(raising(ValueError("of our own")), "/sweep.py")
-
-
 def test_what_hydra_raises_as_a_plain_error_is_bad_input(started):
     source = "def refuse():\n    raise ValueError('no such mode')\n"
     module = ModuleType("hydra.of_this_test")

@@ -8,6 +8,7 @@ from terrasweep.results.wording import (
     ABSENT,
     aligned,
     counted,
+    duration,
     listed,
     narrow,
     narrow_bytes,
@@ -93,3 +94,11 @@ def test_a_list_names_so_many_and_counts_every_other(things, named):
 def test_a_text_of_a_library_becomes_one_line(text):
     assert len(one_line(text).splitlines()) <= 1
     assert one_line(text).split() == text.split()
+
+
+@given(st.integers(0, 10**7))
+def test_a_duration_says_all_its_seconds(seconds):
+    days, _, clock = duration(seconds).rpartition(" ")
+    hours, minutes, rest = map(int, clock.split(":"))
+    assert (int(days.split()[0]) if days else 0) * 86400 + hours * 3600 + minutes * 60 + rest == seconds
+    assert hours < 24

@@ -1,5 +1,7 @@
 """What Optuna is told, what counts towards the total, and what a killed process leaves."""
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 
@@ -14,7 +16,7 @@ from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.optuna_study import StoredStudy, open_storage
 from terrasweep.study.ranges import suggest
 from terrasweep.study.samplers import GridSize
 
@@ -186,3 +188,17 @@ def test_processes_that_start_at_once_open_one_study(tmp_path, url):
     starting = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     told = [process.communicate("go\n", timeout=60)[1] for process in starting]
     assert [process.returncode for process in starting] == [0, 0, 0], told
+
+
+def test_a_database_of_another_optuna_is_refused_with_the_way_out(tmp_path):
+    file = tmp_path / "old.db"
+    open_storage(f"sqlite:///{file}").engine.dispose()
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
+    (tmp_path / "study").mkdir()
+    with pytest.raises(InvalidConfig) as refused:
+        StoredStudy("mine", f"sqlite:///{file}", OBJECTIVES, tmp_path / "study")
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"study.storage=sqlite:///{file}: ")
+    assert f"optuna storage upgrade --storage 'sqlite:///{file}'" in line
+    assert list((tmp_path / "study").iterdir()) == []

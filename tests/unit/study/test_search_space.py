@@ -2,6 +2,9 @@
 
 import optuna
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -97,6 +100,48 @@ def test_a_condition_on_a_key_that_exists_nowhere_is_found():
     assert unknown_conditions(parse_space({"x": "choice(1,2) if tuning=lora and a.b=3"}, []), BASE) == []
 
 
-def test_values_become_overrides_that_hydra_reads_back():
+READER = OverridesParser.create()
+KEYS = st.from_regex(r"[a-z][a-z0-9_.-]*", fullmatch=True).filter(
+    lambda key: key not in ("null", "true", "false", "nan", "inf")
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@given(st.recursive(SCALARS, lambda parts: st.lists(parts) | st.dictionaries(KEYS, parts), max_leaves=8))
+def test_any_value_is_an_override_that_hydra_reads_back(value):
+    # By their text, since nan equals nothing.
+    assert repr(READER.parse_override(as_override("a.b", value)).value()) == repr(value)
+
+
+@given(st.lists(st.text(), min_size=1, unique=True))
+def test_any_texts_given_as_choices_reach_the_trials_as_they_are(texts):
+    quoted = ",".join(as_override("", text)[1:] for text in texts)
+    for form in (f"choice({quoted})", f"{quoted},last"):
+        (key,) = parse_space({}, [f"k={form}"]).keys
+        assert isinstance(key.distribution, CategoricalDistribution)
+        read = [READER.parse_override(key.override(choice)).value() for choice in key.distribution.choices]
+        assert read[: len(texts)] == texts
+
+
+def test_lists_and_files_with_equals_signs_are_choices():
+    space = parse_space(
+        {"targets": "choice([attn.qkv],[mlp.fc1,'a b'])", "file": "choice('/w/epoch=1-step=10.ckpt')"}, []
+    )
+    # As earlier versions stored them: Optuna refuses to go on with others.
+    assert [key.distribution.choices for key in space.keys] == [
+        *(("[attn.qkv]", "[mlp.fc1,'a b']"), ("/w/epoch=1-step=10.ckpt",))
+    ]
+    chosen = {"targets": "[mlp.fc1,'a b']", "file": "/w/epoch=1-step=10.ckpt"}
+    read = {o.key_or_group: o.value() for o in READER.parse_overrides(space.overrides(chosen))}
+    assert read == {"targets": ["mlp.fc1", "a b"], "file": "/w/epoch=1-step=10.ckpt"}
+
+
+def test_a_list_and_its_text_cannot_both_be_choices():
+    with pytest.raises(InvalidConfig, match="drop one"):
+        parse_space({"x": "choice([a],'[a]')"}, [])
+
+
+def test_plain_values_are_written_without_quotes():
     assert as_override("a.b", None) == "a.b=null"
     assert as_override("lr", 1e-3) == "lr=0.001"
+    assert as_override("quantization", "nf4") == "quantization=nf4"

@@ -1,14 +1,17 @@
 """What a terminal shows: the live view, and plain lines where there is none."""
 
+import dataclasses
 import io
 
+import pytest
 from rich.console import Console
+from rich.text import Text
 
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study.terminal import SweepProgress, front_table
+from terrasweep.study.terminal import SweepProgress, front_table, plain_console
 
 OBJECTIVES = [Objective(name="accuracy", direction="maximize"), Objective(name="peak_memory_mib", direction="minimize")]
 
@@ -57,3 +60,46 @@ def test_the_front_is_a_short_table():
     Console(file=out, width=100).print(front_table([trial(7, 0.5, 200.0)], OBJECTIVES, ["quantization", "tuning.rank"]))
     assert "quantization=nf4 tuning.rank=4" in out.getvalue()
     assert max(len(line.rstrip()) for line in out.getvalue().splitlines()) <= 80
+
+
+def test_what_a_user_names_is_plain_text_everywhere():
+    named = "[attn.qkv] :dog: [/b]"
+    result = dataclasses.replace(trial(7, 0.5, 200.0), searched={"tuning.targets": named})
+    failed = dataclasses.replace(FAILED, message=f"{named} failed", searched={"tuning.targets": named})
+    metric = [Objective(name="val_IoU_[b]", direction="maximize")]
+    out = io.StringIO()
+    for console in (Console(file=out, width=200, force_terminal=True), plain_console()):
+        console.file, console.width = out, 200
+        with SweepProgress(named, 10, metric, console) as progress:
+            progress.started({"tuning.targets": named})
+            console.print(progress._view())
+            progress.finished([result, failed], 1, failed)
+            progress.finished([result, failed], 1, result)
+            progress.say(named)
+            progress.show(front_table([result], metric, ["tuning.targets"]))
+    lines = [line for line in Text.from_ansi(out.getvalue()).plain.splitlines() if "dog" in line or "🐶" in line]
+    assert len(lines) >= 2 * 6
+    assert all(named in line for line in lines)
+    assert "val IoU [b]" in out.getvalue() or "val_IoU_[b]" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("wall", "left"),
+    [(10.0, "about 00:01:10 left"), (3600.0, "about 07:00:00 left"), (14400.0, "about 1 day 04:00:00 left")],
+)
+def test_the_time_left_counts_days(wall, left):
+    out = io.StringIO()
+    console = Console(file=out, width=100, force_terminal=True)
+    with SweepProgress("mine", 8, OBJECTIVES, console) as progress:
+        result = trial(0, 0.5, 200.0, wall)
+        progress.finished([result], 1, result)
+        console.print(progress._view())
+    assert left in out.getvalue()
+
+
+def test_what_a_complete_trial_lacks_is_said():
+    out = io.StringIO()
+    result = dataclasses.replace(trial(0, 0.5, 200.0), message="its weights are not saved: OSError: disk full")
+    with SweepProgress("mine", 10, OBJECTIVES, Console(file=out, width=100)) as progress:
+        progress.finished([result], 1, result)
+    assert out.getvalue().splitlines()[1:] == ["warning: trial 0: its weights are not saved: OSError: disk full"]

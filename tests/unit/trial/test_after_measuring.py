@@ -1,11 +1,14 @@
 """Trials as they run, in processes of their own: what they save is what they had evaluated."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from terrasweep import process
 from terrasweep.models.trained_weights import restore
 from terrasweep.process.parent import Limits
+from terrasweep.trial import after_measuring
 from tests.composing import compose_trial
 from tests.trials import TWO_STEPS
 from tests.unit.models.trained import CPU, outputs
@@ -60,3 +63,15 @@ def test_a_full_disk_costs_the_weights_alone(measured):
 def test_weights_that_nobody_wants_are_not_written(measured, knob):
     _, folder, _ = measured("tuning=frozen", knob)
     assert not any("weights" in path.name for path in folder.iterdir())
+
+
+def test_weights_that_could_not_be_written_are_told(monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    told = {}
+    monkeypatch.setattr(after_measuring, "save_weights", full)
+    after_measuring.save(
+        lambda **content: told.update(content), tmp_path, SimpleNamespace(), SimpleNamespace(num_classes=2)
+    )
+    assert told == {"remark": "its weights are not saved: OSError: [Errno 28] No space left on device"}
