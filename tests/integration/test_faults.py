@@ -195,7 +195,8 @@ def test_a_full_disk_stops_a_sweep_in_a_line_and_the_same_command_goes_on(home, 
     stopped = run_sweep(home, *arguments, script=script)
     study = home / "results" / "quickstart"
     assert stopped.returncode == 1
-    (line,) = stopped.stderr.strip().splitlines()
+    prepared, line = stopped.stderr.strip().splitlines()
+    assert prepared.startswith("Preparing once")
     assert line.startswith(f"{study / 'trials' / '1' / 'result.json'}: No space left on device: the sweep stopped")
     assert "the same command goes on" in line
     assert not [path.name for path in study.rglob(".*.json*")]

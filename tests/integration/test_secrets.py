@@ -61,7 +61,8 @@ def test_a_study_and_its_failed_trial_tell_no_secret(home, server):
     storage = f"sqlite:///file:{home / 'trials.db'}?uri=true&password={SECRETS[1]}"
     finished = run_sweep(
         home,
-        *("-m", "study.n_trials=2", "hydra/sweeper/sampler=grid", "search_spaces=quantization", "quantization=none"),
+        *("-m", "study.n_trials=2", "hydra/sweeper/sampler=grid", "quantization=none", "tuning.rank=2"),
+        *("tuning.targets=mlp", "checkpointing=none"),
         "train.lr=choice(1e-4,1e30)",
         *(override for override in SMALL if not override.startswith("train.max_steps")),
         "train.max_steps=40",

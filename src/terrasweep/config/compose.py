@@ -38,6 +38,8 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
     schema = _schema()
     if unknown := sorted(str(key) for key in config if key not in schema):
         hint = "if it is a knob of another package, install that"
+        if isinstance(config[unknown[0]], dict | DictConfig):
+            hint += "; if a file of yours sets it, '# @package _global_' has to be its first line, and no BOM before it"
         raise InvalidConfig(f"{unknown[0]}: there is no such group; {nearest(unknown[0], map(str, schema))}; {hint}")
     try:
         sections: dict[str, Any] = OmegaConf.to_object(OmegaConf.merge(schema, config))  # type: ignore[assignment]

@@ -37,6 +37,17 @@ def test_a_file_that_cannot_be_read_is_one_line_with_its_place(home, group, name
     assert "; " in line
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"study: {}\n"], ids=["a byte order mark", "other lines"])
+def test_a_file_whose_header_hydra_does_not_see_is_told(home, before):
+    (home / "sweeps").unlink()
+    (home / "sweeps").mkdir()
+    (home / "sweeps" / "marked.yaml").write_bytes(before + HEADER + b"budget: {timeout_s: 7}\n")
+    GlobalHydra.instance().clear()
+    with pytest.raises(InvalidConfig, match="first line, and no BOM before it") as refused:
+        compose(["sweeps=marked"])
+    assert str(refused.value).startswith("sweeps: ")
+
+
 def test_another_error_is_not_described():
     assert describe_unreadable(ValueError("no file")) is None
     assert describe_unreadable(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "of our own")) is None
