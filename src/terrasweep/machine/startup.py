@@ -111,10 +111,14 @@ def quiet_optuna() -> None:
 
 
 def quiet_mlflow() -> None:
-    """MLflow would report every migration and each lost connection at length, and wait for a server for minutes."""
+    """MLflow would report every migration and each lost connection at length, and wait for a server for minutes.
+
+    It would print each run's address, too, with the password that is in its URL.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     import mlflow  # noqa: F401  Importing it sets the levels.
 
     for name in ("mlflow", "alembic"):

@@ -16,6 +16,7 @@ from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy, open_storage
 from terrasweep.study.ranges import suggest
 from terrasweep.study.samplers import GridSize
@@ -72,6 +73,7 @@ def test_processes_that_start_together_make_the_tables_once(tmp_path, url):
     code = f"""
 from pathlib import Path
 from terrasweep.results.study_record import Objective
+from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy
 objectives = [Objective(name="accuracy", direction="maximize")]
 StoredStudy("s", {url!r}, objectives, Path({str(tmp_path)!r})).ask(1, 9)
@@ -179,7 +181,8 @@ def test_two_processes_never_ask_for_more_than_the_total(stored, tmp_path, url):
 
 def test_processes_that_start_at_once_open_one_study(tmp_path, url):
     code = (
-        "import sys; from pathlib import Path; from terrasweep.study.optuna_study import StoredStudy; "
+        "import sys; from pathlib import Path; from terrasweep.study.folder import StudyFolder
+from terrasweep.study.optuna_study import StoredStudy; "
         "from terrasweep.results.study_record import Objective; "
         "objectives = [Objective(name='accuracy', direction='maximize')]; "
         "input(); StoredStudy('s', sys.argv[1], objectives, Path(sys.argv[2]))"
@@ -195,10 +198,10 @@ def test_a_database_of_another_optuna_is_refused_with_the_way_out(tmp_path):
     open_storage(f"sqlite:///{file}").engine.dispose()
     with contextlib.closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
-    (tmp_path / "study").mkdir()
-    with pytest.raises(InvalidConfig) as refused:
-        StoredStudy("mine", f"sqlite:///{file}", OBJECTIVES, tmp_path / "study")
+    folder = StudyFolder(tmp_path / "results" / "mine")
+    with pytest.raises(InvalidConfig) as refused, folder.removed_on_bad_input():
+        StoredStudy("mine", f"sqlite:///{file}", OBJECTIVES, folder.path)
     (line,) = str(refused.value).splitlines()
     assert line.startswith(f"study.storage=sqlite:///{file}: ")
     assert f"optuna storage upgrade --storage 'sqlite:///{file}'" in line
-    assert list((tmp_path / "study").iterdir()) == []
+    assert not folder.path.exists(), "no lock is left"
