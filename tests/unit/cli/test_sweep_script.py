@@ -184,11 +184,3 @@ def test_every_known_end_is_one_line(error, status, capsys):
 
     assert _status(main, show_traceback=False) == status
     assert capsys.readouterr().err == f"{error}\n"
-
-
-def test_a_defect_of_the_main_function_keeps_its_traceback():
-    def main():
-        raise KeyError("x")
-
-    with pytest.raises(KeyError):
-        _status(main, show_traceback=False)

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -107,12 +107,14 @@ KEYS = st.from_regex(r"[a-z][a-z0-9_.-]*", fullmatch=True).filter(
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
 
+@settings(deadline=None)  # Hydra's parser takes its time.
 @given(st.recursive(SCALARS, lambda parts: st.lists(parts) | st.dictionaries(KEYS, parts), max_leaves=8))
 def test_any_value_is_an_override_that_hydra_reads_back(value):
     # By their text, since nan equals nothing.
     assert repr(READER.parse_override(as_override("a.b", value)).value()) == repr(value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1, unique=True))
 def test_any_texts_given_as_choices_reach_the_trials_as_they_are(texts):
     quoted = ",".join(as_override("", text)[1:] for text in texts)
