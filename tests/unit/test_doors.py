@@ -14,7 +14,7 @@ from terrasweep.results.errors import Crashed, InvalidConfig, SweepStopped
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study import mlflow_runs
+from terrasweep.study import mlflow_runs, mlflow_store
 from terrasweep.trial import prepare, run
 from tests.composing import compose_all
 
@@ -111,7 +111,8 @@ def test_a_single_trial_that_mlflow_fails_to_log_keeps_its_status(home, monkeypa
 
     result = TrialResult(number=None, state=State.COMPLETE, measurements=Measurements(accuracy=0.5))
     for module, name, function in (
-        *((mlflow_runs, "check_reachable", lambda uri: None), (mlflow_runs, "log_single", failing)),
+        *((mlflow_store, "check_reachable", lambda uri: None), (mlflow_store, "prepare", lambda uri: None)),
+        (mlflow_runs, "open_client", failing),
         *((prepare, "check_backbone", lambda config: None), (prepare, "check_data", lambda config: None)),
         (run, "run_trial", lambda config, folder: result),
     ):
@@ -125,4 +126,5 @@ def test_a_single_trial_that_mlflow_fails_to_log_keeps_its_status(home, monkeypa
     out, err = capsys.readouterr()
     assert end.value.code == 0
     assert "accuracy: 0.5" in out
-    assert err == "MLflow could not log the trial (RuntimeError: http://me:***@host is gone)\n"
+    (line,) = err.splitlines()
+    assert line.startswith("MLflow could not log it (RuntimeError: http://me:***@host is gone); ")

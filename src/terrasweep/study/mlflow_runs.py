@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from terrasweep.config.compose import without_password
 from terrasweep.machine import paths
 from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import is_alive, this_process
@@ -150,7 +149,7 @@ def log_single(result: TrialResult, uri: str) -> str:
 
 def not_logged(error: BaseException) -> str:
     """That MLflow failed, as a part of one line."""
-    return f"MLflow could not log it ({type(error).__name__}: {without_password(first_line(error))})"
+    return f"MLflow could not log it ({type(error).__name__}: {first_line(error)})"
 
 
 def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResult, tags: dict[str, str]) -> None:

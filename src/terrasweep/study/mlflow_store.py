@@ -21,11 +21,11 @@ from urllib.parse import quote, urlparse
 
 import sqlalchemy
 
-from terrasweep.config.compose import without_password
 from terrasweep.machine import paths, startup
 from terrasweep.machine.files import draft_file
 from terrasweep.machine.locks import locked
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.secrets import masked
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -115,11 +115,11 @@ def _scheme(uri: str) -> str:
 def _named(uri: str) -> str:
     """The setting as an error shows it, and where it comes from if not from the command line."""
     origin = " (from MLFLOW_TRACKING_URI)" if os.environ.get("MLFLOW_TRACKING_URI") == uri else ""
-    return f"tracking.uri={without_password(uri)}{origin}"
+    return f"tracking.uri={masked(uri)}{origin}"
 
 
 def _reason(error: BaseException) -> str:
-    return without_password(first_line(error))
+    return masked(first_line(error))
 
 
 def _client(uri: str) -> MlflowClient:

@@ -16,7 +16,7 @@ from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, Hos
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study import mlflow_runs
+from terrasweep.study import mlflow_runs, mlflow_store
 from terrasweep.trial import prepare, run
 from tests.composing import compose_all
 
@@ -109,8 +109,13 @@ def job(home, monkeypatch, capsys):
         if calls.refused:
             raise calls.refused
 
-    monkeypatch.setattr(mlflow_runs, "check_reachable", lambda uri: None)
-    monkeypatch.setattr(mlflow_runs, "log_single", lambda result, uri: calls.logged.append(result))
+    def log_single(result, uri):
+        calls.logged.append(result)
+        return ""
+
+    monkeypatch.setattr(mlflow_store, "check_reachable", lambda uri: None)
+    monkeypatch.setattr(mlflow_store, "prepare", lambda uri: None)
+    monkeypatch.setattr(mlflow_runs, "log_single", log_single)
     monkeypatch.setattr(prepare, "check_backbone", lambda config: None)
     monkeypatch.setattr(prepare, "check_data", check_data)
     monkeypatch.setattr(run, "run_trial", lambda config, folder: calls.result)

@@ -181,8 +181,7 @@ def test_two_processes_never_ask_for_more_than_the_total(stored, tmp_path, url):
 
 def test_processes_that_start_at_once_open_one_study(tmp_path, url):
     code = (
-        "import sys; from pathlib import Path; from terrasweep.study.folder import StudyFolder
-from terrasweep.study.optuna_study import StoredStudy; "
+        "import sys; from pathlib import Path; from terrasweep.study.optuna_study import StoredStudy; "
         "from terrasweep.results.study_record import Objective; "
         "objectives = [Objective(name='accuracy', direction='maximize')]; "
         "input(); StoredStudy('s', sys.argv[1], objectives, Path(sys.argv[2]))"
