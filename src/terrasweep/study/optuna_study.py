@@ -243,9 +243,7 @@ def usable(url: str) -> Iterator[None]:
     try:
         yield
     except STORAGE_ERRORS as error:
-        raise InvalidConfig(
-            f"study.storage={masked(url)}: {storage_reason(error)}; {_way_out(url)}"
-        ) from error
+        raise InvalidConfig(f"study.storage={masked(url)}: {storage_reason(error)}; {_way_out(url)}") from error
 
 
 def _way_out(url: str) -> str:

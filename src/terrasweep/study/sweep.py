@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
@@ -32,7 +31,7 @@ from terrasweep.study import mlflow_store, reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
-from terrasweep.study.optuna_study import StoredStudy, usable
+from terrasweep.study.optuna_study import STORAGE_ERRORS, StoredStudy, storage_reason, usable
 from terrasweep.study.preflight import check_launcher, check_space, check_writable
 from terrasweep.study.samplers import GridSize, build_sampler
 from terrasweep.study.search_space import SearchSpace, parse_space
@@ -216,10 +215,9 @@ def _stopped_by_the_machine(folder: StudyFolder) -> Iterator[None]:
     """What fails outside of trials once they run, like a full disk, ends the sweep in a line; a trial runs again."""
     try:
         yield
-    except (OSError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-        reason = getattr(cause, "strerror", None) or first_line(getattr(cause, "orig", None) or cause or error)
-        place = getattr(cause, "filename", None) or ("study.storage" if not isinstance(error, OSError) else folder.path)
+    except (OSError, *STORAGE_ERRORS) as error:
+        place = (error.filename or folder.path) if isinstance(error, OSError) else "study.storage"
+        reason = (isinstance(error, OSError) and error.strerror) or storage_reason(error)
         raise SweepStopped(
             f"{place}: {reason}: the sweep stopped; what was measured is kept, and the same command goes on from here"
         ) from error
