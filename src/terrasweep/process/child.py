@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import signal
@@ -27,8 +26,6 @@ Report = Callable[..., None]
 CHILD_ERRORS: dict[Reason, type[TerrasweepError]] = {
     error.reason: error for error in TerrasweepError.__subclasses__() if error.__module__ == errors.__name__
 }
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
@@ -79,10 +76,9 @@ def _cuda_unusable() -> bool:
 
 
 def _detach(log: str) -> None:
-    """Lead an own process group, die with the forkserver and the asker, leave Ctrl-C to it, and print to the log."""
+    """Lead an own process group, end with the asker as a whole group, leave Ctrl-C to it, and print to the log."""
     os.setsid()
     lifeline.end_with_asker()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Path(log).parent.mkdir(parents=True, exist_ok=True)
