@@ -16,7 +16,7 @@ from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, Hos
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study import mlflow_runs
+from terrasweep.study import mlflow_runs, mlflow_store
 from terrasweep.trial import prepare, run
 from tests.composing import compose_all
 
@@ -114,7 +114,8 @@ def job(home, monkeypatch, capsys):
         if calls.refused:
             raise calls.refused
 
-    monkeypatch.setattr(mlflow_runs, "check_reachable", lambda uri: None)
+    for name in ("check_reachable", "prepare"):
+        monkeypatch.setattr(mlflow_store, name, lambda uri: None)
     monkeypatch.setattr(mlflow_runs, "log_single", lambda result, uri: calls.logged.append(result))
     monkeypatch.setattr(prepare, "check_backbone", lambda config: None)
     monkeypatch.setattr(prepare, "check_data", check_data)
