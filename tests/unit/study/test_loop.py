@@ -226,7 +226,9 @@ def works(trials):
         JobReturn(
             status=JobStatus.COMPLETED,
             _return_value=TrialResult(
-                number=trial.number, state=State.COMPLETE, measurements=Measurements(accuracy=0.5)
+                number=trial.number,
+                state=State.COMPLETE,
+                measurements=Measurements(accuracy=0.5, peak_memory_mib=10.0),
             ),
         )
         for trial in trials
@@ -235,7 +237,7 @@ def works(trials):
 
 def begin(folder, trial):
     begun = folder / "trials" / str(trial.number)
-    begun.mkdir(parents=True)
+    begun.mkdir(parents=True, exist_ok=True)
     (begun / "config.yaml").write_text("{}")
 
 
