@@ -28,7 +28,7 @@ from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.preflight import check_space, check_writable
-from terrasweep.study.samplers import build_sampler
+from terrasweep.study.samplers import build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
 from terrasweep.trial import prepare
 
@@ -66,6 +66,8 @@ class StudySweep:
         config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
         check_space(self._space, self._compose)
+        for_a_look, _ = build_sampler(self._sampler_settings, config.study, self._space, base, 0)
+        check_sampler(for_a_look, config.study, self._space, base)
         mlflow_runs.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         prepare.check_backbone(config)

@@ -82,7 +82,7 @@ class SweepProgress:
     def _line(self, result: TrialResult, done: int) -> str:
         outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
         values = [f"{o.name}={_value_text(o, result)}" for o in self._objectives]
-        measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0][:200]
+        measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0]
         searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
         return f"[{done}/{self._total}] trial {result.number}  {outcome}  {measured}  ({searched})"
 

@@ -176,11 +176,11 @@ def refusals(config: TrialConfig) -> Iterator[None]:
         raise InvalidConfig(
             f"backbone.pretrained={str(config.backbone.pretrained).lower()} with backbone={config.backbone.name}: its "
             f"files can't be had ({first_line(error)}); "
-            "check the network, give backbone.checkpoint=FILE, or use random weights"
+            "check the network, give backbone.checkpoint=FILE, or use random weights (backbone.pretrained=false)"
         ) from error
     except (TypeError, ValueError, KeyError, AssertionError, NotImplementedError) as error:
         raise_out_of_memory(error)
         raise InvalidConfig(
-            f"backbone={config.backbone.name} with decoder={config.decoder.name}: TerraTorch refuses it: {error}; "
-            "see backbone.arguments and decoder.arguments"
+            f"backbone={config.backbone.name} with decoder={config.decoder.name}: TerraTorch refuses it: "
+            f"{first_line(error)}; see backbone.arguments and decoder.arguments"
         ) from error
