@@ -60,6 +60,7 @@ def run_job(config: DictConfig) -> TrialResult:
 def _single(config: DictConfig, folder: Path) -> int:
     from terrasweep.study import mlflow_runs
     from terrasweep.trial import prepare
+    from terrasweep.trial.check_models import KNOBS, check_models
     from terrasweep.trial.run import run_trial
 
     try:
@@ -68,6 +69,7 @@ def _single(config: DictConfig, folder: Path) -> int:
         mlflow_runs.check_reachable(typed.tracking.uri)
         prepare.check_backbone(typed)
         prepare.check_data(typed)
+        check_models([(typed, KNOBS)])
     except TerrasweepError as error:
         _remove_empty(folder)
         return _refuse(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.study_record import Objective, StudyRecord
-from terrasweep.study import mlflow_runs
+from terrasweep.study import distinct_models, mlflow_runs
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
@@ -31,6 +32,10 @@ from terrasweep.study.preflight import check_space, check_writable
 from terrasweep.study.samplers import build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
 from terrasweep.trial import prepare
+from terrasweep.trial.check_models import check_models
+
+MOST_LOOKS = 64
+"""How many combinations of models and knobs are composed and looked at before the first trial."""
 
 
 class StudySweep:
@@ -77,9 +82,24 @@ class StudySweep:
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._check_distributions(stored)
             stored.use(*build_sampler(self._sampler_settings, config.study, self._space, base, stored.trials_before()))
-        if stored.remaining(config.study.n_trials):
-            process.warm_up()  # It imports for some seconds, beside what comes next.
+            if stored.remaining(config.study.n_trials):
+                process.warm_up()  # It imports for some seconds, beside what comes next.
+                self._check_models(base)
         StudyRun(self, config, base, record, folder, stored).to_the_end()
+
+    def _check_models(self, base: DictConfig) -> None:
+        """Look at the models of the space before the first trial.
+
+        Raises:
+            InvalidConfig: With one line per thing that does not go together.
+        """
+        found = list(itertools.islice(distinct_models.combinations(self._space, base), MOST_LOOKS + 1))
+        if len(found) > MOST_LOOKS:
+            print(f"note: {MOST_LOOKS} of the space's models are looked at beforehand, not all", file=sys.stderr)
+        check_models(
+            (composed_trial(self._compose(list(map(as_override, values, values.values())))), knobs)
+            for values, knobs in found[:MOST_LOOKS]
+        )
 
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
         """Run a batch through Hydra's launcher; a trial's number is Optuna's and travels as an override."""

@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import timm
 import torch
@@ -92,6 +92,24 @@ def shapes_alone() -> Iterator[None]:
     """New tensors have shapes and no memory."""
     with torch.device("meta"), _ValuesOfLinspace():
         yield
+
+
+Built = TypeVar("Built")
+
+
+def on_paper(build: Callable[[], Built]) -> Built:
+    """What a function builds, in shapes alone; for good, on the CPU, where a backbone's own code reads values.
+
+    Raises:
+        InvalidConfig: The function does.
+    """
+    try:
+        with shapes_alone():
+            return build()
+    except (RuntimeError, InvalidConfig) as error:
+        if "meta" not in str(error):
+            raise
+    return build()
 
 
 def _names() -> list[str]:

@@ -75,6 +75,21 @@ def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[st
     return names
 
 
+def layers_to_keep(quantization: QuantizationConfig, layers: int) -> int:
+    """How many of so many layers ``quantization.skip=auto`` keeps in full precision.
+
+    Raises:
+        InvalidConfig: All of them.
+    """
+    kept = quantization.skip_count or 0
+    if kept >= layers:
+        raise InvalidConfig(
+            f"quantization.skip_count={kept}: the backbone has {layers} linear layers, and none would be quantized; "
+            "use fewer"
+        )
+    return kept
+
+
 def quantized(linear: nn.Linear, name: str, compute_dtype: torch.dtype, device: torch.device) -> nn.Module:
     """A low-bit copy of a linear layer, on the device; the original stays as it is."""
     swapped: nn.Module = _int8(linear) if name == "int8" else _four_bit(linear, name, compute_dtype)
