@@ -52,6 +52,8 @@ class StudyConfig:
     """Optuna storage URL; null: ``optuna.db`` in the study's folder."""
     seed: int = 0
     """Seed of the sampler."""
+    stop_after_same_failures: int | None = 3
+    """How many trials in a row that fail alike stop the study, at least 2; null: none do. They run again."""
     keep_weights: str = "front"
     """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
 

@@ -24,9 +24,13 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_runs
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.same_failures import SameFailures
 from terrasweep.study.search_space import SearchSpace
 from terrasweep.study.terminal import SweepProgress, front_table
 from terrasweep.trial.run import unfinished
+
+MOST_TAUGHT, MOST_FORBIDDEN = 10, 100
+"""Proposals in a row that the rules may forbid: until others are drawn at random, and until one is run all the same."""
 
 
 class Launcher(Protocol):
@@ -40,6 +44,9 @@ class Launcher(Protocol):
 
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]]) -> list[JobReturn]:
         """Run a batch of trials through Hydra's launcher."""
+
+    def find_violations(self, values: dict[str, Any]) -> list[str]:
+        """What the rules say against a combination of searched values, a line each."""
 
 
 class StudyRun:
@@ -59,6 +66,8 @@ class StudyRun:
         folder.open(record)
         self._tracker = mlflow_runs.StudyTracker(record, config.tracking.uri)
         self._untracked = ""
+        self._limit = config.study.stop_after_same_failures
+        self._failures = SameFailures(self._limit)
 
     def to_the_end(self) -> None:
         """Run what is missing to the study's total, and write its report.
@@ -71,15 +80,20 @@ class StudyRun:
         interrupted = False
         with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
             self._adopt_orphans()
+            self._release_failures(self._failures_of_before())
             progress.finished(self._folder.results(), len(self._folder.front()))
             try:
-                while trials := self._stored.ask(self._sweep.n_jobs, total):
+                while not self._failures.too_many and (trials := self._stored.ask(self._sweep.n_jobs, total)):
                     self._run_batch(trials, progress)
             except KeyboardInterrupt:
                 interrupted = True
+        self._release_failures(alike := self._failures.too_many)
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
+        if alike:
+            print(_stopped(alike), file=sys.stderr)
+            raise SystemExit(EXIT_NOTHING_COMPLETED)
         if not any(r.state is State.COMPLETE for r in self._folder.results()):
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
@@ -91,6 +105,21 @@ class StudyRun:
             lost = Interrupted("the sweep was killed while this trial ran; it runs again under another number")
             self._write_result(trial, result or self._unfinished_result(trial, lost), dict(trial.params))
 
+    def _failures_of_before(self) -> list[TrialResult]:
+        """Of the starts before: all where nothing came to an answer, and those that would have stopped the last one."""
+        settled = [r for r in self._folder.results() if r.reason is not Reason.INTERRUPTED]
+        if all(r.state is State.FAILED for r in settled):
+            return settled
+        return SameFailures(self._limit, settled).too_many
+
+    def _release_failures(self, failures: list[TrialResult]) -> None:
+        """Failures that stop a study run again; the folder says so first, and Optuna follows it on every start."""
+        for result in failures:
+            message = f"it runs again under another number; it ended as {result.reason}: {result.message}"
+            self._folder.add(dataclasses.replace(result, reason=Reason.INTERRUPTED, message=message))
+        interrupted = [r.number for r in self._folder.results() if r.reason is Reason.INTERRUPTED]
+        self._stored.run_again([number for number in interrupted if number is not None])
+
     def _unfinished_result(self, trial: Trial, error: TerrasweepError) -> TrialResult:
         return unfinished(trial.number, error, self._folder.config(trial.number) or public_dict(self._config))
 
@@ -98,7 +127,9 @@ class StudyRun:
         values: list[dict[str, Any]] = []
         results: list[TrialResult] = []
         try:
-            values.extend(self._sweep.space.suggest(trial, self._base) for trial in trials)
+            self._suggest(trials, values)
+            if not trials:
+                return
             progress.started(values[0])
             results = [self._result(t, r) for t, r in zip(trials, self._sweep.launch(trials, values), strict=True)]
         except (KeyboardInterrupt, Exception) as error:
@@ -109,7 +140,33 @@ class StudyRun:
         finally:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
                 last = self._write_result(trial, result, chosen)
+                self._failures.add(last)
+                progress.expect(self._stored.reachable(self._config.study.n_trials))
                 progress.finished(self._folder.results(), len(self._folder.front()), last)
+
+    def _suggest(self, trials: list[Trial], values: list[dict[str, Any]]) -> None:
+        """Fill in the searched values of each trial; one that the rules forbid gives way to the sampler's next.
+
+        A sampler may insist: after ``MOST_TAUGHT`` in a row it is drawn at random, and after ``MOST_FORBIDDEN`` the
+        last one is run, and ends as the rules say.
+        """
+        given_back = 0
+        while len(values) < len(trials):
+            trial = trials[len(values)]
+            chosen = self._sweep.space.suggest(trial, self._base)
+            if given_back == MOST_FORBIDDEN or not self._sweep.find_violations(chosen):
+                values.append(chosen)
+                given_back = 0
+            else:
+                del trials[len(values)]
+                self._stored.give_back(trial)
+                given_back += 1
+                insists = given_back >= MOST_TAUGHT
+                with self._stored.drawing_at_random() if insists else contextlib.nullcontext():
+                    asked = self._stored.ask(1, self._config.study.n_trials)
+                    for other in asked:
+                        self._sweep.space.suggest(other, self._base)  # Optuna keeps what it has suggested.
+                trials[len(values) : len(values)] = asked
 
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
         returned = _returned(job)
@@ -148,6 +205,15 @@ class StudyRun:
         if front:
             progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
         progress.say(f"Report: {folder.path / 'report.html'}")
+
+
+def _stopped(failures: list[TrialResult]) -> str:
+    """Why a study stopped, in one line, with the failure's own way out."""
+    last = failures[-1]
+    return (
+        f"stopped: {len(failures)} trials in a row ended alike ({last.reason}: {last.message.splitlines()[0]}); "
+        "they do not count, and run again on the next start; study.stop_after_same_failures=null goes on whatever fails"
+    )
 
 
 def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> TrialResult:

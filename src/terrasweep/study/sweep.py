@@ -17,11 +17,13 @@ from omegaconf import DictConfig
 from optuna.trial import Trial
 
 from terrasweep import process
+from terrasweep.config.bad_input import BAD_INPUT
 from terrasweep.config.compose import composed_trial, fixed_settings, without_password
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.study import distinct_models, mlflow_runs
 from terrasweep.study.folder import StudyFolder
@@ -31,7 +33,7 @@ from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.preflight import check_space, check_writable
 from terrasweep.study.samplers import build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, as_override, parse_space
-from terrasweep.trial import prepare
+from terrasweep.trial import prepare, rules
 from terrasweep.trial.check_models import check_models
 
 MOST_LOOKS = 64
@@ -109,6 +111,14 @@ class StudySweep:
         ]
         return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
+    def find_violations(self, values: dict[str, Any]) -> list[str]:
+        """What the rules say against a combination of searched values, a line each."""
+        try:
+            config = composed_trial(self._compose(list(map(as_override, values, values.values()))))
+        except BAD_INPUT:
+            return []  # The launch will say it.
+        return list(rules.find_violations(config))
+
     @property
     def space(self) -> SearchSpace:
         """The searched keys."""
@@ -128,8 +138,11 @@ class StudySweep:
                     f"study.name={config.study.name}: the study exists with other objectives ({had}); "
                     "use another study.name, or the objectives it was started with"
                 )
-            _warn_of_changes(existing, config)
-            return dataclasses.replace(existing, n_trials=config.study.n_trials)
+            if any(result.state is not State.FAILED for result in folder.results()):
+                _warn_of_changes(existing, config)
+                return dataclasses.replace(existing, n_trials=config.study.n_trials)
+        # A study in which nothing came to an answer goes on with whatever was mended.
+        started = existing.started if existing else datetime.now(UTC).isoformat(timespec="milliseconds")
         return StudyRecord(
             name=config.study.name,
             n_trials=config.study.n_trials,
@@ -142,7 +155,7 @@ class StudySweep:
             tracking_uri=without_password(config.tracking.uri),
             settings=fixed_settings(config),
             environment=describe(),
-            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            started=started,
         )
 
     def _with_data(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:

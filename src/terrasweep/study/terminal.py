@@ -57,6 +57,11 @@ class SweepProgress:
         """Print a table that stays."""
         self._console.print(table)
 
+    def expect(self, total: int) -> None:
+        """Another total than was known at first."""
+        self._total = total
+        self._bar.update(self._task, total=total)
+
     def started(self, values: dict[str, Any]) -> None:
         """A trial with these searched values runs now."""
         self._running = values
