@@ -141,6 +141,8 @@ class StudyRun:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
                 last = self._write_result(trial, result, chosen)
                 self._failures.add(last)
+                if result.state is not last.state and not self._folder.front():
+                    self._failures.give_up()  # An objective that this study never measures.
                 progress.expect(self._stored.reachable(self._config.study.n_trials))
                 progress.finished(self._folder.results(), len(self._folder.front()), last)
 
@@ -210,8 +212,9 @@ class StudyRun:
 def _stopped(failures: list[TrialResult]) -> str:
     """Why a study stopped, in one line, with the failure's own way out."""
     last = failures[-1]
+    how = f"{len(failures)} trials in a row ended" if len(failures) > 1 else "every trial would end"
     return (
-        f"stopped: {len(failures)} trials in a row ended alike ({last.reason}: {last.message.splitlines()[0]}); "
+        f"stopped: {how} alike ({last.reason}: {last.message.splitlines()[0]}); "
         "they do not count, and run again on the next start; study.stop_after_same_failures=null goes on whatever fails"
     )
 

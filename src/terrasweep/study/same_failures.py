@@ -19,6 +19,7 @@ class SameFailures:
         """Args: ``limit``: how many stop a study, None: never; ``results``: those that there are, by number."""
         self._limit = limit
         self._row: list[TrialResult] = []
+        self._hopeless = False
         for result in results:
             self.add(result)
 
@@ -31,10 +32,15 @@ class SameFailures:
         if result.state is State.FAILED:
             self._row.append(result)
 
+    def give_up(self) -> None:
+        """Take the failures so far for too many: all others will end like them."""
+        self._hopeless = True
+
     @property
     def too_many(self) -> list[TrialResult]:
         """The failures in a row, where they are as many as stop a study; else none."""
-        return list(self._row) if self._limit is not None and len(self._row) >= self._limit else []
+        enough = self._limit is not None and (self._hopeless or len(self._row) >= self._limit)
+        return list(self._row) if enough else []
 
 
 def _kind(result: TrialResult) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.samplers import GridSize, build_grid
 from terrasweep.study.search_space import parse_space
+from terrasweep.study.sweep import StudySweep
 from tests.composing import compose_trial
 
 BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
@@ -160,6 +161,38 @@ def test_a_kill_while_failures_are_taken_back_loses_no_trial(tmp_path, monkeypat
     status, stored, folder = start(tmp_path, Sweep(complete))
     assert (status, stored.remaining(6)) == (0, 0)
     assert sum(r.state is State.COMPLETE for r in folder.results()) == 6
+
+
+def test_an_objective_that_no_trial_measures_stops_a_study_after_the_first(tmp_path, capsys):
+    blind = Sweep(lambda _: TrialResult(number=0, state=State.COMPLETE, measurements=Measurements()))
+    status, stored, _ = start(tmp_path, blind)
+    assert (status, len(blind.ran), stored.remaining(6)) == (1, 1, 6)
+    assert "stopped: every trial would end alike (invalid_config: study.objectives: accuracy" in capsys.readouterr().err
+
+
+def test_one_that_some_trials_measure_is_no_reason_to_stop(tmp_path):
+    outcomes = itertools.cycle([complete, lambda _: TrialResult(number=0, state=State.COMPLETE)])
+    some = Sweep(lambda values: next(outcomes)(values))
+    assert start(tmp_path, some)[0] == 0
+    assert len(some.ran) == 6
+
+
+@pytest.mark.parametrize(("state", "mended"), [(State.FAILED, True), (State.COMPLETE, False)])
+def test_what_was_mended_is_no_change_where_nothing_came_to_an_answer(tmp_path, capsys, state, mended):
+    folder = StudyFolder(tmp_path / "s")
+    config = compose_trial("study.name=s", "train.lr=0.5")
+    objectives = [Objective(name=o.name, direction=o.direction) for o in config.study.objectives]
+    old = dataclasses.replace(RECORD, objectives=objectives, settings={"train.lr": 0.1})
+    folder.open(old)
+    reason = Reason.CRASHED if state is State.FAILED else None
+    measured = Measurements(dict.fromkeys((o.name for o in objectives), 0.5))
+    folder.add(TrialResult(number=0, state=state, reason=reason, measurements=measured))
+    sweep = object.__new__(StudySweep)
+    sweep._space, sweep._sampler_settings = SPACE, {}
+    record = sweep._record(config, folder)
+    assert (record.settings.get("train.lr") == 0.5) == mended
+    assert ("not comparable" in capsys.readouterr().err) != mended
+    assert record.started == old.started
 
 
 SAMPLERS = {
