@@ -109,13 +109,13 @@ def refused(finished, told, home, cached=()):
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "told"), MULTIRUN, ids=lambda value: " ".join(value)[:60])
 def test_a_study_is_refused(cli, home, arguments, told):
-    refused(cli("-m", *arguments, timeout_s=60), told, home, ["backbones"] if "backbone=any" in arguments else [])
+    refused(cli("-m", *arguments, timeout_s=300), told, home, ["backbones"] if "backbone=any" in arguments else [])
 
 
 @pytest.mark.parametrize(("arguments", "told"), SINGLE, ids=lambda value: " ".join(value)[:60])
 def test_a_single_trial_is_refused(cli, home, arguments, told):
     decoder = [] if "task=classification" not in arguments else ["decoder=fcn"]
-    refused(cli(*arguments, *decoder, timeout_s=60), told, home, ["backbones"] if "backbone=any" in arguments else [])
+    refused(cli(*arguments, *decoder, timeout_s=300), told, home, ["backbones"] if "backbone=any" in arguments else [])
 
 
 def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path):
