@@ -51,7 +51,12 @@ class StudyFolder:
         """
         with locked(self._record_lock):
             if stored := self.record():
-                record = dataclasses.replace(stored, n_trials=record.n_trials, data=record.data or stored.data)
+                found = record.data or stored.data
+                if record.started == stored.started:
+                    stored_settings = {"settings": record.settings, "overrides": record.overrides}
+                    record = dataclasses.replace(stored, n_trials=record.n_trials, data=found, **stored_settings)
+                else:
+                    record = dataclasses.replace(stored, n_trials=record.n_trials, data=found)
             self._record = record = _with_reference(record, self.results())
             if stored != record:
                 self._write_record()

@@ -16,7 +16,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.study import launcher_recipes
-from terrasweep.study.search_space import SearchSpace, as_override, unknown_conditions
+from terrasweep.study.search_space import SearchKey, SearchSpace, as_override, unknown_conditions
 from terrasweep.trial import rules
 from terrasweep.trial.rules import find_bad_values
 
@@ -27,17 +27,27 @@ _DRAWS = 32
 
 
 def check_space(space: SearchSpace, compose: Compose) -> None:
-    """Compose every choice on its own, and find one combination that the rules allow.
+    """Look at what is fixed, then at every choice on its own, and find one combination that the rules allow.
 
     Raises:
-        InvalidConfig: A choice can't be composed or has a bad value, or every combination drawn is contradictory.
+        InvalidConfig: What is fixed contradicts itself; a choice can't be composed, has a bad value, or never goes with
+            what is fixed; or every combination drawn is contradictory.
     """
-    violations = unknown_conditions(space, compose([]))
-    for override in (text for key in space.keys for text in _extremes(key.name, key.distribution)):
-        config = composed_trial(compose([override]))
-        violations += [line for line in find_bad_values(config) if line not in violations]
-    if violations:
-        raise InvalidConfig("\n".join(violations))
+    base = compose([])
+    fixed = composed_trial(base)
+    names = {key.name for key in space.keys}
+    _refuse([*unknown_conditions(space, base), *find_bad_values(fixed), *rules.find_lasting(fixed, names)])
+    violations: list[str] = []
+    never: list[str] = []
+    for key in space.keys:
+        lasting: dict[str, list[str]] = {}
+        for override in _extremes(key.name, key.distribution):
+            config = composed_trial(compose([override]))
+            violations += [line for line in find_bad_values(config) if line not in violations]
+            lasting[override] = list(rules.find_lasting(config, names - {key.name}))
+        if key.may_be_active(names, base):
+            never += _never_had(key, lasting)
+    _refuse([*violations, *never])
     _check_some_combination(space, compose)
 
 
@@ -66,6 +76,25 @@ def check_writable(folder: Path) -> None:
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         reason = "is no folder" if not existing.is_dir() else "is not writable"
         raise InvalidConfig(f"results folder {folder}: {existing} {reason}; mend it, or set TERRASWEEP_HOME elsewhere")
+
+
+def _refuse(violations: list[str]) -> None:
+    if violations:
+        raise InvalidConfig("\n".join(violations))
+
+
+def _never_had(key: SearchKey, lasting: dict[str, list[str]]) -> list[str]:
+    """One line for the values of a key that no trial could have, whatever the others are."""
+    dead = [override for override, lines in lasting.items() if lines]
+    if not isinstance(key.distribution, CategoricalDistribution) and len(dead) < len(lasting):
+        return []  # An end of a range; values between them may do.
+    if not dead:
+        return []
+    values = ", ".join(override.partition("=")[2] for override in dead)
+    return [
+        f"search space: {key.name}: {key.text}: {values} can never be had with what is fixed: {lasting[dead[0]][0]}; "
+        "or search other values"
+    ]
 
 
 def _extremes(name: str, distribution: BaseDistribution) -> list[str]:
