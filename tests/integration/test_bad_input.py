@@ -23,6 +23,13 @@ MULTIRUN = [
     (["quantization=choice(nf4,nf5)"], ["quantization=nf5", "did you mean nf4?"]),
     (["backbone.bands=[RED,GREEN]"], ["data.bands=", "backbone.bands=", "drop backbone.bands"]),
     (["backbone=any", "backbone.name=prithvi_eo_v3"], ["backbone.name=prithvi_eo_v3", "did you mean"]),
+    (
+        ["backbone=any", "backbone.name=timm_resnet18", "decoder=unet", "checkpointing=choice(none,blocks)"],
+        [
+            *("Listing the backbones", "tuning.targets=attention: the backbone has no linear layer at all"),
+            *("tuning.targets=mlp", "quantization=int8", "quantization=nf4", "checkpointing=blocks"),
+        ],
+    ),
     (["data=eurosat", "data.root=nowhere"], ["data.root=nowhere", "EuroSAT"]),
     (["task.loss=cee"], ["task.loss=cee", "ce"]),
     (["study.objectives=[{name: val_IoU_mais, direction: maximize}]"], ["did you mean val_IoU_maize?"]),
@@ -56,6 +63,10 @@ MULTIRUN = [
 ]
 SINGLE = [
     *NO_GPU,
+    (
+        ["backbone=any", "backbone.name=timm_resnet18", "decoder=unet", "backbone.checkpoint=null"],
+        ["tuning.targets=attention", "no linear layer at all"],
+    ),
     (["tuning.rank=0", "train.lr=-1"], ["tuning.rank=0", "train.lr=-1"]),
     (["decoder.arguments._target_=os.getcwd"], ["decoder.arguments._target_", "it is Hydra's own"]),
     (
@@ -107,13 +118,13 @@ def refused(finished, told, home, cached=()):
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "told"), MULTIRUN, ids=lambda value: " ".join(value)[:60])
 def test_a_study_is_refused(cli, home, arguments, told):
-    refused(cli("-m", *arguments, timeout_s=60), told, home, ["backbones"] if "backbone=any" in arguments else [])
+    refused(cli("-m", *arguments, timeout_s=300), told, home, ["backbones"] if "backbone=any" in arguments else [])
 
 
 @pytest.mark.parametrize(("arguments", "told"), SINGLE, ids=lambda value: " ".join(value)[:60])
 def test_a_single_trial_is_refused(cli, home, arguments, told):
     decoder = [] if "task=classification" not in arguments else ["decoder=fcn"]
-    refused(cli(*arguments, *decoder, timeout_s=60), told, home)
+    refused(cli(*arguments, *decoder, timeout_s=300), told, home, ["backbones"] if "backbone=any" in arguments else [])
 
 
 def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path):

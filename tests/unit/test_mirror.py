@@ -21,9 +21,11 @@ OTHERS_AT_WORK = (
 
 
 def module_of(file):
-    """The module that a test file stands for, or the package."""
-    stem = PACKAGE / file.parent.relative_to(TESTS) / file.name.removeprefix("test_").removesuffix(".py")
-    return stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
+    """The module or package that a test file stands for, or one aspect of: ``test_loop_stops.py`` is of ``loop.py``."""
+    folder, words = PACKAGE / file.parent.relative_to(TESTS), file.stem.removeprefix("test_").split("_")
+    stems = [folder / "_".join(words[:count]) for count in range(len(words), 0, -1)]
+    files = [stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py") for stem in stems]
+    return next((found for found in files if found.is_file()), files[0])
 
 
 def file_of(module):

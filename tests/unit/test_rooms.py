@@ -72,7 +72,7 @@ ARROWS: dict[str, set[str]] = {
     "data": {"config", "machine", "results"},
     "models": {"config", "data", "machine", "process", "results"},
     "training": {"config", "data", "measure", "models", "results"},
-    "predict": {"config", "data", "machine", "models", "process", "results"},
+    "predict": {"config", "machine", "models", "process"},
     "trial": {
         *("config", "data", "machine", "measure", "models", "predict", "process", "results", "training"),
     },

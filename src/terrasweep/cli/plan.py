@@ -17,8 +17,8 @@ from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data import rules as data_rules
-from terrasweep.models.backbones.families import UNKNOWN_TILE_PX
-from terrasweep.predict.memory_needs import UNKNOWN_CLASSES, Plan, ZeroNeed
+from terrasweep.models.backbones.families import UNKNOWN_CLASSES, UNKNOWN_TILE_PX
+from terrasweep.predict.memory_needs import Plan, ZeroNeed
 from terrasweep.results.errors import DataError, InvalidConfig
 from terrasweep.results.wording import narrow_bytes
 from terrasweep.trial import rules

@@ -80,6 +80,7 @@ def _be_a_worker() -> None:
 def _single(config: DictConfig, folder: Path) -> int:
     from terrasweep.study import mlflow_runs, mlflow_store
     from terrasweep.trial import prepare
+    from terrasweep.trial.check_models import KNOBS, check_models
     from terrasweep.trial.run import run_trial
 
     try:
@@ -88,6 +89,7 @@ def _single(config: DictConfig, folder: Path) -> int:
         mlflow_store.check_reachable(typed.tracking.uri)
         prepare.check_backbone(typed)
         prepare.check_data(typed)
+        check_models([(typed, KNOBS)])
         mlflow_store.prepare(typed.tracking.uri)
     except TerrasweepError as error:
         _remove_empty(folder)

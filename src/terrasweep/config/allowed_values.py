@@ -46,6 +46,11 @@ def _study(config: TrialConfig) -> Iterator[str]:
     for objective in study.objectives:
         if objective.direction not in ("maximize", "minimize"):
             yield (f"study.objectives: direction {objective.direction!r} of {objective.name}; use maximize or minimize")
+    if study.stop_after_same_failures is not None and study.stop_after_same_failures < 2:
+        yield (
+            f"study.stop_after_same_failures={study.stop_after_same_failures}: one failure is like no other; "
+            "use 2 or more, or null to go on whatever fails"
+        )
     if study.keep_weights not in KEPT_WEIGHTS:
         yield f"study.keep_weights={study.keep_weights}: unknown; {nearest(study.keep_weights, KEPT_WEIGHTS)}"
     if len(set(names)) < len(names):

@@ -56,6 +56,8 @@ class StudyConfig:
     """Seed of the sampler."""
     takeover: bool = False
     """Whether what a process on another machine may still work on is taken from it."""
+    stop_after_same_failures: int | None = 3
+    """How many trials in a row that fail alike stop the study, at least 2; null: none do. They run again."""
     keep_weights: str = "front"
     """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -11,11 +11,12 @@ from torch import nn
 
 from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.schema import TrialConfig
+from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.machine.paths import absolute
-from terrasweep.models.backbones.families import known_bands
+from terrasweep.models.backbones.families import UNKNOWN_CLASSES, known_bands
 from terrasweep.models.backbones.feature_layout import Layout, find_layout
 from terrasweep.models.backbones.registry import build_backbone, check_known, complete_arguments, refusals
-from terrasweep.models.pretrained.checkpoint import load_checkpoint
+from terrasweep.models.pretrained.checkpoint import fit_checkpoint, load_checkpoint
 from terrasweep.models.pretrained.synthetic import pretrained_file
 from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
 from terrasweep.models.transforms.sensitivity import Images
@@ -92,6 +93,29 @@ def build_plain(config: TrialConfig, num_classes: int) -> Any:
         InvalidConfig: TerraTorch knows no such backbone or decoder, or refuses its arguments.
     """
     return _build_plain(config, num_classes)[0]
+
+
+def without_weights(config: TrialConfig) -> TrialConfig:
+    """The configuration of the same model, which loads nothing."""
+    return replace(config, backbone=replace(config.backbone, pretrained=False, checkpoint=None))
+
+
+def planned_classes(config: TrialConfig) -> int:
+    """How many classes a model on paper is for, also where nobody has counted them yet."""
+    known = len(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else UNKNOWN_CLASSES
+    return config.data.num_classes or known
+
+
+def check_checkpoint(config: TrialConfig, encoder: nn.Module) -> None:
+    """See by names and shapes alone that ``backbone.checkpoint`` fits a backbone, which may be on paper.
+
+    Raises:
+        InvalidConfig: As :func:`terrasweep.models.pretrained.checkpoint.load_checkpoint`.
+    """
+    backbone = config.backbone
+    if backbone.checkpoint not in (None, "synthetic"):
+        bands, file = _seen_bands(config), absolute(str(backbone.checkpoint))
+        fit_checkpoint(encoder, file, bands=bands, checkpoint_bands=backbone.checkpoint_bands, shapes_alone=True)
 
 
 def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
@@ -190,6 +214,9 @@ def _load(config: TrialConfig, encoder: nn.Module) -> dict[str, list[str]]:
     if backbone.checkpoint is None:
         return {}
     file = pretrained_file(config) if backbone.checkpoint == "synthetic" else absolute(backbone.checkpoint)
-    bands = [band for names in input_modalities(config).values() for band in names] or known_bands(config)
-    found = load_checkpoint(encoder, file, bands=bands, checkpoint_bands=backbone.checkpoint_bands)
+    found = load_checkpoint(encoder, file, bands=_seen_bands(config), checkpoint_bands=backbone.checkpoint_bands)
     return {f"checkpoint_{kind}": names for kind, names in found.items() if names and kind != "loaded"}
+
+
+def _seen_bands(config: TrialConfig) -> list[str]:
+    return [band for names in input_modalities(config).values() for band in names] or known_bands(config)

@@ -11,13 +11,11 @@ from torch import nn
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.synthetic import SyntheticScenes
-from terrasweep.models.assemble import build_plain
-from terrasweep.models.backbones.registry import shapes_alone
+from terrasweep.models.assemble import build_plain, planned_classes, without_weights
+from terrasweep.models.backbones.registry import on_paper
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
-from terrasweep.models.transforms.quantize import logical_parameters, quantizable, stored_bytes
-from terrasweep.predict.memory_needs import UNKNOWN_CLASSES, ModelCounts, optimizer_bytes, packed_bytes
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.models.transforms.quantize import layers_to_keep, logical_parameters, quantizable, stored_bytes
+from terrasweep.predict.memory_needs import ModelCounts, optimizer_bytes, packed_bytes
 
 
 def state_bytes(counts: ModelCounts, optimizer: OptimizerConfig) -> dict[str, int]:
@@ -50,13 +48,7 @@ def count_planned(config: TrialConfig) -> tuple[ModelCounts, list[str]]:
     Raises:
         InvalidConfig: TerraTorch or PEFT refuses the configuration, or a transformation would touch nothing.
     """
-    try:
-        with shapes_alone():
-            model, layers, notes = _build(config)
-    except (RuntimeError, InvalidConfig) as error:
-        if "meta" not in str(error):
-            raise
-        model, layers, notes = _build(config)
+    model, layers, notes = on_paper(lambda: _build(config))
     scheme = config.quantization.name
     packed = {id(layer.weight): packed_bytes(layer.out_features, layer.weight.numel(), scheme) for layer in layers}
 
@@ -69,17 +61,11 @@ def count_planned(config: TrialConfig) -> tuple[ModelCounts, list[str]]:
 
 def _build(config: TrialConfig) -> tuple[nn.Module, list[nn.Linear], list[str]]:
     """The model without weights of its own, the layers that a trial would quantize, and what was assumed."""
-    backbone = dataclasses.replace(config.backbone, pretrained=False, checkpoint=None)
-    model = build_plain(dataclasses.replace(config, backbone=backbone), _num_classes(config))
+    model = build_plain(without_weights(config), planned_classes(config))
     split_fused(model.encoder, config.tuning.targets)
     layers, notes = _quantized(model.encoder, config)
     apply_tuning(model.encoder, config.tuning)
     return model, layers, notes
-
-
-def _num_classes(config: TrialConfig) -> int:
-    known = len(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else UNKNOWN_CLASSES
-    return config.data.num_classes or known
 
 
 def _quantized(encoder: nn.Module, config: TrialConfig) -> tuple[list[nn.Linear], list[str]]:
@@ -89,12 +75,7 @@ def _quantized(encoder: nn.Module, config: TrialConfig) -> tuple[list[nn.Linear]
     layers: list[Any] = [encoder.get_submodule(name) for name in quantizable(encoder, quantization)]
     if quantization.skip != "auto":
         return layers, []
-    kept = quantization.skip_count or 0
-    if kept >= len(layers):
-        raise InvalidConfig(
-            f"quantization.skip_count={kept}: the backbone has {len(layers)} linear layers, and none would be "
-            "quantized; use fewer"
-        )
+    kept = layers_to_keep(quantization, len(layers))
     layers.sort(key=lambda layer: -layer.weight.numel())
     note = (
         f"quantization.skip=auto: which {kept} layers stay in full precision is found on the data; the largest are "

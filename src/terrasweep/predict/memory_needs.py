@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS, OptimizerConfig
 
-UNKNOWN_CLASSES = 2
-"""What a plan without data takes the number of classes to be."""
 _BLOCK_4BIT = 64
 """Weights that share one scale (bitsandbytes' choice on CPUs and NVIDIA GPUs)."""
 _BLOCK_8BIT = 256

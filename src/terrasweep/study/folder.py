@@ -51,7 +51,14 @@ class StudyFolder:
         """
         with locked(self._record_lock):
             if stored := self.record():
-                record = dataclasses.replace(stored, n_trials=record.n_trials, data=record.data or stored.data)
+                mended = record if record.started == stored.started else stored
+                record = dataclasses.replace(
+                    stored,
+                    n_trials=record.n_trials,
+                    data=record.data or stored.data,
+                    settings=mended.settings,
+                    overrides=mended.overrides,
+                )
             self._record = record = _with_reference(record, self.results())
             if stored != record:
                 self._write_record()

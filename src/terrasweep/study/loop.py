@@ -27,9 +27,13 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.background_tracking import BackgroundTracker
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import STORAGE_ERRORS, StoredStudy, storage_reason
+from terrasweep.study.same_failures import SameFailures
 from terrasweep.study.search_space import SearchSpace
 from terrasweep.study.terminal import SweepProgress, front_table
 from terrasweep.trial.run import unfinished
+
+MOST_TAUGHT, MOST_FORBIDDEN = 10, 100
+"""Proposals in a row that the rules may forbid: until others are drawn at random, and until one is run all the same."""
 
 
 class _NotLaunched(Exception):
@@ -48,6 +52,9 @@ class Launcher(Protocol):
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]], attempt: str) -> list[JobReturn]:
         """Run a batch of trials through Hydra's launcher, all in one attempt."""
 
+    def find_violations(self, values: dict[str, Any]) -> list[str]:
+        """What the rules say against a combination of searched values, a line each."""
+
 
 class StudyRun:
     """One start of a study, from what is there to its total."""
@@ -65,6 +72,8 @@ class StudyRun:
         self._folder, self._stored = folder, stored
         self._attempt = secrets.token_hex(8)
         self._tracker = BackgroundTracker(folder.known, config.tracking.uri)
+        self._limit = config.study.stop_after_same_failures
+        self._failures = SameFailures(self._limit)
 
     def to_the_end(self) -> None:
         """Run what is missing to the study's total, and write its report.
@@ -87,11 +96,12 @@ class StudyRun:
                 reason = f"study.storage: {storage_reason(error)}"
                 progress.say(f"{reason}; what ran is kept, and the same command goes on from here")
                 raise SystemExit(EXIT_NOTHING_COMPLETED) from error
+        self._release_failures(alike := self._failures.too_many)
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
-        if not_launched:
-            print(not_launched, file=sys.stderr)
+        if stopped := not_launched or (_stopped(alike) if alike else ""):
+            print(stopped, file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
         if not any(r.state is State.COMPLETE for r in self._folder.results()):
             print("nothing completed; see failures in the report", file=sys.stderr)
@@ -99,10 +109,10 @@ class StudyRun:
 
     def _run_missing(self, progress: SweepProgress, total: int) -> None:
         self._adopt_orphans(progress)
+        self._release_failures(self._failures_of_before())
         progress.finished(self._folder.results(), len(self._folder.front()))
-        while asked := self._stored.ask(self._sweep.n_jobs, total):
-            if trials := [trial for trial in asked if self._hand_out(trial)]:
-                self._run_batch(trials, progress)
+        while not self._failures.too_many and (trials := self._stored.ask(self._sweep.n_jobs, total)):
+            self._run_batch(trials, progress)
 
     def _adopt_orphans(self, progress: SweepProgress) -> None:
         """What ran when the sweep was killed: its answer where it came to one, else it runs again."""
@@ -124,6 +134,23 @@ class StudyRun:
         self._stored.give_up(trial)
         return False
 
+    def _failures_of_before(self) -> list[TrialResult]:
+        """Of the starts before: all where nothing came to an answer, and those that would have stopped the last one."""
+        settled = [r for r in self._folder.results() if r.reason is not Reason.INTERRUPTED]
+        if all(r.state is State.FAILED for r in settled):
+            return settled
+        return SameFailures(self._limit, settled).too_many
+
+    def _release_failures(self, failures: list[TrialResult]) -> None:
+        """Failures that stop a study run again; the folder says so first, and Optuna follows it on every start."""
+        for result in failures:
+            message = f"it runs again under another number; it ended as {result.reason}: {result.message}"
+            if result.number is not None:
+                self._folder.take_over(result.number, self._attempt)
+            self._folder.add(dataclasses.replace(result, reason=Reason.INTERRUPTED, message=message), self._attempt)
+        interrupted = [r.number for r in self._folder.results() if r.reason is Reason.INTERRUPTED]
+        self._stored.run_again([number for number in interrupted if number is not None])
+
     def _unfinished_result(self, trial: Trial, error: TerrasweepError) -> TrialResult:
         return unfinished(trial.number, error, self._folder.config(trial.number) or public_dict(self._config))
 
@@ -131,7 +158,9 @@ class StudyRun:
         values: list[dict[str, Any]] = []
         results: list[TrialResult] = []
         try:
-            values.extend(self._sweep.space.suggest(trial, self._base) for trial in trials)
+            self._suggest(trials, values)
+            if not trials:
+                return
             progress.started(values[0])
             results = [self._result(t, r) for t, r in zip(trials, self._launch(trials, values), strict=True)]
         except (KeyboardInterrupt, Exception) as error:
@@ -142,6 +171,11 @@ class StudyRun:
         finally:
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
                 last = self._write_result(trial, result, chosen)
+                if last is not None:
+                    self._failures.add(last)
+                    if result.state is not last.state and not self._folder.front():
+                        self._failures.give_up()  # An objective that this study never measures.
+                progress.expect(self._stored.reachable(self._config.study.n_trials))
                 progress.finished(self._folder.results(), len(self._folder.front()), last)
             if trouble := self._tracker.trouble():
                 progress.say(trouble)
@@ -168,6 +202,33 @@ class StudyRun:
         with contextlib.suppress(InvalidConfig):
             return self._folder.result(trial.number)
         return None
+
+    def _suggest(self, trials: list[Trial], values: list[dict[str, Any]]) -> None:
+        """Fill in the searched values of each trial; one that the rules forbid gives way to the sampler's next.
+
+        A sampler may insist: after ``MOST_TAUGHT`` in a row it is drawn at random, and after ``MOST_FORBIDDEN`` the
+        last one is run, and ends as the rules say.
+        """
+        given_back = 0
+        while len(values) < len(trials):
+            trial = trials[len(values)]
+            chosen = self._sweep.space.suggest(trial, self._base)
+            if given_back == MOST_FORBIDDEN or not self._sweep.find_violations(chosen):
+                given_back = 0
+                if self._hand_out(trial):
+                    values.append(chosen)
+                else:
+                    del trials[len(values)]
+            else:
+                del trials[len(values)]
+                self._stored.give_back(trial)
+                given_back += 1
+                insists = given_back >= MOST_TAUGHT
+                with self._stored.drawing_at_random() if insists else contextlib.nullcontext():
+                    asked = self._stored.ask(1, self._config.study.n_trials)
+                    for other in asked:
+                        self._sweep.space.suggest(other, self._base)  # Optuna keeps what it has suggested.
+                trials[len(values) : len(values)] = asked
 
     def _result(self, trial: Trial, job: JobReturn) -> TrialResult:
         returned = _returned(job)
@@ -205,6 +266,16 @@ class StudyRun:
         if front:
             progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
         progress.say(f"Report: {folder.path / 'report.html'}")
+
+
+def _stopped(failures: list[TrialResult]) -> str:
+    """Why a study stopped, in one line, with the failure's own way out."""
+    last = failures[-1]
+    how = f"{len(failures)} trials in a row ended" if len(failures) > 1 else "every trial would end"
+    return (
+        f"stopped: {how} alike ({last.reason}: {last.message.splitlines()[0]}); "
+        "they do not count, and run again on the next start; study.stop_after_same_failures=null goes on whatever fails"
+    )
 
 
 def _with_all_objectives(result: TrialResult, objectives: list[Objective]) -> TrialResult:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import optuna
 import sqlalchemy
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
@@ -33,6 +34,10 @@ STORAGE_ERRORS = (StorageInternalError, sqlalchemy.exc.SQLAlchemyError)
 """What a database's failure is raised as."""
 LOCKED_S = 300
 """How long a write waits for another process that has locked an SQLite database; Optuna tries some of them again."""
+FORBIDDEN = "forbidden"
+"""Reason of a proposal that the rules forbid: Optuna keeps it, and it never became a trial."""
+_RUNS_AGAIN = "runs_again"
+"""Attribute of a study: numbers of failed trials that do not count, since they run again."""
 UNKNOWN_MISS = 1.0
 """Constraint violation of an infeasible trial whose miss is not known."""
 
@@ -79,12 +84,48 @@ class StoredStudy:
 
     def remaining(self, total: int) -> int:
         """How many trials are missing to the total; interrupted ones don't count, running ones do."""
-        counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
+        again = self._run_again()
+        counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t) and t.number not in again]
         return max(0, self.reachable(total) - len(counted))
 
     def reachable(self, total: int) -> int:
-        """The total, or the size of the grid where that is less."""
-        return self._grid.at_most(total)
+        """The total, or the size of the grid, without what the rules forbid, where that is less."""
+        if self._grid.combinations is None:
+            return total
+        forbidden = sum(_is_forbidden(t) for t in self.study.get_trials(deepcopy=False))
+        return min(total, self._grid.combinations - forbidden)
+
+    def give_back(self, trial: Trial) -> None:
+        """Tell the sampler that the rules forbid a proposal, as of one that does not fit; it does not count, or run."""
+        trial.set_user_attr("reason", FORBIDDEN)
+        trial.set_constraint("miss", UNKNOWN_MISS)
+        worst = self._worst_values() if ignores_pruned(self.study.sampler) else None
+        self._tell(trial, worst, TrialState.PRUNED)
+
+    @contextmanager
+    def drawing_at_random(self) -> Iterator[None]:
+        """Within it proposals are drawn at random, for a sampler that insists on one; a grid never repeats itself."""
+        usual = self.study.sampler
+        if self._grid.combinations is None:
+            self.study.sampler = RandomSampler(seed=self.trials_before())
+        try:
+            yield
+        finally:
+            self.study.sampler = usual
+
+    def run_again(self, numbers: Collection[int]) -> None:
+        """Let failed trials no longer count, and propose their values again; done twice, it is done once."""
+        with locked(self._lock):
+            trials = self.study.get_trials(deepcopy=False)
+            proposed = {t.user_attrs.get("retry_of") for t in trials}
+            for number in sorted(set(numbers) - self._run_again()):
+                if number < len(trials) and _counts(trials[number]) and trials[number].state.is_finished():
+                    if number not in proposed:
+                        self.study.enqueue_trial(trials[number].params, user_attrs={"retry_of": number})
+                    self.study.set_user_attr(_RUNS_AGAIN, sorted({*self._run_again(), number}))
+
+    def _run_again(self) -> set[int]:
+        return set(self.study.user_attrs.get(_RUNS_AGAIN, []))
 
     def ask(self, wanted: int, total: int) -> list[Trial]:
         """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""
@@ -106,16 +147,21 @@ class StoredStudy:
                 trial.set_user_attr(name, value)
             if miss is not None and "miss" not in trial.constraints:
                 trial.set_constraint("miss", miss)
-            self.study.tell(trial, values, state=None if values else state, skip_if_finished=True)
+            self._tell(trial, values, state)
         except UpdateFinishedTrialError:
             return False
+        if result.reason is Reason.INTERRUPTED:
+            self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
+        return True
+
+    def _tell(self, trial: Trial, values: list[float] | None, state: TrialState) -> None:
+        """End a trial with its values, or without any in a state."""
+        try:
+            self.study.tell(trial, values, state=None if values else state, skip_if_finished=True)
         except RuntimeError as error:
             # A grid sampler asks the study to stop at its end; our own loop ends there too.
             if "Study.stop" not in str(error):
                 raise
-        if result.reason is Reason.INTERRUPTED:
-            self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
-        return True
 
     def give_up(self, trial: Trial) -> None:
         """End a trial that was not begun; it does not count."""
@@ -294,4 +340,9 @@ def _is_gone(trial: FrozenTrial, *, takeover: bool) -> bool:
 
 
 def _counts(trial: FrozenTrial) -> bool:
-    return trial.state is not TrialState.WAITING and trial.user_attrs.get("reason") != Reason.INTERRUPTED
+    is_none = (Reason.INTERRUPTED, FORBIDDEN)
+    return trial.state is not TrialState.WAITING and trial.user_attrs.get("reason") not in is_none
+
+
+def _is_forbidden(trial: FrozenTrial) -> bool:
+    return bool(trial.user_attrs.get("reason") == FORBIDDEN)

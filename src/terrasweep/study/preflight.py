@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from terrasweep.config.compose import SECTIONS, composed_trial, with_each_value
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.wording import listed
 from terrasweep.study import launcher_recipes
 from terrasweep.study.search_space import SearchKey, SearchSpace, unknown_conditions
 from terrasweep.trial import rules
@@ -32,17 +32,30 @@ _LINES = 20
 
 
 def check_space(space: SearchSpace, compose: Compose) -> None:
-    """Compose every choice on its own, and find one combination that the rules allow.
+    """Look at what is fixed, then at every choice on its own, and find one combination that the rules allow.
 
     Raises:
-        InvalidConfig: A choice can't be composed or has a bad value, or every combination drawn is contradictory.
+        InvalidConfig: What is fixed contradicts itself; a choice can't be composed, has a bad value, or never goes with
+            what is fixed; or every combination drawn is contradictory.
     """
     base = compose([])
-    violations = dict.fromkeys(unknown_conditions(space, base))
+    fixed = composed_trial(base)
+    names = {key.name for key in space.keys}
+    _refuse([*unknown_conditions(space, base), *find_bad_values(fixed), *rules.find_lasting(fixed, names)])
+    violations: dict[str, None] = {}
+    never: list[str] = []
     for key in space.keys:
-        violations |= dict.fromkeys(itertools.islice(_bad_values(key, base, compose), _LINES))
-    if violations:
-        raise InvalidConfig("\n".join(violations))
+        bad: dict[str, None] = {}
+        lasting: dict[str, list[str]] = {}
+        for value, config in _with_each_value(key, base, compose):
+            bad |= dict.fromkeys(find_bad_values(config))
+            lasting[key.override(value)] = list(rules.find_lasting(config, names - {key.name}))
+            if len(bad) >= _LINES:
+                break
+        violations |= bad
+        if key.may_be_active(names, base):
+            never += _never_had(key, lasting)
+    _refuse([*violations, *never])
     _check_some_combination(space, compose)
 
 
@@ -73,24 +86,42 @@ def check_writable(folder: Path) -> None:
         raise InvalidConfig(f"results folder {folder}: {existing} {reason}; mend it, or set TERRASWEEP_HOME elsewhere")
 
 
-def _bad_values(key: SearchKey, base: DictConfig, compose: Compose) -> Iterator[str]:
-    """What is wrong with a key's values. To compose takes 0.3 s: of many values, the others are put in their place."""
+def _with_each_value(key: SearchKey, base: DictConfig, compose: Compose) -> Iterator[tuple[Any, TrialConfig]]:
+    """A key's values, each in a configuration. To compose takes 0.3 s: of many, the others are put in their place."""
     values = _extremes(key)
     in_place = key.name.partition(".")[0] in SECTIONS and key.name not in base.hydra.runtime.choices
     composed = values[:_COMPOSED] if in_place else values
     if len(composed) > _COMPOSED:
         print(f"Checking {len(composed)} choices of {key.name} ...", flush=True)
     for value in composed:
-        yield from find_bad_values(composed_trial(compose([key.override(value)])))
-    others = (key.meant(value) for value in values[len(composed) :])
-    for config in with_each_value(base, key.name, others):
-        yield from find_bad_values(config)
+        yield value, composed_trial(compose([key.override(value)]))
+    others = values[len(composed) :]
+    yield from zip(others, with_each_value(base, key.name, map(key.meant, others)), strict=True)
 
 
 def _extremes(key: SearchKey) -> list[Any]:
     if isinstance(key.distribution, CategoricalDistribution):
         return list(key.distribution.choices)
     return [getattr(key.distribution, end) for end in ("low", "high")]
+
+
+def _refuse(violations: list[str]) -> None:
+    if violations:
+        raise InvalidConfig("\n".join(violations))
+
+
+def _never_had(key: SearchKey, lasting: dict[str, list[str]]) -> list[str]:
+    """One line for the values of a key that no trial could have, whatever the others are."""
+    dead = [override for override, lines in lasting.items() if lines]
+    if not isinstance(key.distribution, CategoricalDistribution) and len(dead) < len(lasting):
+        return []  # An end of a range; values between them may do.
+    if not dead:
+        return []
+    values = listed((override.partition("=")[2] for override in dead), 8)
+    return [
+        f"search space: {key.name}: {key.text}: {values} can never be had with what is fixed: {lasting[dead[0]][0]}; "
+        "or search other values"
+    ]
 
 
 def _check_some_combination(space: SearchSpace, compose: Compose) -> None:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.samplers import BaseSampler
 
 from terrasweep.config.schema import StudyConfig
+from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.study.ranges import grid_values
 from terrasweep.study.search_space import SearchSpace
@@ -81,6 +82,45 @@ def build_sampler(
         return built(grid), GridSize(combinations=math.prod(len(values) for values in grid.values()))
     assert isinstance(built, BaseSampler)
     return built, GridSize()
+
+
+def check_sampler(
+    sampler: BaseSampler, study: StudyConfig, space: SearchSpace, base: DictConfig, *, trials: int = 3
+) -> None:
+    """Let a sampler of its own propose some trials of a study that is forgotten, with the objectives of the real one.
+
+    Args:
+        sampler: It can't be used afterwards.
+        study: Its objectives.
+        space: What is searched.
+        base: The composed configuration.
+        trials: How many: what a sampler can't do it says with the first that it learns from.
+
+    Raises:
+        InvalidConfig: The sampler can't do with the number of objectives, or lacks a package.
+    """
+    name = type(sampler).__name__
+    directions = [optuna.study.StudyDirection[objective.direction.upper()] for objective in study.objectives]
+    startup.quiet_optuna()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scratch = optuna.create_study(sampler=sampler, directions=directions)
+            for number in range(trials):
+                trial = scratch.ask()
+                space.suggest(trial, base)
+                scratch.tell(trial, [float(number)] * len(study.objectives))
+    except ImportError as error:
+        raise InvalidConfig(
+            f"hydra/sweeper/sampler: {name} lacks a package: {first_line(error)}; install it, or use another sampler"
+        ) from error
+    except Exception as error:  # a sampler may refuse in any way
+        if "Study.stop" in str(error):  # A grid of so few combinations is through.
+            return
+        raise InvalidConfig(
+            f"hydra/sweeper/sampler: {name} can't search this space with {len(study.objectives)} objectives: "
+            f"{first_line(error)}; use another sampler, like grouped_tpe, or other study.objectives"
+        ) from error
 
 
 def build_grid(space: SearchSpace, base: DictConfig) -> Mapping[str, Sequence[Any]]:

@@ -13,7 +13,7 @@ key of the space, or any key or group of the configuration.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -70,6 +70,11 @@ class SearchKey:
     def active(self, values: Mapping[str, Any], base: DictConfig) -> bool:
         """Whether all conditions hold, given the values suggested so far and the composed configuration."""
         return all(condition.holds(_lookup(condition.key, values, base)) for condition in self.conditions)
+
+    def may_be_active(self, searched: Collection[str], base: DictConfig) -> bool:
+        """Whether the conditions on what is not searched hold; only the others change from trial to trial."""
+        fixed = (condition for condition in self.conditions if condition.key not in searched)
+        return all(condition.holds(_lookup(condition.key, {}, base)) for condition in fixed)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,22 +21,28 @@ from optuna.samplers import BaseSampler
 from optuna.trial import Trial
 
 from terrasweep import process
+from terrasweep.config.bad_input import BAD_INPUT
 from terrasweep.config.compose import composed_trial, fixed_settings
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.machine.versions import describe
 from terrasweep.results.errors import InvalidConfig, SweepStopped, first_line
 from terrasweep.results.secrets import masked
+from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective, StudyRecord
-from terrasweep.study import mlflow_store, reconcile
+from terrasweep.study import distinct_models, mlflow_store, reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import trials_at_once
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_study import STORAGE_ERRORS, StoredStudy, storage_reason, usable
 from terrasweep.study.preflight import check_launcher, check_space, check_writable
-from terrasweep.study.samplers import GridSize, build_sampler
+from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, parse_space
-from terrasweep.trial import prepare
+from terrasweep.trial import prepare, rules
+from terrasweep.trial.check_models import check_models
+
+MOST_LOOKS = 64
+"""How many combinations of models and knobs are composed and looked at before the first trial."""
 
 
 class StudySweep:
@@ -74,6 +81,8 @@ class StudySweep:
         check_launcher(base.hydra.launcher, config)
         check_trial_folders(base, folder.path)
         check_space(self._space, self._compose)
+        for_a_look, _ = build_sampler(self._sampler_settings, config.study, self._space, base, 0)
+        check_sampler(for_a_look, config.study, self._space, base)
         mlflow_store.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         prepare.check_backbone(config)
@@ -82,11 +91,26 @@ class StudySweep:
         with folder.removed_on_bad_input(), usable(url):
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._take_up(folder, stored, record, base, config)
+            if stored.remaining(config.study.n_trials):
+                process.warm_up()  # It imports for some seconds, beside what comes next.
+                self._check_models(base)
             mlflow_store.prepare(config.tracking.uri)
-        if stored.remaining(config.study.n_trials):
-            process.warm_up()  # It imports for some seconds, beside what comes next.
         with _stopped_by_the_machine(folder):
             StudyRun(self, config, base, folder, stored).to_the_end()
+
+    def _check_models(self, base: DictConfig) -> None:
+        """Look at the models of the space before the first trial.
+
+        Raises:
+            InvalidConfig: With one line per thing that does not go together.
+        """
+        found = list(itertools.islice(distinct_models.combinations(self._space, base), MOST_LOOKS + 1))
+        if len(found) > MOST_LOOKS:
+            print(f"note: {MOST_LOOKS} of the space's models are looked at beforehand, not all", file=sys.stderr)
+        check_models(
+            (composed_trial(self._compose(self._space.overrides(values))), knobs)
+            for values, knobs in found[:MOST_LOOKS]
+        )
 
     def _take_up(
         self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, base: DictConfig, config: TrialConfig
@@ -99,7 +123,7 @@ class StudySweep:
         with folder.starting():
             existing = reconcile.stored_record(folder, stored, takeover=config.study.takeover)
             if existing is not None:
-                record = dataclasses.replace(self._continued(existing, config), data=record.data)
+                record = dataclasses.replace(self._continued(existing, config, folder), data=record.data)
             self._check_distributions(stored)
             stored.use(*build())  # What it refuses is refused before anything is written.
             folder.open(record)
@@ -123,6 +147,14 @@ class StudySweep:
         ]
         return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
+    def find_violations(self, values: dict[str, Any]) -> list[str]:
+        """What the rules say against a combination of searched values, a line each."""
+        try:
+            config = composed_trial(self._compose(self._space.overrides(values)))
+        except BAD_INPUT:
+            return []  # The launch will say it.
+        return list(rules.find_violations(config))
+
     @property
     def space(self) -> SearchSpace:
         """The searched keys."""
@@ -135,8 +167,9 @@ class StudySweep:
 
     def _record(self, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
         if existing := folder.record():
-            _warn_of_changes(existing, config)
-            return self._continued(existing, config)
+            if any(result.state is not State.FAILED for result in folder.results()):
+                _warn_of_changes(existing, config)
+            return self._continued(existing, config, folder)
         return StudyRecord(
             name=config.study.name,
             n_trials=config.study.n_trials,
@@ -152,13 +185,16 @@ class StudySweep:
             started=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
 
-    def _continued(self, existing: StudyRecord, config: TrialConfig) -> StudyRecord:
+    def _continued(self, existing: StudyRecord, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
+        """The record of a study that goes on; one in which nothing came to an answer takes what was mended."""
         if existing.objectives != _objectives(config):
             had = ", ".join(f"{o.direction} {o.name}" for o in existing.objectives)
             raise InvalidConfig(
                 f"study.name={config.study.name}: the study exists with other objectives ({had}); "
                 "use another study.name, or the objectives it was started with"
             )
+        if all(result.state is State.FAILED for result in folder.results()):
+            existing = dataclasses.replace(existing, settings=fixed_settings(config), overrides=list(self._space.fixed))
         # An earlier version stored overrides in clear.
         overrides = [masked(override) for override in existing.overrides]
         return dataclasses.replace(existing, n_trials=config.study.n_trials, overrides=overrides)

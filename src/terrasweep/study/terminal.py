@@ -62,6 +62,11 @@ class SweepProgress:
         """Print a table that stays."""
         self._console.print(table)
 
+    def expect(self, total: int) -> None:
+        """Another total than was known at first."""
+        self._total = total
+        self._bar.update(self._task, total=total)
+
     def started(self, values: dict[str, Any]) -> None:
         """A trial with these searched values runs now."""
         self._running = values
@@ -89,7 +94,7 @@ class SweepProgress:
     def _line(self, result: TrialResult, done: int) -> str:
         outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
         values = [f"{o.name}={_value_text(o, result)}" for o in self._objectives]
-        measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0][:200]
+        measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0]
         searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
         return f"[{done}/{self._total}] trial {result.number}  {outcome}  {measured}  ({searched})"
 

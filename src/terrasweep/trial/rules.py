@@ -8,7 +8,7 @@ parent process can refuse a configuration within a second. What a knob refuses s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from terrasweep.config import allowed_values
 from terrasweep.config.outside_knobs import every_knob
@@ -19,6 +19,10 @@ from terrasweep.machine.hardware import effective_device
 from terrasweep.models.backbones import families
 from terrasweep.models.offload import deepspeed_settings
 from terrasweep.results.errors import InvalidConfig
+
+_ABOUT_MODELS = ("backbone", "neck", "decoder")
+_ABOUT_DATA = ("data", "task", "train")
+"""Sections that the rules about backbones and about data read."""
 
 
 def check(config: TrialConfig) -> None:
@@ -50,6 +54,29 @@ def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     yield from deepspeed_settings.find_conflicts(config, files=files)
     yield from families.find_conflicts(config)
     yield from data_rules.find_conflicts(config)
+
+
+def find_lasting(config: TrialConfig, searched: Collection[str]) -> Iterator[str]:
+    """Contradictions that no value of the searched keys can end.
+
+    Args:
+        config: With any allowed value for each searched key.
+        searched: Keys and groups that vary from trial to trial, like ``tuning`` and ``tuning.rank``.
+    """
+    for exclusion in (exclusion for knob in every_knob() for exclusion in knob.exclusions):
+        if exclusion.violated(config) and not any(_varies(key, searched) for key, _ in exclusion.knobs):
+            yield exclusion.line(config)
+    sections = {name.partition(".")[0] for name in searched}
+    if not sections & {*_ABOUT_MODELS, *_ABOUT_DATA}:
+        yield from data_rules.find_conflicts(config)
+    if not sections & {*_ABOUT_MODELS, "data"}:
+        yield from families.find_conflicts(config)
+
+
+def _varies(key: str, searched: Collection[str]) -> bool:
+    key = "train.device" if key == "device" else key
+    group = key.partition(".")[0]
+    return bool({key, key.removesuffix(".name"), group} & set(searched))
 
 
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:

@@ -68,3 +68,4 @@ def test_weights_that_the_hub_does_not_give_are_one_line(monkeypatch):
     with pytest.raises(InvalidConfig, match=r"files can't be had \(we cannot .* backbone\.checkpoint=FILE") as told:
         build_plain(compose_trial("backbone=prithvi_eo_v2_300", "backbone.pretrained=true"), 2)
     assert "\n" not in str(told.value)
+    assert str(told.value).endswith("or use random weights (backbone.pretrained=false)")

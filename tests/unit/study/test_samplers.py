@@ -11,9 +11,9 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 import hydra_plugins.terrasweep_sweeper.config  # noqa: F401 - it fills the store
-from terrasweep.config.schema import StudyConfig
+from terrasweep.config.schema import ObjectiveConfig, StudyConfig
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.study.samplers import build_grid, build_sampler, ignores_pruned
+from terrasweep.study.samplers import build_grid, build_sampler, check_sampler, ignores_pruned
 from terrasweep.study.search_space import parse_space
 
 SHIPPED = sorted(
@@ -112,3 +112,40 @@ def test_a_space_without_a_grid_is_refused_in_one_line(space, told):
     with pytest.raises(InvalidConfig, match=told) as refused:
         build_grid(parse_space(space, []), BASE)
     assert "\n" not in str(refused.value)
+
+
+def with_objectives(count):
+    objectives = [ObjectiveConfig(name=f"o{number}", direction="maximize") for number in range(count)]
+    return StudyConfig(name="s", objectives=objectives)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_sampler_is_refused_before_the_first_trial_exactly_when_it_can_t_search(name, count):
+    if name == "cmaes" and count == 1:
+        pytest.importorskip("cmaes")
+    sampler, _ = build(name)
+    if name == "cmaes" and count == 3:
+        with pytest.raises(InvalidConfig, match="CmaEsSampler can't search this space with 3 objectives") as told:
+            check_sampler(sampler, with_objectives(count), SPACE, BASE)
+        assert "\n" not in str(told.value)
+    else:
+        check_sampler(sampler, with_objectives(count), SPACE, BASE)
+
+
+def test_a_grid_of_one_combination_and_conditional_keys_are_searched():
+    one, _ = build_sampler(settings("grid"), STUDY, parse_space({"x": "choice(1)"}, []), BASE, 0)
+    check_sampler(one, with_objectives(2), parse_space({"x": "choice(1)"}, []), BASE)
+    conditional = parse_space({"x": "choice(1,2)", "y": "choice(1,2) if x=1"}, [])
+    for name in (name for name in SHIPPED if name not in ("grid", "cmaes")):
+        check_sampler(build(name)[0], with_objectives(2), conditional, BASE)
+
+
+def test_a_sampler_without_its_package_names_it(monkeypatch):
+    class Lacking(optuna.samplers.RandomSampler):
+        def sample_relative(self, *_):
+            raise ImportError("Tried to import 'cmaes' but failed.\nInstall it.")
+
+    with pytest.raises(InvalidConfig, match="Lacking lacks a package: Tried to import 'cmaes' but failed") as told:
+        check_sampler(Lacking(), with_objectives(1), SPACE, BASE)
+    assert "\n" not in str(told.value)

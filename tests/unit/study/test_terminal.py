@@ -49,6 +49,15 @@ def test_without_a_terminal_each_trial_is_one_plain_line():
     ]
 
 
+def test_a_message_is_never_cut_before_its_way_out():
+    out = io.StringIO()
+    message = "backbone.pretrained=true: its files can't be had " + "(the Hub is away) " * 20 + "; use random weights"
+    failed = TrialResult(number=0, state=State.FAILED, reason=Reason.INVALID_CONFIG, message=message)
+    with SweepProgress("mine", 10, OBJECTIVES, Console(file=out, width=80, highlight=False)) as progress:
+        progress.finished([failed], front_size=0, last=failed)
+    assert message in out.getvalue()
+
+
 def test_a_terminal_sees_counts_time_left_states_front_and_the_best():
     text = shown(terminal=True)
     for part in ("3/10", "about 00:00:46 left", "complete 2", "infeasible 1", "2 trials", "0.5 (trial 0)", "100 MiB"):

@@ -13,6 +13,8 @@ from terrasweep.results.errors import InvalidConfig
 
 UNKNOWN_TILE_PX = 224
 """What a plan without data takes a tile to be."""
+UNKNOWN_CLASSES = 2
+"""What a plan without data takes the number of classes to be."""
 TERRAMIND_IMAGES = ("S2L2A", "S2L1C", "S1GRD", "S1RTC", "RGB", "DEM")
 """Modalities that TerraMind takes as images (Jakubik et al. 2025); the others need its tokenizers."""
 MERGES = ("mean", "max", "concat")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import constants, get_session, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -19,6 +20,24 @@ from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_me
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 SINGLE_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+@contextlib.contextmanager
+def asking_the_hub_once(timeout_s: float = 5.0) -> Iterator[None]:
+    """Within it, a Hub that does not answer costs seconds: libraries then look into their caches alone.
+
+    They would ask for every file, and try each half a minute long.
+    """
+    usual = constants.HF_HUB_OFFLINE
+    try:
+        get_session().head(constants.ENDPOINT, timeout=timeout_s)
+    except Exception as error:  # noqa: BLE001 - whatever the HTTP library of this version raises
+        print(f"the Hub does not answer: {error}")
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = usual
 
 
 def open_release(source: str, file: str) -> Path:

@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import timm
 import torch
@@ -94,6 +94,24 @@ def shapes_alone() -> Iterator[None]:
         yield
 
 
+Built = TypeVar("Built")
+
+
+def on_paper(build: Callable[[], Built]) -> Built:
+    """What a function builds, in shapes alone; for good, on the CPU, where a backbone's own code reads values.
+
+    Raises:
+        InvalidConfig: The function does.
+    """
+    try:
+        with shapes_alone():
+            return build()
+    except (RuntimeError, InvalidConfig) as error:
+        if "meta" not in str(error):
+            raise
+    return build()
+
+
 def _names() -> list[str]:
     return [*sorted({*TERRATORCH_BACKBONE_REGISTRY, *OWN}), *(f"timm_{name}" for name in timm.list_models())]
 
@@ -176,11 +194,11 @@ def refusals(config: TrialConfig) -> Iterator[None]:
         raise InvalidConfig(
             f"backbone.pretrained={str(config.backbone.pretrained).lower()} with backbone={config.backbone.name}: its "
             f"files can't be had ({first_line(error)}); "
-            "check the network, give backbone.checkpoint=FILE, or use random weights"
+            "check the network, give backbone.checkpoint=FILE, or use random weights (backbone.pretrained=false)"
         ) from error
     except (TypeError, ValueError, KeyError, AssertionError, NotImplementedError) as error:
         raise_out_of_memory(error)
         raise InvalidConfig(
-            f"backbone={config.backbone.name} with decoder={config.decoder.name}: TerraTorch refuses it: {error}; "
-            "see backbone.arguments and decoder.arguments"
+            f"backbone={config.backbone.name} with decoder={config.decoder.name}: TerraTorch refuses it: "
+            f"{first_line(error)}; see backbone.arguments and decoder.arguments"
         ) from error

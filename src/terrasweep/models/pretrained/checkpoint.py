@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -60,7 +60,27 @@ def load_checkpoint(
         InvalidConfig: The file can't be read, no input layer fits, ``checkpoint_bands`` doesn't fit, or what is missing
             and misshapen holds more than ``MAX_LOST`` of the encoder's parameters.
     """
-    tensors, unexpected = _best_fit(_read(file), encoder)
+    state, found = fit_checkpoint(encoder, file, bands=bands, checkpoint_bands=checkpoint_bands)
+    encoder.load_state_dict(state, strict=False)
+    return found
+
+
+def fit_checkpoint(
+    encoder: nn.Module, file: Path, *, bands: list[str], checkpoint_bands: list[str] | None, shapes_alone: bool = False
+) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
+    """What :func:`load_checkpoint` would load, and what it would report; the encoder stays as it is.
+
+    Args:
+        encoder: The backbone, which may have no values of its own.
+        file: The checkpoint.
+        bands: As there.
+        checkpoint_bands: As there.
+        shapes_alone: Whether the file's names and shapes are read, and no values.
+
+    Raises:
+        InvalidConfig: As there.
+    """
+    tensors, unexpected = _best_fit(_read(file, shapes_alone=shapes_alone), encoder)
     inputs = input_layers(encoder)
     named = name_bands(encoder, inputs, tensors, bands, checkpoint_bands)
     learnt = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
@@ -78,11 +98,10 @@ def load_checkpoint(
                 state[name] = fitted
     found["loaded"] = list(state)
     _check(encoder, file, inputs, found)
-    encoder.load_state_dict(state, strict=False)
-    return found
+    return state, found
 
 
-def _read(file: Path) -> Any:
+def _read(file: Path, *, shapes_alone: bool) -> Any:
     """What the file holds, without running any code that is in it."""
     if not file.is_file():
         raise InvalidConfig(f"backbone.checkpoint={file}: there is no such file")
@@ -90,8 +109,8 @@ def _read(file: Path) -> Any:
         head = stream.read(9)
     try:
         if file.suffix == ".safetensors" or head[8:] == b"{":
-            return load_file(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
+            return _shapes(file) if shapes_alone else load_file(file)
+        return torch.load(file, map_location="meta" if shapes_alone else "cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         strange = re.search(r"GLOBAL (\S+)|function (\S+)", str(error))
         if strange is None:
@@ -103,6 +122,13 @@ def _read(file: Path) -> Any:
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
         raise_out_of_memory(error)
         raise _unreadable(file, error) from error
+
+
+def _shapes(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file without their values; its header says all."""
+    with safe_open(file, framework="pt") as tensors:
+        shapes = {name: tensors.get_slice(name).get_shape() for name in list(tensors.keys())}
+    return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 
 
 def _unreadable(file: Path, error: Exception) -> InvalidConfig:
@@ -184,7 +210,7 @@ def _fitted(
         if source.shape[0] == target.shape[0] and source.shape[2:] == target.shape[2:]:
             adapted = adapt_input(source, *named[name], target.shape[1])
             result = adapted if not inputs[name] else adapted.transpose(1, 2).reshape(own.shape)
-            same = tensor.shape == own.shape and torch.equal(result, tensor)
+            same = tensor.shape == own.shape and (tensor.is_meta or torch.equal(result, tensor))
             return "loaded" if same else "adapted_input", result
     if tensor.shape == own.shape:
         return "loaded", tensor

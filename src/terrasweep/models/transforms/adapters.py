@@ -11,6 +11,7 @@ from torch import nn
 
 from terrasweep.config.knobs.tuning import TuningConfig
 from terrasweep.models.transforms.checkpointing import transformer_blocks
+from terrasweep.models.transforms.linear_layers import no_match
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.results.errors import InvalidConfig
 
@@ -132,9 +133,6 @@ def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
     for label, pattern in patterns.items():
         matching = [name for name in linears if re.search(pattern, name)]
         if not matching:
-            examples = ", ".join(linears[:4]) or "it has none"
-            raise InvalidConfig(
-                f"tuning.targets={label}: no linear layer of the backbone matches (it has {examples} ...); name others"
-            )
+            raise InvalidConfig(f"tuning.targets={label}: {no_match(linears)}")
         found += [name for name in matching if name not in found]
     return found

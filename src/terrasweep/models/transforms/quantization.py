@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 
 from terrasweep.config.knobs.quantization import QuantizationConfig
-from terrasweep.models.transforms.quantize import quantizable, quantize_linears
+from terrasweep.models.transforms.quantize import layers_to_keep, quantizable, quantize_linears
 from terrasweep.models.transforms.sensitivity import rank_layers
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
-from terrasweep.results.errors import InvalidConfig
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -34,14 +33,9 @@ def _least_sensitive(
 ) -> list[str]:
     """All but the ``skip_count`` layers whose quantization changes the model's output most."""
     assert unfinished.images is not None
-    assert quantization.skip_count is not None
-    if quantization.skip_count >= len(names):
-        raise InvalidConfig(
-            f"quantization.skip_count={quantization.skip_count}: the backbone has {len(names)} linear layers, "
-            "and none would be quantized; use fewer"
-        )
+    count = layers_to_keep(quantization, len(names))
     unfinished.sensitivity = rank_layers(
         unfinished.model, names, quantization.name, dtype, unfinished.device, unfinished.images
     )
-    kept = list(unfinished.sensitivity)[: quantization.skip_count]
+    kept = list(unfinished.sensitivity)[:count]
     return [name for name in names if name not in kept]

@@ -10,6 +10,7 @@ from bitsandbytes.nn import Int8Params, Linear4bit, Linear8bitLt, Params4bit
 from torch import nn
 
 from terrasweep.config.knobs.quantization import QuantizationConfig
+from terrasweep.models.transforms.linear_layers import no_match
 from terrasweep.results.errors import InvalidConfig
 
 _READ_WEIGHTS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
@@ -65,17 +66,28 @@ def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[st
     skip = [] if quantization.skip == "auto" else list(quantization.skip)
     for part in skip:
         if not any(_below(name, part) for name in linears):
-            examples = ", ".join(linears[:4]) or "it has none"
-            raise InvalidConfig(
-                f"quantization.skip={part}: no linear layer of the backbone matches (it has {examples} ...); "
-                "name others"
-            )
+            raise InvalidConfig(f"quantization.skip={part}: {no_match(linears)}")
     names = [name for name in linears if not any(_below(name, part) for part in skip)]
     if not names:
         raise InvalidConfig(
             f"quantization={quantization.name}: the backbone has no linear layer to quantize; use quantization=none"
         )
     return names
+
+
+def layers_to_keep(quantization: QuantizationConfig, layers: int) -> int:
+    """How many of so many layers ``quantization.skip=auto`` keeps in full precision.
+
+    Raises:
+        InvalidConfig: All of them.
+    """
+    kept = quantization.skip_count or 0
+    if kept >= layers:
+        raise InvalidConfig(
+            f"quantization.skip_count={kept}: the backbone has {layers} linear layers, and none would be quantized; "
+            "use fewer"
+        )
+    return kept
 
 
 def quantized(linear: nn.Linear, name: str, compute_dtype: torch.dtype, device: torch.device) -> nn.Module:

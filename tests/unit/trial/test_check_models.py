@@ -1,0 +1,136 @@
+"""What only a model tells is told before a trial: each model is built once, and what is in order is not built again."""
+
+import dataclasses
+
+import pytest
+import torch
+from terratorch.registry import BACKBONE_REGISTRY
+
+from terrasweep import process
+from terrasweep.results.errors import Crashed, InvalidConfig
+from terrasweep.trial.check_models import KNOBS, check_models
+from tests.composing import compose_trial
+
+RESNET = ("backbone=any", "backbone.name=timm_resnet18", "decoder=unet")
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What children were asked to look at, without any child."""
+    asked = []
+
+    def answer(task, arguments, log, limits):
+        asked.append(arguments["models"])
+        return process.Outcome({"misfits": []})
+
+    monkeypatch.setattr(process, "run", answer)
+    return asked
+
+
+def whole(*overrides):
+    return compose_trial(*overrides), KNOBS
+
+
+def refusals(*looks):
+    with pytest.raises(InvalidConfig) as told:
+        check_models(looks)
+    return str(told.value).splitlines()
+
+
+@pytest.mark.slow
+def test_all_that_does_not_fit_a_backbone_is_told_at_once():
+    """The brothers of an adapter without a place: low-bit layers, blocks; by the names that the user gave."""
+    lines = refusals(
+        whole(*RESNET),
+        whole(*RESNET, "quantization=nf4", "tuning=frozen"),
+        whole(*RESNET, "checkpointing=blocks", "tuning=frozen"),
+        whole(*RESNET, "tuning=full"),
+    )
+    assert [line.partition(":")[0] for line in lines] == [
+        "tuning.targets=attention",
+        "quantization=nf4",
+        "checkpointing=blocks",
+    ]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_another_size_is_refused_by_its_header_and_by_name(home):
+    built = BACKBONE_REGISTRY.build("prithvi_eo_tiny", bands=["RED"], num_frames=1, img_size=32)
+    torch.save(built.state_dict(), home / "tiny.pt")
+    given = f"backbone.checkpoint={home / 'tiny.pt'}"
+    check_models([whole(given)])
+    (line,) = refusals(whole("backbone=prithvi_eo_v2_tiny_tl", given), whole("backbone=timm_vit_tiny_patch16_224"))
+    assert line.startswith(f"backbone.checkpoint={home / 'tiny.pt'}: it does not fit the backbone")
+    assert "backbone=prithvi_eo_v2_tiny_tl" in line
+
+
+def test_what_was_in_order_is_not_looked_at_again(asked, home):
+    check_models([whole(), whole("tuning=frozen")])
+    check_models([whole("tuning=frozen"), whole()])
+    assert len(asked) == 1
+    check_models([whole("tuning=frozen"), whole("decoder=unet")])
+    assert len(asked) == 2
+    file = home / "weights.pt"
+    file.write_bytes(b"one")
+    for content in (b"one", b"three"):
+        file.write_bytes(content)
+        check_models([whole(f"backbone.checkpoint={file}")])
+    assert len(asked) == 4
+
+
+def test_what_bears_on_no_part_of_a_model_makes_no_other_one(asked):
+    same = [("tuning.rank=2",), ("tuning.rank=8",), ("train.lr=0.1",), ("precision=bf16",), ("optimizer=adamw8bit",)]
+    check_models([whole(*overrides) for overrides in same])
+    check_models([whole(f"quantization={name}") for name in ("none", "int8", "nf4", "nf4")])
+    assert [[len(looks) for looks in models] for models in asked] == [[1], [3]]
+
+
+def test_data_that_nobody_has_looked_at_are_left_to_the_trial(asked, home):
+    (home / "fields").mkdir()
+    config = compose_trial("data=segmentation_folder", f"data.root={home / 'fields'}")
+    check_models([(config, KNOBS)])
+    assert asked == []
+
+
+def test_a_look_that_fails_by_itself_stops_nothing_and_is_not_remembered(monkeypatch, capsys, home):
+    monkeypatch.setattr(process, "run", lambda *_: process.Outcome(error=Crashed("it was ended by SIGKILL")))
+    for _ in range(2):
+        check_models([whole()])
+    assert capsys.readouterr().err.count("warning: the models can't be looked at beforehand: it was ended") == 2
+    assert not list((home / "results").rglob("*.json"))
+
+
+@pytest.mark.slow
+def test_weights_that_can_t_be_had_are_one_line_and_the_hub_is_asked_once(monkeypatch):
+    """In this process, to see what is asked: a Hub that answers nobody."""
+    from huggingface_hub import constants
+
+    from terrasweep.models import misfits
+    from terrasweep.models.backbones import hub_files
+
+    calls = []
+
+    class Away:
+        def head(self, *_, **__):
+            calls.append("head")
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr(hub_files, "get_session", Away)
+    monkeypatch.setattr(misfits.startup, "hide_gpus", lambda: None)
+    told = {}
+    config = compose_trial("backbone=timm_vit_small_patch16_224", "backbone.pretrained=true")
+    smaller = dataclasses.replace(
+        config, backbone=dataclasses.replace(config.backbone, name="timm_vit_tiny_patch16_224")
+    )
+    misfits.find_misfits(lambda **content: told.update(content), [[(c, KNOBS)] for c in (config, smaller)])
+    assert len(told["misfits"]) == 2
+    for line in told["misfits"]:
+        assert "use random weights (backbone.pretrained=false)" in line
+    assert calls == ["head"]
+    assert not constants.HF_HUB_OFFLINE
