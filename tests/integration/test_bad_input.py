@@ -30,7 +30,7 @@ MULTIRUN = [
             *("tuning.targets=mlp", "quantization=int8", "quantization=nf4", "checkpointing=blocks"),
         ],
     ),
-    (["data=eurosat", "data.root=nowhere"], ["data.root=nowhere", "EuroSAT"]),
+    (["data=eurosat", "data.root=nowhere"], ["data.root=nowhere", "EuroSAT", "it serves classification"]),
     (["task.loss=cee"], ["task.loss=cee", "ce"]),
     (["study.objectives=[{name: val_IoU_mais, direction: maximize}]"], ["did you mean val_IoU_maize?"]),
     (["study.objectives=[{name: acuracy, direction: maximize}]"], ["'acuracy'", "did you mean accuracy?"]),

@@ -201,7 +201,8 @@ def test_every_program_that_is_shown_compiles_and_imports_what_is_there(block):
     for node in ast.walk(ast.parse(block.text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "terrasweep":
             spec = importlib.util.find_spec(node.module)
-            assert spec is not None and spec.origin is not None, node.module
+            assert spec is not None, node.module
+            assert spec.origin is not None, node.module
             defined = ast.walk(ast.parse(Path(spec.origin).read_text()))
             names = {getattr(inner, "asname", None) or getattr(inner, "name", None) for inner in defined}
             assert {alias.name for alias in node.names} <= names

@@ -144,5 +144,6 @@ def _interval(value: IntervalSweep) -> IntDistribution | FloatDistribution:
     low, high, log = value.start, value.end, "log" in value.tags
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log=log)
-    assert low is not None and high is not None
+    assert low is not None
+    assert high is not None
     return FloatDistribution(low, high, log=log)

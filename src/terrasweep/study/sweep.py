@@ -91,10 +91,6 @@ class StudySweep:
         with folder.removed_on_bad_input(), usable(url):
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._take_up(folder, stored, record, base, config)
-            if stored.remaining(config.study.n_trials):
-                process.warm_up()  # It imports for some seconds, beside what comes next.
-                self._check_models(base)
-            mlflow_store.prepare(config.tracking.uri)
         with _stopped_by_the_machine(folder):
             StudyRun(self, config, base, folder, stored).to_the_end()
 
@@ -125,8 +121,12 @@ class StudySweep:
             if existing is not None:
                 record = dataclasses.replace(self._continued(existing, config, folder), data=record.data)
             self._check_distributions(stored)
-            stored.use(*build())  # What it refuses is refused before anything is written.
-            folder.open(record)
+            stored.use(*build())
+            if stored.remaining(config.study.n_trials):
+                process.warm_up()  # It imports for some seconds, beside what comes next.
+                self._check_models(base)
+            mlflow_store.prepare(config.tracking.uri)
+            folder.open(record)  # What was refused until here left nothing behind.
             reconcile.remember(folder, stored)
             folder.remove_drafts()
             for line in reconcile.reconcile(folder, stored):
