@@ -17,7 +17,7 @@ _PREFIX = "terrasweep-"
 
 
 @contextmanager
-def scratch(config: TrialConfig) -> Iterator[TrialConfig]:
+def own_nvme_folder(config: TrialConfig) -> Iterator[TrialConfig]:
     """The configuration with ``offload.nvme_path`` in a folder of the trial's; unchanged for other offloads.
 
     What trials of killed sweeps left on the same disk is removed first.

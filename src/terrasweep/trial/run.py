@@ -22,7 +22,7 @@ from terrasweep.results.errors import Interrupted, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import attempt, prepare, rules
-from terrasweep.trial.nvme_folder import scratch
+from terrasweep.trial.nvme_folder import own_nvme_folder
 
 
 def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
@@ -55,7 +55,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
             _write_config(folder, config)
         prepare.prepare(config)
         clock = time.perf_counter()  # What trials share is made outside of their own time.
-        with scratch(config) as here:
+        with own_nvme_folder(config) as here:
             arguments = {"config": here, "folder": folder}
             outcome = process.run("terrasweep.trial.measure_in_child:measure", arguments, log, _limits(config))
     except TerrasweepError as error:

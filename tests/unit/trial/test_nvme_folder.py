@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from terrasweep.machine.process_identity import this_process
-from terrasweep.trial.nvme_folder import scratch
+from terrasweep.trial.nvme_folder import own_nvme_folder
 from tests.composing import compose_trial
 
 
@@ -19,7 +19,7 @@ def config(tmp_path):
 
 
 def test_a_folder_of_its_own_is_there_for_as_long_as_the_trial(config, tmp_path):
-    with scratch(config) as here, scratch(config) as other:
+    with own_nvme_folder(config) as here, own_nvme_folder(config) as other:
         assert here.offload.nvme_path != other.offload.nvme_path
         assert Path(here.offload.nvme_path).parent == tmp_path
         (Path(here.offload.nvme_path) / "states.swp").write_text("x")
@@ -27,7 +27,7 @@ def test_a_folder_of_its_own_is_there_for_as_long_as_the_trial(config, tmp_path)
 
 
 def test_it_goes_when_the_trial_fails(config, tmp_path):
-    with pytest.raises(RuntimeError), scratch(config):
+    with pytest.raises(RuntimeError), own_nvme_folder(config):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
@@ -38,12 +38,12 @@ def test_what_a_killed_sweep_left_is_removed_and_what_another_one_uses_stays(con
     kept = {f"terrasweep-{this_process()}-abc", "terrasweep-notes", "mine"}
     for name in {f"terrasweep-{dead}-xyz", *kept}:
         (tmp_path / name).mkdir()
-    with scratch(config):
+    with own_nvme_folder(config):
         pass
     assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_other_offloads_need_none():
     config = compose_trial()
-    with scratch(config) as here:
+    with own_nvme_folder(config) as here:
         assert here is config
