@@ -51,6 +51,11 @@ def liveness(owner: str) -> bool | None:
     return known["boot"] == _boot() and _start_ticks(int(known["pid"])) == int(known["ticks"])
 
 
+def is_owner(text: str) -> bool:
+    """Whether a text is a process's name at all, of this version or an earlier one."""
+    return bool(_OWNER.fullmatch(text)) or text.count(":") == 2
+
+
 def host_of(owner: str) -> str:
     """The name that an owner's machine had, for a message."""
     known = _OWNER.fullmatch(owner)

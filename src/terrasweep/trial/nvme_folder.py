@@ -11,7 +11,7 @@ from pathlib import Path
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import absolute
-from terrasweep.machine.process_identity import is_alive, this_process
+from terrasweep.machine.process_identity import is_alive, is_owner, short_name
 
 _PREFIX = "terrasweep-"
 
@@ -27,7 +27,7 @@ def own_nvme_folder(config: TrialConfig) -> Iterator[TrialConfig]:
         return
     disk = absolute(config.offload.nvme_path)
     _remove_abandoned(disk)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{this_process()}-", dir=disk))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{short_name()}-", dir=disk))
     try:
         yield replace(config, offload=replace(config.offload, nvme_path=str(folder)))
     finally:
@@ -37,5 +37,5 @@ def own_nvme_folder(config: TrialConfig) -> Iterator[TrialConfig]:
 def _remove_abandoned(disk: Path) -> None:
     for folder in disk.glob(f"{_PREFIX}*-*"):
         owner = folder.name.removeprefix(_PREFIX).rpartition("-")[0]
-        if owner.count(":") == 2 and not is_alive(owner):
+        if is_owner(owner) and not is_alive(owner):
             shutil.rmtree(folder, ignore_errors=True)
