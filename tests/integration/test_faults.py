@@ -176,15 +176,15 @@ def test_an_unreadable_tile_is_a_data_error(home):
 
 ON_A_FULL_DISK = """
 import errno
-from terrasweep.study import folder
-written = folder.write_atomically
+from terrasweep.trial import attempt
+written = attempt.write_atomically
 
 def full(path, content):
     if path.name == "result.json" and path.parent.name == "1":
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
     written(path, content)
 
-folder.write_atomically = full
+attempt.write_atomically = full
 """
 
 
