@@ -38,7 +38,7 @@ def single(run, project):
     """One trial's result; its configuration; its folder."""
     finished = run(*FULL, "freeze_norms=on", "freeze_norms.last=2")
     assert finished.returncode == 0, finished.stderr
-    (folder,) = (project / "results" / "single").iterdir()
+    (folder,) = (project / "results" / "single").glob("[0-9]*")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     return json.loads((folder / "result.json").read_text()), config, folder
 
@@ -113,7 +113,7 @@ def test_it_is_searched_tracked_and_reported(study, project):
 
 def test_what_is_frozen_does_not_learn(study):
     learning = {
-        len(result.touched.get("norms_frozen", [])): result.measurements.trainable_parameters
+        len(result.touched.get("norms_frozen", [])): result.measurements["trainable_parameters"]
         for result in read_results(study).values()
     }
     assert len(learning) > 1

@@ -35,7 +35,7 @@ def test_no_draw_breaks_a_rule(space, tuning):
     seen = set()
     for _ in range(DRAWS):
         values = searched.suggest(study.ask(), base)
-        overrides = space.overrides(values)
+        overrides = searched.overrides(values)
         assert list(rules.find_violations(composed_trial(compose_all([*chosen, *overrides])))) == [], overrides
         seen |= values.keys()
     active = {key.name for key in searched.keys if tuning == "lora" or "tuning=lora" not in key.text}

@@ -139,7 +139,7 @@ def log_single(result: TrialResult, uri: str) -> str:
     """
     try:
         client = open_client(uri)
-        with locked(paths.results_folder(paths.SINGLE_TRIALS) / ".mlflow.lock"):
+        with locked(paths.home() / "results" / ".mlflow" / ".single.lock"):
             experiment = open_experiment(client, paths.SINGLE_TRIALS, uri)
         _log_run(client, experiment, result.started, result, {})
     except Exception as error:  # noqa: BLE001 - tracking may fail in any way; the trial is trained and on disk
