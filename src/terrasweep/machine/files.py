@@ -18,7 +18,9 @@ from pathlib import Path
 
 from terrasweep.machine.process_identity import is_alive, short_name
 
-_DRAFT = re.compile(r"\..+\.(?P<owner>[0-9a-f]{8}-[0-9a-f]{8}-\d+-\d+)-[0-9a-f]{8}")
+DRAFT_ENDING = r"(?P<owner>[0-9a-f]{8}-[0-9a-f]{8}-\d+-\d+)-[0-9a-f]{8}"
+"""What the name of a draft ends in: whose it is, and a number by chance."""
+_DRAFT = re.compile(rf"\..+\.{DRAFT_ENDING}")
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.ENOTSUP)
 """What some network file systems answer."""

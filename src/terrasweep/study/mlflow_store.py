@@ -22,7 +22,7 @@ from urllib.parse import quote, urlparse
 import sqlalchemy
 
 from terrasweep.machine import paths, startup
-from terrasweep.machine.files import draft_file
+from terrasweep.machine.files import DRAFT_ENDING, draft_file
 from terrasweep.machine.locks import locked
 from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.secrets import masked
@@ -259,7 +259,7 @@ def _upgrade(draft: Path) -> None:
 
 def _remove_left_drafts(path: Path) -> None:
     """What killed processes left: under the lock nobody else has one."""
-    draft = re.compile(rf"\.{re.escape(path.name)}\.\d+-[0-9a-f]+(-journal|-wal|-shm)?")
+    draft = re.compile(rf"\.{re.escape(path.name)}\.{DRAFT_ENDING}(-journal|-wal|-shm)?")
     for file in path.parent.iterdir():
         if draft.fullmatch(file.name):
             file.unlink(missing_ok=True)

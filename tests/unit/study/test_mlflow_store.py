@@ -19,6 +19,7 @@ from mlflow.store.db.utils import _get_alembic_config
 from mlflow.store.tracking.dbmodels.initial_models import Base
 
 from terrasweep.config import compose
+from terrasweep.machine.files import DRAFT_ENDING
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.study import mlflow_store
 
@@ -72,7 +73,7 @@ def killed(code):
 def test_a_kill_while_the_tables_are_made_leaves_no_store_and_the_next_start_makes_it(file):
     killed(f"mlflow_store.prepare('sqlite:///{file}')")
     assert not file.exists()
-    left = [name for name in names(file.parent) if re.match(r"\.mlflow\.db\.\d+-", name)]
+    left = [name for name in names(file.parent) if re.match(rf"\.mlflow\.db\.{DRAFT_ENDING}", name)]
     assert left, "the draft"
     file.with_name("mlflow.db-journal").write_bytes(b"of a file that is gone")
     mlflow_store.check_reachable(f"sqlite:///{file}")

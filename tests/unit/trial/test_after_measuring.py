@@ -50,7 +50,12 @@ def test_a_trial_that_ran_predicts_the_same_again(measured, knobs):
     assert "not saved" not in log
     assert {path.name for path in folder.iterdir()} >= {"weights", "log.txt"}
     expected = torch.load(folder / "outputs.pt")
-    assert torch.equal(outputs(restore(folder, config, CPU).module, config.precision.name), expected)
+    found = outputs(restore(folder, config, CPU).module, config.precision.name)
+    if config.offload.name == "parameters":
+        # Where ZeRO-3 has laid the parameters in memory decides how 32-bit products are summed up.
+        assert float((found - expected).norm() / expected.norm()) < 1e-5, expected.abs().max()
+    else:
+        assert torch.equal(found, expected)
 
 
 def test_a_full_disk_costs_the_weights_alone(measured):
