@@ -13,7 +13,7 @@ import torch
 from terrasweep.models.assemble import build_model
 from terrasweep.models.offload.extensions import missing_for_nvme
 from terrasweep.training.optimizers import build_optimizer
-from terrasweep.trial.nvme_folder import scratch
+from terrasweep.trial.nvme_folder import own_nvme_folder
 from tests.integration.matrix import AXES, Composer, combinations, covering, violations
 from tests.trials import run_measured
 
@@ -114,7 +114,7 @@ def train_all(composer, chosen, home):
     """Two steps each, in a process of its own."""
     failures = []
     for number, combination in enumerate(chosen):
-        with scratch(composer.config(combination)) as config:
+        with own_nvme_folder(composer.config(combination)) as config:
             outcome = run_measured(home, config, home / "trials" / str(number))
         if outcome.error is not None:
             failures.append(f"{' '.join(combination)}: {outcome.error}")
