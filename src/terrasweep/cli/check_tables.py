@@ -17,7 +17,7 @@ from terrasweep.study.terminal import plain_console
 _WIDTH = 80
 _LINES = 30
 """How many classes or bands a table shows; --json has all."""
-_STYLES = {"error": "bold red", "warning": "yellow"}
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def show(checked: dict[str, Any], console: Console | None = None) -> None:
@@ -118,13 +118,13 @@ def _findings(findings: list[dict[str, str]], console: Console) -> None:
         shown.stylize(_STYLES[level], 0, len(level) + 1)
         console.print(shown, soft_wrap=True)
     levels = [finding["level"] for finding in findings]
-    counts = [counted(levels.count(level), level) for level in _STYLES if level in levels]
+    counts = [counted(levels.count(level), level) for level in ("error", "warning") if level in levels]
     if "error" in levels:
         verdict = f"{' and '.join(counts)}: a sweep on this data would not start; docs/checks.md explains each check"
-    elif levels:
+    elif counts:
         verdict = f"{' and '.join(counts)}: a sweep would start, and its report would show them (docs/checks.md)"
     else:
-        verdict = "Nothing found."
+        verdict = "Nothing found that is wrong." if levels else "Nothing found."
     console.print(Text(("\n" if findings else "") + textwrap.fill(verdict, width)), soft_wrap=True)
 
 

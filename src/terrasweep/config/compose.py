@@ -48,6 +48,10 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
     except dataclasses.FrozenInstanceError as error:
         raise InvalidConfig("\n".join(_unknown_keys(OmegaConf.merge(schema, config))) or str(error)) from error
     outside = {knob.group: sections.pop(knob.group) for knob in outside_knobs()}
+    try:
+        sections["data"] = sections["data"].written_briefly()
+    except ValueError as error:
+        raise InvalidConfig(str(error)) from error
     return TrialConfig(**sections, outside=outside)
 
 

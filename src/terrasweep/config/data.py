@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from omegaconf import MISSING
 
+LAZILY = "lazily"
+"""The value of ``data.cut`` that reads tiles out of the scenes instead of writing them."""
 SPLITTINGS = ("folders", "lists", "fraction", "blocks")
 """Ways to divide a data set."""
 
@@ -22,6 +25,14 @@ class SyntheticConfig:
     val: int = 96
     test: int = 32
     seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelsConfig:
+    """Where labels come from, and what becomes of the values that are stored."""
+
+    table: str | None = None
+    """Table of image-level labels (CSV below ``data.root``): name, then the class or a column per class."""
 
 
 @dataclass(kw_only=True)
@@ -40,6 +51,8 @@ class ModalityConfig:
     means: list[float] | None = None
     """Per band, in the files' units; null: computed."""
     stds: list[float] | None = None
+    no_data: float | None = None
+    """Value in its files that stands for nothing, though they don't say so; null: ``data.no_data``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +95,9 @@ class DataConfig:
     class_names: list[str] | None = None
     tile_px: int | None = None
     """Height and width of a tile in pixels; null: by the files."""
-    cut: bool = False
-    """Cut larger images, once, into tiles of ``data.tile_px``; what is left over at the edges is dropped."""
+    cut: Any = False
+    """Cut larger images, once, into tiles of ``data.tile_px``; what is left over at the edges is dropped.
+    ``lazily``: nothing is written, tiles are read out of the images."""
     resize_px: int | None = None
     """Resample every tile to this height and width as it is read: images bilinearly, masks by the nearest pixel."""
     split: SplitConfig = field(default_factory=SplitConfig)
@@ -92,8 +106,8 @@ class DataConfig:
     image_glob: str | None = None
     """Which files are images; null: every image."""
     mask_glob: str | None = None
-    labels: str | None = None
-    """Table of image-level labels (CSV below ``data.root``): name, then the class or a column per class."""
+    labels: Any = field(default_factory=lambda: asdict(LabelsConfig()))
+    """As in :class:`LabelsConfig`; a text is its ``table``. Ask :attr:`label_settings`."""
     datamodule: str | None = None
     """Import path of a LightningDataModule that reads the data, for sets that are no plain folders."""
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -102,6 +116,8 @@ class DataConfig:
     """Data-loader processes."""
     in_memory: bool = True
     """Read every tile once, before the build, and keep it; turn off for data larger than the host's memory."""
+    no_data: float | None = None
+    """Value in the images that stands for nothing, though their headers don't say so."""
     no_data_replace: float | None = None
     """Value for pixels that are no data or not finite; null: such pixels are an error."""
     state: str | None = None
@@ -109,3 +125,27 @@ class DataConfig:
     check_tiles: int | None = 2000
     """Tiles per split that the checks and the band statistics read, drawn by chance; null: all."""
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+
+    @property
+    def label_settings(self) -> LabelsConfig:
+        """What the configuration says about labels, whichever way it is written.
+
+        Raises:
+            ValueError: An unknown key, with those that there are.
+        """
+        if isinstance(self.labels, Mapping):
+            known = [setting.name for setting in fields(LabelsConfig)]
+            if unknown := [str(key) for key in self.labels if key not in known]:
+                raise ValueError(f"data.labels.{unknown[0]}: there is no such key; use {', '.join(known)}")
+            return LabelsConfig(**self.labels)
+        return LabelsConfig(table=self.labels)
+
+    def written_briefly(self) -> DataConfig:
+        """A copy in which labels are null, the name of a table, or what differs from the defaults, as studies store it.
+
+        Raises:
+            ValueError: As for :attr:`label_settings`.
+        """
+        plain = asdict(LabelsConfig())
+        given = {key: value for key, value in asdict(self.label_settings).items() if value != plain[key]}
+        return replace(self, labels=given.get("table") if given.keys() <= {"table"} else given)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import rasterio
 
+from terrasweep.config.data import LAZILY
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.find.root_folders import samples_root, scenes, synthetic_root
@@ -24,10 +25,10 @@ from terrasweep.data.inspect.survey import IMAGE, SplitSurvey, Survey
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import build_datamodule
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
+from terrasweep.data.views.understand import understand
+from terrasweep.data.views.view import RGB
 from terrasweep.machine.files import write_atomically
 from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
-
-RGB = ["RED", "GREEN", "BLUE"]
 
 
 def prepare_data(config: TrialConfig) -> None:
@@ -69,19 +70,24 @@ def make_survey(config: TrialConfig) -> Survey:
         num_classes=len(class_names) if class_names else _num_classes(config, listed, splits["train"]),
         tile_px=_tile_px(splits["train"]),
         shared=find_shared(seen),
+        remarks=listed.remarks if listed else [],
     )
 
 
 def _make_listing(config: TrialConfig) -> Listing:
+    """Find the samples, see how their files are to be read, cut them and divide them."""
+    folder = stored.data_folder(config)
+    for leftover in ("views", "made", "tiles"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)  # What a killed process left.
     listing = find_samples(config, samples_root(config))
-    if not config.data.cut:
-        return divide(listing, config)
-    assert config.data.tile_px is not None
-    target = stored.data_folder(config) / "tiles"
-    shutil.rmtree(target, ignore_errors=True)  # What a killed process left.
-    if config.data.split.by == "lists":  # They name scenes.
-        return cut_scenes(divide(listing, config), config.data.tile_px, target)
-    return divide(cut_scenes(listing, config.data.tile_px, target), config)
+    if config.data.split.by == "lists":  # They name the files as people see them.
+        listing = divide(listing, config)
+    if config.data.name != "synthetic":
+        listing = understand(listing, config, folder)
+    if config.data.cut:
+        assert config.data.tile_px is not None
+        listing = cut_scenes(listing, config.data.tile_px, folder / "tiles", lazily=config.data.cut == LAZILY)
+    return divide(listing, config)
 
 
 def _open_raw(config: TrialConfig, listed: Listing) -> Any:
@@ -122,8 +128,8 @@ def _bands_of(file: Path) -> list[str]:
             described = [re.sub(r"\W+", "_", text or "") for text in image.descriptions]
             if all(described) and len(set(described)) == image.count:
                 return described
-            if image.count == len(RGB) and image.driver != "GTiff":
-                return RGB
+            if image.count == len(RGB) and image.driver not in ("GTiff", "VRT"):
+                return list(RGB)
             return [f"B{number}" for number in range(1, image.count + 1)]
     except rasterio.errors.RasterioError as error:
         raise_out_of_memory(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from terrasweep.config.data import SPLITTINGS, DataConfig, ModalityConfig
+from terrasweep.config.data import LAZILY, SPLITTINGS, DataConfig, ModalityConfig
 from terrasweep.config.given_paths import is_folder
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.public_sources import find_absent, find_bad_path
@@ -66,10 +66,15 @@ def _division(config: TrialConfig) -> Iterator[str]:
         )
     if split.by == "lists" and not (split.train and split.val):
         yield "data.split.by=lists: data.split.train and data.split.val are needed; name a list of samples for each"
+    if data.cut not in (True, False, LAZILY):
+        yield f"data.cut={data.cut}: unknown; use true, false or {LAZILY}"
     if data.cut and data.tile_px is None:
-        yield "data.cut=true: the tiles' size is missing; set data.tile_px"
+        yield f"data.cut={str(data.cut).lower()}: the tiles' size is missing; set data.tile_px"
     if data.cut and config.task.name in ("classification", "multilabel"):
-        yield f"data.cut=true with task={config.task.name}: a tile has no label of its own; cut the images beforehand"
+        yield (
+            f"data.cut={str(data.cut).lower()} with task={config.task.name}: a tile has no label of its own; cut the "
+            "images beforehand"
+        )
 
 
 def _synthetic(config: TrialConfig) -> Iterator[str]:

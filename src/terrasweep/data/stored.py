@@ -36,6 +36,9 @@ _IRRELEVANT = (
 )
 """Settings that change nothing of what lies in the folder; :func:`complete` may fill them in."""
 
+_LATER = ("no_data",)
+"""Keys that came later, and count from when they are set."""
+
 
 def located(config: TrialConfig) -> TrialConfig:
     """The configuration with the state that its data's files are in now, as ``data.state``.
@@ -137,6 +140,10 @@ def _state_of(config: TrialConfig) -> str:
         data["arguments"].pop(loading, None)
     if not config.data.cut:
         del data["tile_px"]
+    for settings in (data, *data["modalities"].values()):  # The digests from before there were these keys stay.
+        for key in _LATER:
+            if settings.get(key) is None:
+                settings.pop(key, None)
     parts = [_VERSION, data, config.task.name, config.task.ignore_index, _files(config)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
     return f"{config.data.name}-{digest}"
@@ -149,7 +156,7 @@ def _files(config: TrialConfig) -> list[str]:
         return [str(tiles_folder(config))]
     roots = [absolute(data.root)] if data.root else []
     # Lists, tables and folders may lie elsewhere, and a datamodule is told its folders by its arguments.
-    named = [data.split.train, data.split.val, data.split.test, data.labels, *_texts(data.arguments)]
+    named = [data.split.train, data.split.val, data.split.test, data.label_settings.table, *_texts(data.arguments)]
     named += [modality.folder for modality in data.modalities.values()]
     for name in filter(None, named):
         candidates = (expanded(name), *(root / name for root in roots[:1]), home() / name)

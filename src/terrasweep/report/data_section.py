@@ -30,6 +30,7 @@ def data_section(record: StudyRecord) -> dict[str, Any]:
     return {
         "heading": f"{summary['place']}, task={summary['task']}",
         "warnings": record.data["warnings"],
+        "notes": record.data.get("notes", []),
         "split_columns": [*columns, *_label_columns(summary)],
         "splits": [_split(summary, split) for split in summary["splits"]],
         "images": [_images(images) for images in summary["images"]],

@@ -132,8 +132,8 @@ def check_data(config: TrialConfig) -> dict[str, Any]:
     except DataError as error:
         raise InvalidConfig(str(error)) from error
     checks.refuse(findings)
-    for line in checks.warnings(findings):
-        print(f"warning: {line}", file=sys.stderr)
+    for finding in findings:
+        print(f"{finding.level}: {finding.line}", file=sys.stderr)
     return checks.describe(seen, config, findings) | {"state": stored.located(config).data.state}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from terrasweep.config.schema import TrialConfig
@@ -37,6 +37,10 @@ class Listing:
     """By number, for image-level labels."""
     folder: str = ""
     """Where :meth:`split_file` and the arrays of image-level labels lie, once they are written."""
+    scattered: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    """By kind, split and name the files of kinds that do not lie as described above: views bring them together."""
+    remarks: list[dict[str, str]] = field(default_factory=list)
+    """What the files' headers tell: ``rule``, ``level`` and ``line`` of each."""
 
     @property
     def modalities(self) -> list[str]:
@@ -45,6 +49,8 @@ class Listing:
 
     def file(self, split: str, name: str, kind: str) -> Path:
         """A sample's image of a modality, or its mask."""
+        if kind in self.scattered:
+            return Path(self.scattered[kind][split][name])
         root = self.mask_roots[split] if kind == MASK else self.roots[split][kind]
         return Path(root) / (name + self.suffixes[kind])
 
@@ -75,7 +81,7 @@ def find_samples(config: TrialConfig, root: Path) -> Listing:
     bases = _bases(config, root)
     if config.task.name in PIXEL_TASKS:
         return _with_masks(config, bases)
-    if config.data.labels is not None:
+    if config.data.label_settings.table is not None:
         return _with_table(config, root, bases)
     if config.task.name == "multilabel" or config.data.modalities:
         raise DataError(
@@ -166,7 +172,7 @@ def _with_class_folders(config: TrialConfig, bases: dict[str, Path]) -> Listing:
 
 
 def _with_table(config: TrialConfig, root: Path, bases: dict[str, Path]) -> Listing:
-    table = root / str(config.data.labels)
+    table = root / str(config.data.label_settings.table)
     known, classes = read_table(table, config.task.name)
     roots = {split: _image_roots(config, base) for split, base in bases.items()}
     files = {split: _files(config, roots[split], split) for split in bases}

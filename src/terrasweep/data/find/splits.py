@@ -49,6 +49,7 @@ def divide(listing: Listing, config: TrialConfig) -> Listing:
         listing,
         names=parts,
         roots=dict.fromkeys(parts, listing.roots[WHOLE]),
+        scattered={kind: dict.fromkeys(parts, paths[WHOLE]) for kind, paths in listing.scattered.items()},
         mask_roots={name: root for name in parts for root in listing.mask_roots.values()},
         labels=labels,
     )

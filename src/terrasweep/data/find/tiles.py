@@ -11,13 +11,15 @@ from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from terrasweep.data.find.sample_list import MASK, Listing
+from terrasweep.data.views.headers import read_header
+from terrasweep.data.views.view import ENDING, moved, whole_file, write_view
 from terrasweep.results.errors import DataError
 
 SCENE = "TERRASWEEP_SCENE"
 """Tag of a tile: the name of the scene that it was cut from."""
 
 
-def cut_scenes(listing: Listing, tile_px: int, target: Path) -> Listing:
+def cut_scenes(listing: Listing, tile_px: int, target: Path, *, lazily: bool = False) -> Listing:
     """Cut every image and mask into squares, row by row from the upper left; what is left over is dropped.
 
     Tiles keep the scene's numeric type, its no-data value, names of bands and place on the ground. A scene without a
@@ -27,6 +29,7 @@ def cut_scenes(listing: Listing, tile_px: int, target: Path) -> Listing:
         listing: Scenes with masks.
         tile_px: Height and width of a tile.
         target: Takes ``<split>/<modality>/<scene>_r<row>_c<column>.tif``, and the masks below ``mask``.
+        lazily: Write views of the scenes instead of tiles.
 
     Returns:
         The tiles.
@@ -42,13 +45,14 @@ def cut_scenes(listing: Listing, tile_px: int, target: Path) -> Listing:
             windows = _windows([listing.file(split, scene, kind) for kind in kinds], tile_px)
             stems = {f"{scene.replace('/', '_')}_r{row:03d}_c{column:03d}": (row, column) for row, column in windows}
             for kind in kinds:
-                _cut(listing.file(split, scene, kind), target / split / kind, stems, tile_px)
+                cut = _view_tiles if lazily else _cut
+                cut(listing.file(split, scene, kind), target / split / kind, stems, tile_px)
             names[split] += stems
     return replace(
         listing,
         names={split: sorted(tiles) for split, tiles in names.items()},
         roots={s: {kind: str(target / s / kind) for kind in listing.modalities} for s in listing.names},
-        suffixes=dict.fromkeys(kinds, ".tif"),
+        suffixes=dict.fromkeys(kinds, ENDING if lazily else ".tif"),
         mask_roots={split: str(target / split / MASK) for split in listing.names},
     )
 
@@ -61,26 +65,28 @@ def _windows(files: list[Path], tile_px: int) -> list[tuple[int, int]]:
             sizes[path] = (file.height, file.width)
     if len(set(sizes.values())) > 1:
         differing = ", ".join(f"{path.name} {height} x {width}" for path, (height, width) in sizes.items())
-        raise DataError(
-            f"data.cut=true: the files of one scene differ in pixels: {differing}; resample them to one grid"
-        )
+        raise DataError(f"data.cut: the files of one scene differ in pixels: {differing}; resample them to one grid")
     height, width = sizes[files[0]]
     if min(height, width) < tile_px:
         raise DataError(
-            f"data.tile_px={tile_px} with data.cut=true: {files[0]} has {height} x {width} pixels; use smaller tiles"
+            f"data.tile_px={tile_px} with data.cut: {files[0]} has {height} x {width} pixels; use smaller tiles"
         )
     return [(row, column) for row in range(height // tile_px) for column in range(width // tile_px)]
 
 
-def _moved(scene: Affine, columns: int, rows: int) -> Affine:
-    """The transform of a tile that begins so many pixels inside a scene; pixels count up where the scene has none.
+def _placed(transform: tuple[float, ...] | None, columns: int, rows: int) -> tuple[float, ...]:
+    """The transform of a tile that begins so many pixels inside a scene; pixels count up where the scene has none."""
+    return moved(transform, columns, rows) if transform else (1.0, 0.0, float(columns), 0.0, -1.0, float(-rows))
 
-    Written out: rasterio and affine between them warn of their own operators.
-    """
-    if scene.is_identity:
-        return Affine(1.0, 0.0, columns, 0.0, -1.0, -rows)
-    west, north = scene.c + columns * scene.a + rows * scene.b, scene.f + columns * scene.d + rows * scene.e
-    return Affine(scene.a, scene.b, west, scene.d, scene.e, north)
+
+def _view_tiles(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
+    header = read_header(scene)
+    whole = replace(whole_file(header), tags=((SCENE, scene.name),))
+    for stem, (row, column) in stems.items():
+        west, north = column * tile_px, row * tile_px
+        placed = _placed(header.transform, west, north)
+        tile = replace(whole, window=(west, north, tile_px, tile_px), transform=placed)
+        write_view(tile, folder / f"{stem}{ENDING}")
 
 
 def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
@@ -97,7 +103,8 @@ def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: 
         }
         for stem, (row, column) in stems.items():
             window = Window(column * tile_px, row * tile_px, tile_px, tile_px)
-            placed = _moved(source.transform, column * tile_px, row * tile_px)
+            transform = None if source.transform.is_identity else tuple(source.transform)[:6]
+            placed = Affine(*_placed(transform, column * tile_px, row * tile_px))
             with (
                 rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
                 rasterio.open(folder / f"{stem}.tif", "w", **profile, transform=placed) as tile,

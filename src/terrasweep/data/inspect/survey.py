@@ -79,6 +79,8 @@ class Survey:
     tile_px: int | None = None
     shared: list[list[str]] = field(default_factory=list)
     """Images with the same pixels in two splits: ``[split, name, other split, other name]``."""
+    remarks: list[dict[str, str]] = field(default_factory=list)
+    """What the files' headers tell: ``rule``, ``level`` and ``line`` of each."""
 
     def to_json(self) -> str:
         """As text; :meth:`from_json` gives it back unchanged."""

@@ -19,10 +19,11 @@ def scene(tmp_path, place, px=96):
     return settings, find_samples(settings, tmp_path)
 
 
+@pytest.mark.parametrize("lazily", [False, True])
 @pytest.mark.parametrize("place", [(0, 0), None])
-def test_tiles_put_together_are_the_scene(tmp_path, place):
+def test_tiles_put_together_are_the_scene(lazily, tmp_path, place):
     _, listing = scene(tmp_path, place)
-    tiles = cut_scenes(listing, 32, tmp_path / "cut")
+    tiles = cut_scenes(listing, 32, tmp_path / "cut", lazily=lazily)
     assert tiles.names["all"] == [f"chip_r{row:03d}_c{column:03d}" for row in range(3) for column in range(3)]
     for kind, folder in (("image", "images/chip_S2.tif"), (MASK, "masks/chip_label.tif")):
         rows = []
@@ -32,9 +33,10 @@ def test_tiles_put_together_are_the_scene(tmp_path, place):
         assert np.array_equal(np.concatenate(rows, axis=1), rasterio.open(tmp_path / folder).read())
 
 
-def test_tiles_keep_their_place_type_and_no_data_value(tmp_path):
+@pytest.mark.parametrize("lazily", [False, True])
+def test_tiles_keep_their_place_type_and_no_data_value(lazily, tmp_path):
     _, listing = scene(tmp_path, (0, 0))
-    tiles = cut_scenes(listing, 32, tmp_path / "cut")
+    tiles = cut_scenes(listing, 32, tmp_path / "cut", lazily=lazily)
     with (
         rasterio.open(tmp_path / "images" / "chip_S2.tif") as whole,
         rasterio.open(tiles.file("all", "chip_r001_c002", "image")) as tile,
@@ -43,10 +45,11 @@ def test_tiles_keep_their_place_type_and_no_data_value(tmp_path):
         assert (tile.dtypes, tile.nodata, tile.crs) == (whole.dtypes, whole.nodata, whole.crs)
 
 
+@pytest.mark.parametrize("lazily", [False, True])
 @pytest.mark.parametrize("place", [(0, 0), None])
-def test_tiles_of_a_scene_can_be_divided_in_blocks(tmp_path, place):
+def test_tiles_of_a_scene_can_be_divided_in_blocks(lazily, tmp_path, place):
     settings, listing = scene(tmp_path, place, px=8 * 16)
-    parts = divide(cut_scenes(listing, 16, tmp_path / "cut"), settings).names
+    parts = divide(cut_scenes(listing, 16, tmp_path / "cut", lazily=lazily), settings).names
     assert sum(map(len, parts.values())) == 64
     where = {name: split for split, names in parts.items() for name in names}
     squares = {}
@@ -56,9 +59,10 @@ def test_tiles_of_a_scene_can_be_divided_in_blocks(tmp_path, place):
     assert all(len(splits) == 1 for splits in squares.values())
 
 
-def test_what_is_left_over_is_dropped(tmp_path):
+@pytest.mark.parametrize("lazily", [False, True])
+def test_what_is_left_over_is_dropped(lazily, tmp_path):
     _, listing = scene(tmp_path, (0, 0), px=70)
-    assert len(cut_scenes(listing, 32, tmp_path / "cut").names["all"]) == 4
+    assert len(cut_scenes(listing, 32, tmp_path / "cut", lazily=lazily).names["all"]) == 4
 
 
 def test_scenes_that_do_not_fit_are_refused(tmp_path):

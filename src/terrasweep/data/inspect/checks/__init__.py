@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case
+from terrasweep.data.inspect.checks.case import ERROR, LEVELS, NOTE, WARNING, Case
 from terrasweep.data.inspect.checks.classes import CLASS_RULES
 from terrasweep.data.inspect.checks.images import IMAGE_RULES
 from terrasweep.data.inspect.checks.labels import LABEL_RULES, TARGET_RULES
@@ -26,7 +26,8 @@ class Finding:
     rule: str
     """Name of the check in docs/checks.md."""
     level: str
-    """``error``: a sweep would fail or mislead, and does not start; ``warning``: it starts, and the report says so."""
+    """``error``: a sweep would fail or mislead, and does not start; ``warning``: it starts, and the report says so;
+    ``note``: what was understood of the files and done, which is shown where the data are looked at."""
     line: str
     """Place, value, reason and way out, on one line."""
 
@@ -40,7 +41,8 @@ def find_problems(survey: Survey, config: TrialConfig) -> list[Finding]:
     """
     case = Case(survey, config)
     found = [Finding(rule=rule.name, level=rule.level, line=line) for rule in RULES for line in rule.find(case)]
-    return sorted(found, key=lambda finding: finding.level != ERROR)
+    found += [Finding(**remark) for remark in survey.remarks]
+    return sorted(found, key=lambda finding: LEVELS.index(finding.level))
 
 
 def refuse(findings: list[Finding]) -> None:
@@ -63,10 +65,16 @@ def warnings(findings: list[Finding]) -> list[str]:
     return [finding.line for finding in findings if finding.level == WARNING]
 
 
+def notes(findings: list[Finding]) -> list[str]:
+    """The lines of what was understood and done."""
+    return [finding.line for finding in findings if finding.level == NOTE]
+
+
 def describe(survey: Survey, config: TrialConfig, findings: list[Finding]) -> dict[str, Any]:
     """What a study stores of its data, and its report shows, fit for strict JSON.
 
     Returns:
-        ``summary`` (see :func:`terrasweep.data.inspect.checks.summary.summarize`) and ``warnings``, a line each.
+        ``summary`` (see :func:`terrasweep.data.inspect.checks.summary.summarize`) and ``warnings`` and
+        ``notes``, a line each.
     """
-    return {"summary": summarize(survey, config), "warnings": warnings(findings)}
+    return {"summary": summarize(survey, config), "warnings": warnings(findings), "notes": notes(findings)}

@@ -13,7 +13,7 @@ from terrasweep.data.find.sample_list import PIXEL_TASKS
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, SplitSurvey, Survey
 from terrasweep.results.wording import counted
 
-ERROR, WARNING = "error", "warning"
+LEVELS = ERROR, WARNING, NOTE = "error", "warning", "note"
 EXCLUSIVE = ("segmentation", "classification")
 """Tasks whose labels are one class each."""
 

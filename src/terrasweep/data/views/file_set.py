@@ -1,0 +1,60 @@
+"""All files of a data set, and how each is to be read: what the rules of :mod:`~terrasweep.data.views.rules` change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.find.sample_list import MASK
+from terrasweep.data.views.headers import Header
+from terrasweep.data.views.view import View
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """What the files say that a person should know, in one line with the way out."""
+
+    rule: str
+    """Name of the check in docs/checks.md."""
+    level: str
+    """``error``, ``warning``, or ``note`` for what was understood and done."""
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSet:
+    """The files of a data set by kind (modalities, ``mask``), in the order of the samples; None: unreadable."""
+
+    config: TrialConfig
+    samples: tuple[tuple[str, str], ...]
+    """``(split, name)``."""
+    headers: dict[str, list[Header | None]]
+    views: dict[str, list[View | None]]
+    folder: Path
+    """Where a rule may write files that no view can show."""
+    remarks: tuple[Remark, ...] = field(default=())
+
+    @property
+    def modalities(self) -> list[str]:
+        """Kinds of images, in order."""
+        return [kind for kind in self.headers if kind != MASK]
+
+    def readable(self, kind: str) -> list[Header]:
+        """The headers of a kind's readable files."""
+        return [header for header in self.headers[kind] if header is not None]
+
+    def with_views(self, kind: str, views: list[View | None]) -> FileSet:
+        """A copy in which the files of a kind are read otherwise."""
+        return replace(self, views=self.views | {kind: views})
+
+    def with_remarks(self, *remarks: Remark) -> FileSet:
+        """A copy with more to say."""
+        return replace(self, remarks=(*self.remarks, *remarks))
+
+    def place(self, kind: str, index: int) -> str:
+        """How a line names a file."""
+        header = self.headers[kind][index]
+        return Path(header.file).name if header else "/".join(self.samples[index])

@@ -1,0 +1,72 @@
+"""From files as people have them to files that all are read alike. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.find.sample_list import MASK, Listing
+from terrasweep.data.views.file_set import FileSet
+from terrasweep.data.views.headers import Header, read_headers
+from terrasweep.data.views.rules import RULES
+from terrasweep.data.views.view import ENDING, BandSource, View, whole_file, write_view
+
+
+def understand(listing: Listing, config: TrialConfig, folder: Path) -> Listing:
+    """Read the header of every file, and write a view of each that is not to be read as it lies.
+
+    Args:
+        listing: Samples with their files, divided or not.
+        config: What the user says about them.
+        folder: Takes the views, below ``views``, and what can't be viewed, below ``made``.
+
+    Returns:
+        The listing of what is to be read, with what there is to say of the files.
+    """
+    files = _opened(listing, config, folder)
+    for rule in RULES:
+        files = rule(files)
+    listing = replace(listing, remarks=[asdict(remark) for remark in files.remarks])
+    for kind in files.views:
+        if kind in listing.scattered or not _as_they_lie(files, kind):
+            listing = _viewed(listing, files, kind, folder / "views")
+    return listing
+
+
+def _opened(listing: Listing, config: TrialConfig, folder: Path) -> FileSet:
+    samples = tuple((split, name) for split, names in listing.names.items() for name in names)
+    paths = {kind: [listing.file(*sample, kind) for sample in samples] for kind in listing.suffixes}
+    headers, _ = read_headers(path for files in paths.values() for path in files)
+    by_kind = {kind: [headers.get(str(path)) for path in files] for kind, files in paths.items()}
+    views = {kind: _whole(found) for kind, found in by_kind.items()}
+    return FileSet(config=config, samples=samples, headers=by_kind, views=views, folder=folder / "made")
+
+
+def _whole(headers: list[Header | None]) -> list[View | None]:
+    return [None if header is None else whole_file(header) for header in headers]
+
+
+def _as_they_lie(files: FileSet, kind: str) -> bool:
+    return _whole(files.headers[kind]) == files.views[kind]
+
+
+def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path) -> Listing:
+    """The listing with the views of a kind instead of its files."""
+    for (split, name), view in zip(files.samples, files.views[kind], strict=True):
+        source = listing.file(split, name, kind)
+        write_view(view or _unreadable(source), folder / split / kind / f"{name}{ENDING}")
+    roots = {split: str(folder / split / kind) for split in listing.names}
+    listing = replace(
+        listing,
+        suffixes=listing.suffixes | {kind: ENDING},
+        scattered={other: paths for other, paths in listing.scattered.items() if other != kind},
+    )
+    if kind == MASK:
+        return replace(listing, mask_roots=roots)
+    return replace(listing, roots={split: at | {kind: roots[split]} for split, at in listing.roots.items()})
+
+
+def _unreadable(file: Path) -> View:
+    """A view that fails as the file does, so that it is told like any other that can't be read."""
+    return View(height=1, width=1, bands=(BandSource(file=str(file)),), names=("",), dtype="uint8")
