@@ -20,6 +20,8 @@ from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.study.ranges import grid_values
 from terrasweep.study.search_space import SearchSpace
 
+MOST_COMBINATIONS = 1_000_000
+"""Of a grid; Optuna lists all of them."""
 _TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
 _LEARNS_FROM_PRUNED = (optuna.samplers.TPESampler,)
 _LEARNS_FROM_NOTHING = (
@@ -137,7 +139,15 @@ def build_grid(space: SearchSpace, base: DictConfig) -> Mapping[str, Sequence[An
                 "no conditions; fix one of them, or use another sampler"
             )
     active = [key for key in space.keys if key.active({}, base)]
-    try:
-        return {key.name: grid_values(key.distribution) for key in active}
-    except ValueError as error:
-        raise InvalidConfig(f"hydra/sweeper/sampler=grid: {error} Use choice(...) or range(...)") from error
+    grid = {}
+    for key in active:
+        try:
+            grid[key.name] = grid_values(key.distribution)
+        except ValueError as error:
+            raise InvalidConfig(f"hydra/sweeper/sampler=grid: {key.name}: {key.text}: {error}") from error
+    if (combinations := math.prod(map(len, grid.values()))) > MOST_COMBINATIONS:
+        raise InvalidConfig(
+            f"hydra/sweeper/sampler=grid: the grid has {combinations:,} combinations, more than {MOST_COMBINATIONS:,}; "
+            "search fewer values, or use another sampler"
+        )
+    return grid
