@@ -27,6 +27,8 @@ FORBIDDEN = "forbidden"
 """Reason of a proposal that the rules forbid: Optuna keeps it, and it never became a trial."""
 _RUNS_AGAIN = "runs_again"
 """Attribute of a study: numbers of failed trials that do not count, since they run again."""
+_SEEDS = "seeds_used"
+"""Attribute of a study: how many numbers its samplers' seeds were counted up to."""
 UNKNOWN_MISS = 1.0
 """Constraint violation of an infeasible trial whose miss is not known."""
 
@@ -78,6 +80,21 @@ class StoredStudy:
     def use(self, sampler: BaseSampler, grid: GridSize) -> None:
         """Take the trials of this process from a sampler."""
         self.study.sampler, self._grid = sampler, grid
+
+    def limit(self, grid: GridSize) -> None:
+        """Let the study end where its grid does."""
+        self._grid = grid
+
+    def reserve_seed(self, at_least: int) -> int:
+        """A number for the seed of this process's sampler, that no other process of the study has.
+
+        Args:
+            at_least: How many trials there are: a restart must not draw again what the start drew.
+        """
+        with self.locked():
+            number = max(at_least, int(self.study.user_attrs.get(_SEEDS, 0)))
+            self.study.set_user_attr(_SEEDS, number + 1)
+        return number
 
     def trials_before(self) -> int:
         """How many trials there are, of any state."""

@@ -54,7 +54,7 @@ def ignores_pruned(sampler: BaseSampler) -> bool:
 
 
 def build_sampler(
-    settings: DictConfig, study: StudyConfig, space: SearchSpace, base: DictConfig, trials_before: int
+    settings: DictConfig, study: StudyConfig, space: SearchSpace, base: DictConfig, drawn: int
 ) -> tuple[BaseSampler, GridSize]:
     """Build the sampler, and say how many trials it has.
 
@@ -63,14 +63,14 @@ def build_sampler(
         study: Its seed and total.
         space: What is searched.
         base: The composed configuration, for the conditions of a grid's keys.
-        trials_before: Trials that the study has; a restart must not draw again what the start drew.
+        drawn: Added to the study's seed: neither a restart nor another process must draw again what was drawn.
 
     Raises:
         InvalidConfig: The sampler refuses its settings, or the space has no grid.
     """
     given = OmegaConf.to_container(settings, resolve=True)
     assert isinstance(given, dict)
-    derived = {"seed": study.seed + trials_before, "n_startup_trials": max(4, study.n_trials // 4)}
+    derived = {"seed": study.seed + drawn, "n_startup_trials": max(4, study.n_trials // 4)}
     given |= {key: value for key, value in derived.items() if key in given and given[key] is None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of experimental arguments, and of those that a single objective would take.

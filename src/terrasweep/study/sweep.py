@@ -104,10 +104,8 @@ class StudySweep:
         if existing is not None:
             record = dataclasses.replace(continued(existing, config, self._space, folder.results()), data=record.data)
         self._take_changes(stored, existing, takeover=config.study.takeover)
-        before = max(stored.trials_before(), *(number + 1 for number in folder.trials.numbers()), 0)
-        sampler, _ = build_sampler(self._sampler_settings, config.study, self._space, self._composer.base, before)
-        stored.use(sampler, grid)
-        if stored.remaining(config.study.n_trials):
+        stored.limit(grid)
+        if missing := stored.remaining(config.study.n_trials):
             if runs_in_this_process(self._composer.base.hydra.launcher):
                 process.warm_up()  # It imports for some seconds, beside what comes next.
             self._check_models()
@@ -117,6 +115,10 @@ class StudySweep:
         folder.open(record)  # What was refused until here left nothing behind.
         reconcile.remember(folder, stored)
         folder.remove_drafts()
+        drawn = max([stored.trials_before(), *(number + 1 for number in folder.trials.numbers())])
+        drawn = stored.reserve_seed(drawn) if missing else drawn  # Of processes that start together, each has its own.
+        sampler, _ = build_sampler(self._sampler_settings, config.study, self._space, self._composer.base, drawn)
+        stored.use(sampler, grid)
         for line in reconcile.reconcile(folder, stored):
             print(f"warning: {line}", file=sys.stderr)
         self._take_changes(stored, existing, takeover=config.study.takeover)

@@ -159,3 +159,9 @@ def test_started_over_a_study_has_the_objectives_of_now_and_no_trials(stored, tm
     assert other.find_changed_objectives() == []
     assert other.told() == []
     assert [t.name for t in other.study.directions] == ["MINIMIZE"]
+
+
+def test_each_process_of_a_study_has_a_seed_of_its_own_and_a_single_one_counts_its_trials(stored, tmp_path, url):
+    other = StoredStudy("s", url, OBJECTIVES, tmp_path)
+    assert [stored.reserve_seed(0), other.reserve_seed(0), stored.reserve_seed(1)] == [0, 1, 2]
+    assert [other.reserve_seed(7), stored.reserve_seed(7)] == [7, 8]

@@ -154,3 +154,19 @@ def test_the_sampler_draws_on_where_the_storage_was_lost(start, tmp_path):
         file.unlink()
     (later,) = start(ACCURACY, *search, "study.n_trials=4").launched
     assert later["train.lr"] not in whole
+
+
+def test_processes_that_start_together_draw_each_by_itself(start, monkeypatch):
+    """The second one starts while the first one runs its first trial, as under ``command & command &``."""
+    search = ("train.lr=interval(0.001,0.1)", SEARCH)
+    both = []
+
+    def run(self, overrides, real=Launcher._run):
+        monkeypatch.setattr(Launcher, "_run", real)
+        both.extend(start(ACCURACY, *search, "study.n_trials=2").launched)
+        return real(self, overrides)
+
+    monkeypatch.setattr(Launcher, "_run", run)
+    both.extend(start(ACCURACY, *search, "study.n_trials=2").launched)
+    first, second = (values["train.lr"] for values in both)
+    assert first != second
