@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+import sqlalchemy
 from mlflow import MlflowClient
 
 from terrasweep.results.errors import InvalidConfig
@@ -18,6 +19,7 @@ from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_store
+from terrasweep.study.database_lock import tables_made_alone
 from terrasweep.study.mlflow_runs import StudyTracker
 from terrasweep.study.optuna_study import StoredStudy
 from tests.studies import study_record
@@ -149,6 +151,28 @@ def test_processes_of_several_homes_that_start_together_make_the_tables_once(ser
     names = [home.name for home in homes]
     assert sorted(optuna.get_all_study_names(urls[0])) == names
     assert {e.name for e in MlflowClient(urls[1]).search_experiments()} == {"Default", *names}
+
+
+MAKERS = {
+    "optuna": lambda url, folder: StoredStudy("s", url, OBJECTIVES, folder),
+    "mlflow": lambda url, _: mlflow_store.prepare(url),
+}
+
+
+@pytest.mark.parametrize("whose", MAKERS)
+def test_whoever_makes_tables_waits_until_nobody_else_does(server, tmp_path, whose):
+    url = server.new(f"locked_{whose}")
+    engine = sqlalchemy.create_engine(url)
+    making = threading.Thread(target=MAKERS[whose], args=(url, tmp_path))
+    waiting = sqlalchemy.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with tables_made_alone(url), engine.connect() as watching:
+        making.start()
+        while making.is_alive() and not watching.execute(waiting).scalar():
+            watching.rollback()
+        assert making.is_alive(), "it made them at the same time"
+        assert sqlalchemy.inspect(engine).get_table_names() == []
+    making.join()
+    assert sqlalchemy.inspect(engine).has_table({"optuna": "studies", "mlflow": "experiments"}[whose])
 
 
 def test_a_database_that_is_not_there_is_refused_at_once(server):
