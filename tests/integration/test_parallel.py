@@ -3,7 +3,15 @@
 import pytest
 
 from tests.conftest import SMALL, run_sweep, start_sweep
-from tests.integration.study import OBJECTIVES, brute_force_front, read_optuna, read_results, read_rows, wait_for
+from tests.integration.study import (
+    OBJECTIVES,
+    brute_force_front,
+    read_mlflow,
+    read_optuna,
+    read_results,
+    read_rows,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -38,13 +46,16 @@ def test_joblib_runs_a_study_two_trials_at_a_time_and_goes_on(home):
     assert len(owners) == 2, "each start has its own"
 
 
-def test_two_sweeps_on_one_study_share_its_total(home):
+@pytest.mark.parametrize("together", [False, True])
+def test_two_sweeps_on_one_study_share_its_total(home, together):
+    """The second one joins, or both start at the same moment in an empty root: ``command & command &``."""
     total = 4
     command = ("-m", f"study.n_trials={total}", *SPACE, *SMALL, "train.max_steps=60")
     study = home / "results" / "quickstart"
     sweeps = [start_sweep(home, *command)]
     try:
-        wait_for(lambda: (study / "study.json").is_file(), sweeps[0])
+        if not together:
+            wait_for(lambda: (study / "study.json").is_file(), sweeps[0])
         sweeps.append(start_sweep(home, *command))
         told = [sweep.communicate(timeout=300) for sweep in sweeps]
     finally:
@@ -55,3 +66,8 @@ def test_two_sweeps_on_one_study_share_its_total(home):
     shares = [trial.user_attrs["owner"] for trial in read_optuna(study)]
     assert len(set(shares)) == 2, f"one did all of the work: {shares}"
     assert [sum(f"trial {number} " in out for out, _ in told) for number in range(total)] == [1] * total
+    _, parents, nested = read_mlflow(home, "quickstart")
+    assert [parent.info.status for parent in parents] == ["FINISHED"]
+    logged = {run.data.tags["trial_number"]: run.data.tags["mlflow.parentRunId"] for run in nested}
+    assert logged == dict.fromkeys(map(str, range(total)), parents[0].info.run_id)
+    assert len(nested) == total, "no trial is logged twice"

@@ -15,7 +15,7 @@ PACKAGE = SRC / "terrasweep"
 
 ROOMS = {
     "albumentations": ["data/open"],
-    "alembic": ["study/mlflow_store.py"],
+    "alembic": ["study/mlflow_tables.py"],
     "bitsandbytes": ["models/transforms", "training/optimizers.py", "trial/preload.py"],
     "deepspeed": ["models/offload/zero.py", "predict/zero_estimates.py"],
     "huggingface_hub": ["models/backbones"],
@@ -25,7 +25,13 @@ ROOMS = {
     "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "training", "trial"],
     "markupsafe": ["report"],
     "matplotlib": ["report"],
-    "mlflow": ["machine/startup.py", "study/mlflow_runs.py", "study/mlflow_store.py"],
+    "mlflow": [
+        "machine/startup.py",
+        "study/mlflow_parent.py",
+        "study/mlflow_runs.py",
+        "study/mlflow_store.py",
+        "study/mlflow_tables.py",
+    ],
     "moocore": ["results/pareto.py"],
     "numpy": ["data", "results/pareto.py"],
     "omegaconf": ["cli/sweep_script.py", "config", "study", "hydra_plugins"],

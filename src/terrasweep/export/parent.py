@@ -64,7 +64,7 @@ def find_trial(study: str, number: int | None) -> Trained:
     if number is None:
         return _single(study)
     folder = open_existing(study)
-    result = folder.result(number)
+    result = folder.trials.result(number)
     front = ", ".join(str(r.number) for r in folder.front()) or "empty"
     if result is None:
         raise InvalidConfig(f"number={number}: study {study} has no such trial; on the front: {front}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -49,35 +49,28 @@ class Lease:
 
 
 @contextlib.contextmanager
-def present(path: Path) -> Iterator[Callable[[], bool]]:
-    """Hold a file lock together with others, who may remove its folder before this process has the lock.
+def locked_in_own_folder(path: Path) -> Iterator[list[Path]]:
+    """Hold a file lock alone, in a folder that whoever holds it may remove; who waits for it makes the folder anew.
 
     Yields:
-        Whether no other process is there; where it says so, none comes until the block ends.
+        The folders that were made for it, the innermost first.
     """
-    descriptor = _open_shared(path)
-
-    def alone() -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
+    descriptor, made = _open_in_own_folder(path)
     try:
-        yield alone
+        yield made
     finally:
         os.close(descriptor)
 
 
-def _open_shared(path: Path) -> int:
+def _open_in_own_folder(path: Path) -> tuple[int, list[Path]]:
     """A descriptor of the locked file that the path names, although its folder may go at any moment before."""
     while True:
+        made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
+                    return descriptor, made
             os.close(descriptor)

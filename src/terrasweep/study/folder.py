@@ -5,17 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from terrasweep.machine.files import remove_abandoned_drafts, write_atomically
-from terrasweep.machine.locks import locked, present
+from terrasweep.machine.locks import locked_in_own_folder
 from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
 from terrasweep.results.errors import InvalidConfig, first_line
@@ -24,7 +20,7 @@ from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import nearest
 from terrasweep.study import keep_weights
-from terrasweep.trial import attempt as attempts
+from terrasweep.study.trial_folders import TrialFolders
 
 
 class StudyFolder:
@@ -33,9 +29,7 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._record: StudyRecord | None = None
-        self._read: dict[Path, tuple[int, TrialResult]] = {}
-        self._unreadable: set[Path] = set()
-        self._record_lock = path / ".tables.lock"
+        self.trials = TrialFolders(path / "trials")
 
     @property
     def known(self) -> StudyRecord:
@@ -49,7 +43,7 @@ class StudyFolder:
         Another process may have started the study meanwhile: then it is that one's, and what the sweep found (its
         total, its data) is all that changes.
         """
-        with locked(self._record_lock):
+        with self.trials.locked():
             if stored := self.record():
                 mended = record if record.started == stored.started else stored
                 record = dataclasses.replace(
@@ -58,6 +52,8 @@ class StudyFolder:
                     data=record.data or stored.data,
                     settings=mended.settings,
                     overrides=mended.overrides,
+                    objectives=mended.objectives,
+                    space=mended.space,
                 )
             self._record = record = _with_reference(record, self.results())
             if stored != record:
@@ -86,74 +82,8 @@ class StudyFolder:
             ) from error
 
     def results(self) -> list[TrialResult]:
-        """The settled trials, by number; also those that other processes have settled meanwhile.
-
-        One that can't be read is left out, and said once.
-        """
-        files = set(self.path.glob("trials/[0-9]*/result.json"))
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):
-                self._look_at(file)
-        found = (result for file, (_, result) in self._read.items() if file in files)
-        return sorted((r for r in found if r.number is not None), key=lambda r: r.number or 0)
-
-    def _look_at(self, file: Path) -> None:
-        changed = file.stat().st_mtime_ns
-        if (file in self._read and self._read[file][0] == changed) or not attempts.is_settled(file.parent):
-            return
-        try:
-            self._read[file] = (changed, TrialResult.from_json(file.read_text()))
-        except ValueError as error:
-            self._read.pop(file, None)
-            if file not in self._unreadable:
-                self._unreadable.add(file)
-                print(f"warning: {_unreadable(file, error)}; the trial is left out", file=sys.stderr)
-
-    def numbers(self) -> list[int]:
-        """Numbers of all trials that have a folder, whatever is in it."""
-        return sorted(int(path.name) for path in self.path.glob("trials/[0-9]*") if path.name.isdigit())
-
-    def has_result(self, number: int) -> bool:
-        """Whether there is a result of a trial, be it one that can't be read."""
-        return (self.path / "trials" / str(number) / "result.json").exists()
-
-    def result(self, number: int) -> TrialResult | None:
-        """One trial's result as it stands on disk.
-
-        Raises:
-            InvalidConfig: It can't be read.
-        """
-        file = self.path / "trials" / str(number) / "result.json"
-        try:
-            return TrialResult.from_json(file.read_text())
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise InvalidConfig(_unreadable(file, error)) from error
-
-    def config(self, number: int) -> dict[str, Any] | None:
-        """The resolved configuration of a trial that came as far as to write it, where it can be read."""
-        file = self.path / "trials" / str(number) / "config.yaml"
-        try:
-            config = yaml.safe_load(file.read_text())
-        except (FileNotFoundError, ValueError, yaml.YAMLError):
-            return None
-        return config if isinstance(config, dict) else None
-
-    def has_begun(self, number: int) -> bool:
-        """Whether a trial's own process came as far as to write down what it runs."""
-        return (self.path / "trials" / str(number) / "config.yaml").is_file()
-
-    def hand_out(self, number: int, attempt: str) -> bool:
-        """Give a new trial to an attempt; False where another one's result stands under its number."""
-        return attempts.hand_out(self.path / "trials" / str(number), attempt)
-
-    def take_over(self, number: int, attempt: str) -> TrialResult | None:
-        """Give a trial to an attempt, whoever had it; returns the result that it came to before."""
-        attempts.take_over(self.path / "trials" / str(number), attempt)
-        with contextlib.suppress(InvalidConfig):
-            return self.result(number)
-        return None
+        """The settled trials, by number; also those that other processes have settled meanwhile."""
+        return self.trials.results()
 
     def add(self, result: TrialResult, attempt: str) -> bool:
         """Settle a trial: its result, the tables, and whose weights stay.
@@ -169,10 +99,9 @@ class StudyFolder:
         """
         from terrasweep.report import write_tables
 
-        number = result.number
-        if not attempts.write_result(self.path / "trials" / str(number), result, attempt, settle=True):
+        if not self.trials.settle(result, attempt):
             return False
-        with locked(self._record_lock):
+        with self.trials.locked():
             # Another process may have fixed the reference meanwhile.
             self._record = self.record() or self.known
             if self.known != (record := _with_reference(self.known, [result])):
@@ -182,10 +111,6 @@ class StudyFolder:
             write_tables(self.path, self.known, settled)
             keep_weights.prune(self.path, settled, {r.number for r in pareto.front_of(settled, self.known.objectives)})
         return True
-
-    def put_back(self, result: TrialResult) -> None:
-        """Write a settled trial's result that was lost."""
-        attempts.put_back(self.path / "trials" / str(result.number), result)
 
     def front(self) -> list[TrialResult]:
         """The trials that no other one dominates."""
@@ -201,24 +126,19 @@ class StudyFolder:
         for folder in (self.path, *self.path.glob("recommended"), *self.path.glob("trials/[0-9]*")):
             remove_abandoned_drafts(folder)
 
-    def starting(self) -> AbstractContextManager[None]:
-        """A lock for what a process does alone when it takes the study up."""
-        return locked(self.path / ".take_up.lock")
-
     @contextmanager
-    def removed_on_bad_input(self) -> Iterator[None]:
-        """Make the folder; if it was not there and the block finds bad input, leave no trace of it.
+    def taken_up(self) -> Iterator[None]:
+        """Make the folder, and let no other process take the study up; where bad input is found, leave no trace.
 
-        It stays where another process has started the study meanwhile, or is about to.
+        A folder that was there stays, and so does one in which the study has started.
         """
-        made, made_above = not self.path.exists(), not self.path.parent.exists()
-        with present(self.path / ".present.lock") as alone:
+        with locked_in_own_folder(self.path / ".take_up.lock") as made:
             try:
                 yield
             except InvalidConfig:
-                if made and alone() and not (self.path / "study.json").exists():
+                if self.path in made and not (self.path / "study.json").exists():
                     shutil.rmtree(self.path)
-                    if made_above:
+                    if self.path.parent in made:
                         with contextlib.suppress(OSError):  # Another study has begun in it.
                             self.path.parent.rmdir()
                 raise
@@ -233,13 +153,6 @@ def _with_reference(record: StudyRecord, results: list[TrialResult]) -> StudyRec
     if record.reference or not complete:
         return record
     return dataclasses.replace(record, reference=pareto.fix_reference(complete[0], record.objectives))
-
-
-def _unreadable(file: Path, error: Exception) -> str:
-    return (
-        f"{file}: it can't be read ({first_line(error)}); if it is no newer version's, move it away: the next start "
-        "of the study makes up for it from Optuna's storage"
-    )
 
 
 def open_existing(name: str) -> StudyFolder:

@@ -8,13 +8,20 @@ from typing import Any
 _UNSAID = {"n_jobs": -1, "array_parallelism": 256}
 """joblib's and submitit's keys for it, with the values that their launchers have where nobody said anything."""
 
-_HERE = ("BasicLauncher", "JoblibLauncher")
+_IN_THIS_PROCESS = "BasicLauncher"
+"""Hydra's own launcher, which runs one trial after the other by itself."""
+_HERE = (_IN_THIS_PROCESS, "JoblibLauncher")
 """Launchers whose trials run on this machine."""
 
 
 def runs_here(launcher: Mapping[str, Any]) -> bool:
     """Whether trials run on this machine, so that what it lacks they lack."""
     return str(launcher.get("_target_", "")).endswith(_HERE)
+
+
+def runs_in_this_process(launcher: Mapping[str, Any]) -> bool:
+    """Whether the sweep's own process starts the trials' processes, so that it has to import for them."""
+    return str(launcher.get("_target_", "")).endswith(_IN_THIS_PROCESS)
 
 
 def find_bad_settings(launcher: Mapping[str, Any]) -> Iterator[str]:

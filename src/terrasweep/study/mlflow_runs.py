@@ -1,11 +1,9 @@
-"""MLflow: one experiment and one parent run per study, one nested run per trial."""
+"""What goes to MLflow: a nested run per trial, and the report at the study's parent run."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +17,16 @@ from terrasweep.results.errors import first_line
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.mlflow_parent import allowed, open_parent
 from terrasweep.study.mlflow_store import open_client, open_experiment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-STUDY_TAG = "study"
-STARTED_TAG = "study_started"
 NUMBER_TAG = "trial_number"
 OWNER_TAG = "owner"
 """The process that writes a run, so that nobody deletes a run that is still being written."""
-SPACE_TAGS = "space."
-"""What precedes a searched key in the tag with its range; as a param it would stand among the trials' values."""
 _BATCH = 1000
 _STATUS = {State.COMPLETE: "FINISHED", State.INFEASIBLE: "FINISHED", State.PRUNED: "FINISHED", State.FAILED: "FAILED"}
 
@@ -48,7 +43,7 @@ class StudyTracker:
         self._lock = paths.results_folder(record.name) / ".mlflow.lock"
         with locked(self._lock):
             self._experiment = open_experiment(self._client, record.name, uri)
-            self._parent = self._open_parent()
+            self._parent = open_parent(self._client, self._experiment, record)
             self._logged = self._finished_trials()
 
     def log_missing(self, results: Iterable[TrialResult]) -> None:
@@ -82,28 +77,6 @@ class StudyTracker:
         if (folder / "recommended").is_dir():
             self._client.log_artifacts(self._parent, str(folder / "recommended"), "recommended")
         self._client.set_terminated(self._parent)
-
-    def _open_parent(self) -> str:
-        name = self._record.name
-        # A study that was deleted and started over is another one, although it has the same name.
-        same = f"tags.`{STUDY_TAG}` = '{name}' and tags.`{STARTED_TAG}` = '{self._record.started}'"
-        oldest = ["attributes.start_time ASC"]
-        found = self._client.search_runs([self._experiment], same, max_results=1, order_by=oldest)
-        if found:
-            self._client.update_run(found[0].info.run_id, status="RUNNING")
-            return str(found[0].info.run_id)
-        objectives = ", ".join(f"{o.direction} {o.name}" for o in self._record.objectives)
-        tags = {
-            STUDY_TAG: name,
-            STARTED_TAG: self._record.started,
-            "objectives": objectives,
-            "sampler": self._record.sampler,
-            "git_commit": self._record.environment.get("commit", ""),
-            **{SPACE_TAGS + _allowed(key): text[:5000] for key, text in self._record.space.items()},
-        }
-        start = int(datetime.fromisoformat(self._record.started).timestamp() * 1000)
-        run = self._client.create_run(self._experiment, tags=tags, run_name=name, start_time=start)
-        return str(run.info.run_id)
 
     def _finished_trials(self, which: str = "") -> set[int]:
         """Numbers of the trials whose runs are closed; half-written runs of a killed sweep are deleted.
@@ -164,7 +137,7 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     # An estimate's steps are numbers of GPUs.
     for key, curve in {**result.curves, **result.plan}.items():
         metrics += [Metric(key, value, ended, step) for step, value in curve]
-    params = [Param(_allowed(key), str(value)) for key, value in result.searched.items()]
+    params = [Param(allowed(key), str(value)) for key, value in result.searched.items()]
     client.log_batch(run_id, metrics[:_BATCH], params)
     for start in range(_BATCH, len(metrics), _BATCH):
         client.log_batch(run_id, metrics[start : start + _BATCH])
@@ -173,15 +146,10 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     client.set_terminated(run_id, status, ended)
 
 
-def _allowed(key: str) -> str:
-    """A key without what MLflow forbids in names, like the ``+`` of an added group."""
-    return re.sub(r"[^\w\-. :/]", "_", key.lstrip("+"))
-
-
 def _metrics(result: TrialResult) -> dict[str, float]:
     """Every number of a trial under its own name; what is absent is not logged."""
     measured = {name: result.value(name) for name in NUMERIC_MEASUREMENTS}
-    return {_allowed(name): value for name, value in {**result.metrics, **measured}.items() if value is not None}
+    return {allowed(name): value for name, value in {**result.metrics, **measured}.items() if value is not None}
 
 
 def _tags(result: TrialResult) -> dict[str, str]:

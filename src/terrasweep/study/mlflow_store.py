@@ -1,42 +1,28 @@
-"""MLflow's store: where it is, whether it can be used, and its tables, which are made beside it and moved into place.
-
-MLflow makes and changes the tables of a SQLite file step by step. A process that is killed in between, or a second one
-that starts meanwhile, would leave a file that never opens again: so one process at a time works on a draft.
-"""
+"""MLflow's store: where it is, whether it can be used, and its tables made ready."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import socket
-import sqlite3
-import subprocess
-import sys
-from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlparse
+from urllib.parse import urlparse
 
 import sqlalchemy
 
 from terrasweep.machine import paths, startup
-from terrasweep.machine.files import DRAFT_ENDING, draft_file
-from terrasweep.machine.locks import locked
 from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.secrets import masked
+from terrasweep.study import mlflow_tables
+from terrasweep.study.database_lock import tables_made_alone
 
 if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
     from mlflow import MlflowClient
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _SERVERS = ("http", "https", "databricks", "uc")
 """Stores that know a place of their own for artifacts."""
 _WAY_OUT = "start the server, or use tracking.uri=sqlite:///mlflow.db"
-_MOVE_AWAY = "move it away: a new one is made, and a study's trials are logged again when it is started again"
-_WAIT_FOR_WRITER_S = 30.0
 
 
 def absolute_uri(uri: str) -> str:
@@ -80,13 +66,13 @@ def prepare(uri: str) -> None:
         OSError: A file can't be written.
     """
     if _scheme(uri) == "sqlite":
-        _prepare_file(uri, _file(uri))
+        mlflow_tables.prepare_file(_file(uri), _named(uri))
     elif _scheme(uri) not in _SERVERS:
-        with locked(paths.home() / "results" / ".mlflow" / ".tables.lock"):
-            try:
+        try:
+            with tables_made_alone(uri):
                 _client(uri).search_experiments(max_results=1)
-            except Exception as error:
-                raise InvalidConfig(f"{_named(uri)}: MLflow can't use it ({_reason(error)}); {_WAY_OUT}") from error
+        except Exception as error:
+            raise InvalidConfig(f"{_named(uri)}: MLflow can't use it ({_reason(error)}); {_WAY_OUT}") from error
 
 
 def open_client(uri: str) -> MlflowClient:
@@ -163,103 +149,4 @@ def _check_file(uri: str) -> None:
     if not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK) or path.is_dir():
         raise InvalidConfig(f"{_named(uri)}: {path} can't be written; use a file in an existing folder")
     if path.exists():
-        _revision(uri, path)
-
-
-def _revision(uri: str, path: Path) -> str:
-    """Which version of MLflow's tables a file holds, by MLflow's name of it; empty: from before it had names.
-
-    Raises:
-        InvalidConfig: It holds something else, or what an interrupted change of tables left.
-    """
-    if not path.stat().st_size:
-        raise InvalidConfig(f"{_named(uri)}: {path} is empty; {_MOVE_AWAY}")
-    try:
-        with closing(sqlite3.connect(_uri_of(path), uri=True, timeout=_WAIT_FOR_WRITER_S)) as opened:
-            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            runs = "runs" in tables and opened.execute("SELECT count(*) FROM runs").fetchone()[0]
-            versions = opened.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else ()
-            found = [version for (version,) in versions]
-    except sqlite3.Error as error:
-        raise InvalidConfig(
-            f"{_named(uri)}: {path} can't be read ({error}); where it was cut, put a copy back, else {_MOVE_AWAY}"
-        ) from error
-    if any(name.startswith("_alembic_tmp_") for name in tables):
-        what = (
-            f"it holds {runs} runs; put a copy back, else {_MOVE_AWAY}" if runs else f"it holds no runs; {_MOVE_AWAY}"
-        )
-        raise InvalidConfig(f"{_named(uri)}: MLflow was stopped while it made the tables of {path}: {what}")
-    if "experiments" not in tables:
-        raise InvalidConfig(f"{_named(uri)}: {path} is another program's database; use another file")
-    return found[0] if found else ""
-
-
-def _uri_of(path: Path) -> str:
-    return f"file:{quote(str(path))}?mode=rw"
-
-
-def _prepare_file(uri: str, path: Path) -> None:
-    if path.exists() and _revision(uri, path) == _tables().get_current_head():
-        return
-    lock = path.with_name(f".{path.name}.lock")
-    with locked(lock):
-        _remove_left_drafts(path)
-        if not path.exists():
-            _make(path)
-        elif (revision := _revision(uri, path)) != _tables().get_current_head():
-            _renew(uri, path, revision)
-        # Whoever waits for this very file finds the work done, and so does who makes another one.
-        lock.unlink(missing_ok=True)
-
-
-@cache
-def _tables() -> ScriptDirectory:
-    """The steps by which MLflow's tables became what they are."""
-    startup.quiet_mlflow()
-    import mlflow
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
-
-
-def _make(path: Path) -> None:
-    for rest in ("-journal", "-wal", "-shm"):
-        # Of a file that is gone: SQLite would play it back into the new one.
-        path.with_name(path.name + rest).unlink(missing_ok=True)
-    with draft_file(path) as draft:
-        _client(f"sqlite:///{draft}").search_experiments(max_results=1)
-
-
-def _renew(uri: str, path: Path, revision: str) -> None:
-    """Bring the tables to what this MLflow wants, on a copy; the file as it was stays beside it."""
-    kept = path.with_name(f"{path.name}.before-{revision or 'renewal'}")
-    try:
-        with closing(sqlite3.connect(_uri_of(path), uri=True, timeout=_WAIT_FOR_WRITER_S)) as old:
-            old.execute("PRAGMA journal_mode=DELETE")  # A write-ahead log would be played into the new file.
-            old.execute("BEGIN IMMEDIATE")  # Nobody writes until the copy has taken its place.
-            with draft_file(path) as draft:
-                with closing(sqlite3.connect(path)) as read, closing(sqlite3.connect(draft)) as copy:
-                    read.backup(copy)  # From the connection that holds the lock it would wait for itself.
-                _upgrade(draft)
-                with contextlib.suppress(FileExistsError):
-                    os.link(path, kept)
-    except (sqlite3.Error, subprocess.CalledProcessError) as error:
-        said = error.stderr.strip().splitlines()[-1:] if isinstance(error, subprocess.CalledProcessError) else [error]
-        raise InvalidConfig(
-            f"{_named(uri)}: the tables of {path} are of another MLflow version ({revision or 'an old one'}) and can't "
-            f"be renewed ({''.join(map(str, said))}); it is unchanged; use that version, else {_MOVE_AWAY}"
-        ) from error
-    print(f"{path}: its tables are now those of this MLflow; as it was before, it is in {kept}", file=sys.stderr)
-
-
-def _upgrade(draft: Path) -> None:
-    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{draft}"]
-    subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - a list, and no shell reads it
-
-
-def _remove_left_drafts(path: Path) -> None:
-    """What killed processes left: under the lock nobody else has one."""
-    draft = re.compile(rf"\.{re.escape(path.name)}\.{DRAFT_ENDING}(-journal|-wal|-shm)?")
-    for file in path.parent.iterdir():
-        if draft.fullmatch(file.name):
-            file.unlink(missing_ok=True)
+        mlflow_tables.find_revision(path, _named(uri))

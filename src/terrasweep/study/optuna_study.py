@@ -1,43 +1,34 @@
-"""The Optuna side of a study: its storage, what each outcome tells the sampler, and resuming."""
+"""The Optuna side of a study: which trials it gives out, what counts, and what each outcome tells the sampler."""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-import sqlalchemy
-from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from terrasweep.machine import startup
 from terrasweep.machine.locks import locked
-from terrasweep.machine.process_identity import host_of, liveness, this_process
-from terrasweep.results.errors import InvalidConfig, first_line
-from terrasweep.results.secrets import masked
+from terrasweep.machine.process_identity import this_process
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study.database_engine import server_settings, wait_for_server
+from terrasweep.study.optuna_storage import open_storage, usable
 from terrasweep.study.samplers import GridSize, ignores_pruned
 
 _REMEMBERED = "terrasweep_study"
 """Attribute of the Optuna study."""
-STORAGE_ERRORS = (StorageInternalError, sqlalchemy.exc.SQLAlchemyError)
-"""What a database's failure is raised as."""
-LOCKED_S = 300
-"""How long a write waits for another process that has locked an SQLite database; Optuna tries some of them again."""
 FORBIDDEN = "forbidden"
 """Reason of a proposal that the rules forbid: Optuna keeps it, and it never became a trial."""
 _RUNS_AGAIN = "runs_again"
 """Attribute of a study: numbers of failed trials that do not count, since they run again."""
+_SEEDS = "seeds_used"
+"""Attribute of a study: how many numbers its samplers' seeds were counted up to."""
 UNKNOWN_MISS = 1.0
 """Constraint violation of an infeasible trial whose miss is not known."""
 
@@ -49,34 +40,61 @@ class StoredStudy:
         """Open the study, or make it.
 
         Raises:
-            InvalidConfig: The storage can't be opened, or holds the study with other objectives.
+            InvalidConfig: The storage can't be opened.
         """
-        self._objectives = objectives
+        self._name, self._objectives = name, objectives
         self._lock = folder / ".ask.lock"
         self._grid = GridSize()
         startup.quiet_optuna()
+        with self.locked(), usable(url):  # Two processes that start at once would both make the tables.
+            self.storage = open_storage(url)
+            self.study = self._open()
+
+    def _open(self) -> optuna.Study:
         directions: list[Literal["minimize", "maximize"]] = [
-            "maximize" if objective.maximize else "minimize" for objective in objectives
+            "maximize" if objective.maximize else "minimize" for objective in self._objectives
         ]
-        with locked(self._lock), usable(url):  # Two processes that start at once would both make the tables.
-            self._storage = open_storage(url)
-            self.study = optuna.create_study(
-                study_name=name, storage=self._storage, directions=directions, load_if_exists=True
-            )
-        named = [objective.name for objective in objectives]
-        if self.study.directions != [_direction(d) for d in directions] or (
-            self.study.metric_names not in (None, named)
-        ):
-            raise InvalidConfig(
-                f"study.name={name}: the study exists with other objectives ({_describe(self.study)}); "
-                "use another study.name, or the objectives it was started with"
-            )
-        if self.study.metric_names is None:
-            self.study.set_metric_names(named)
+        study = optuna.create_study(
+            study_name=self._name, storage=self.storage, directions=directions, load_if_exists=True
+        )
+        if study.metric_names is None and [d.name.lower() for d in study.directions] == directions:
+            study.set_metric_names([objective.name for objective in self._objectives])
+        return study
+
+    def find_changed_objectives(self) -> list[str]:
+        """One line where the storage holds the study with other objectives."""
+        wanted = ", ".join(f"{objective.direction} {objective.name}" for objective in self._objectives)
+        if (had := _describe(self.study)) == wanted:
+            return []
+        return [
+            f"study.name={self._name}: the study exists with other objectives ({had}); "
+            "use another study.name, or the objectives it was started with"
+        ]
+
+    def start_over(self) -> None:
+        """Forget the trials that the storage holds, and take the objectives of now; the folder knows the numbers."""
+        with self.locked():
+            optuna.delete_study(study_name=self._name, storage=self.storage)
+            self.study = self._open()
 
     def use(self, sampler: BaseSampler, grid: GridSize) -> None:
         """Take the trials of this process from a sampler."""
         self.study.sampler, self._grid = sampler, grid
+
+    def limit(self, grid: GridSize) -> None:
+        """Let the study end where its grid does."""
+        self._grid = grid
+
+    def reserve_seed(self, at_least: int) -> int:
+        """A number for the seed of this process's sampler, that no other process of the study has.
+
+        Args:
+            at_least: How many trials there are: a restart must not draw again what the start drew.
+        """
+        with self.locked():
+            number = max(at_least, int(self.study.user_attrs.get(_SEEDS, 0)))
+            self.study.set_user_attr(_SEEDS, number + 1)
+        return number
 
     def trials_before(self) -> int:
         """How many trials there are, of any state."""
@@ -92,7 +110,7 @@ class StoredStudy:
         """The total, or the size of the grid, without what the rules forbid, where that is less."""
         if self._grid.combinations is None:
             return total
-        forbidden = sum(_is_forbidden(t) for t in self.study.get_trials(deepcopy=False))
+        forbidden = sum(is_forbidden(t) for t in self.study.get_trials(deepcopy=False))
         return min(total, self._grid.combinations - forbidden)
 
     def give_back(self, trial: Trial) -> None:
@@ -115,7 +133,7 @@ class StoredStudy:
 
     def run_again(self, numbers: Collection[int]) -> None:
         """Let failed trials no longer count, and propose their values again; done twice, it is done once."""
-        with locked(self._lock):
+        with self.locked():
             trials = self.study.get_trials(deepcopy=False)
             proposed = {t.user_attrs.get("retry_of") for t in trials}
             for number in sorted(set(numbers) - self._run_again()):
@@ -129,7 +147,7 @@ class StoredStudy:
 
     def ask(self, wanted: int, total: int) -> list[Trial]:
         """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""
-        with locked(self._lock):
+        with self.locked():
             trials = [self.study.ask() for _ in range(min(wanted, self.remaining(total)))]
             for trial in trials:
                 trial.set_user_attr("owner", this_process())
@@ -141,9 +159,9 @@ class StoredStudy:
         Returns:
             False where another process has ended it meanwhile; that stays.
         """
-        state, values, miss = self._outcome(result)
+        state, values, miss = self.outcome(result)
         try:
-            for name, value in _attributes(result).items():
+            for name, value in attributes(result).items():
                 trial.set_user_attr(name, value)
             if miss is not None and "miss" not in trial.constraints:
                 trial.set_constraint("miss", miss)
@@ -168,7 +186,7 @@ class StoredStudy:
         trial.set_user_attr("reason", str(Reason.INTERRUPTED))
         self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
-    def _outcome(self, result: TrialResult) -> tuple[TrialState, list[float] | None, float | None]:
+    def outcome(self, result: TrialResult) -> tuple[TrialState, list[float] | None, float | None]:
         """State, values and constraint that a result is told with."""
         values = result.objective_values([objective.name for objective in self._objectives])
         if values is not None:
@@ -182,36 +200,6 @@ class StoredStudy:
     def told(self) -> list[FrozenTrial]:
         """All trials as the storage has them, by number."""
         return self.study.get_trials(deepcopy=False)
-
-    def restore(self, result: TrialResult, distributions: Mapping[str, BaseDistribution]) -> None:
-        """Make the storage's next trial from a result that is known, with the values that fit their distribution.
-
-        It does not run again where it was interrupted: whoever had the storage before may have seen to that.
-        """
-        state, values, miss = self._outcome(result)
-        params = {k: v for k, v in result.searched.items() if k in distributions and _holds(distributions[k], v)}
-        self.study.add_trial(
-            create_trial(
-                state=state,
-                values=values,
-                params=params,
-                distributions={key: distributions[key] for key in params},
-                user_attrs=_attributes(result) | {"restored": True},
-                constraints=None if miss is None else {"miss": miss},
-            )
-        )
-
-    def restore_lost(self, *, ran: bool) -> None:
-        """Take up the storage's next number: of a trial that ran and has no result, or of one that nobody knows."""
-        if ran:
-            self._storage.create_new_trial(self._study_id)  # Nobody owns it: it is an orphan.
-        else:
-            self.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs={"reason": str(Reason.INTERRUPTED)}))
-
-    def make_orphan(self, number: int) -> None:
-        """Mark a trial that waits as one that ran, in a process that is gone."""
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-        self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
 
     def remembered(self) -> dict[str, Any] | None:
         """What :meth:`remember` stored; None for a study that is new, or of a version before."""
@@ -230,90 +218,18 @@ class StoredStudy:
         pairs = zip(self._objectives, zip(*complete, strict=True), strict=True)
         return [min(column) if objective.maximize else max(column) for objective, column in pairs]
 
-    def orphans(self, *, takeover: bool = False) -> list[Trial]:
-        """Trials that count as running although the process that ran them is gone; they are this process's now.
-
-        Args:
-            takeover: Whether those of processes that can't be seen from here count as gone, too.
-        """
-        with locked(self._lock):  # Under it, a trial that has no owner yet is one whose process died in between.
-            lost = [t for t in self._running() if _is_gone(t, takeover=takeover)]
-            ids = [self._storage.get_trial_id_from_study_id_trial_number(self._study_id, t.number) for t in lost]
-            for trial_id in ids:
-                self._storage.set_trial_user_attr(trial_id, "owner", this_process())
-        return [Trial(self.study, trial_id) for trial_id in ids]
-
-    def out_of_sight(self) -> dict[int, str]:
-        """Running trials of processes that can't be seen from here, and where those are."""
-        owners = {t.number: t.user_attrs.get("owner", "") for t in self._running()}
-        return {number: host_of(owner) for number, owner in owners.items() if liveness(owner) is None}
-
-    def _running(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock under which trials are given out and taken over."""
+        return locked(self._lock)
 
     @property
-    def _study_id(self) -> int:
-        return self._storage.get_study_id_from_name(self.study.study_name)
+    def study_id(self) -> int:
+        """The study's number in its storage."""
+        return self.storage.get_study_id_from_name(self.study.study_name)
 
-
-def open_storage(url: str) -> RDBStorage:
-    """Open Optuna's storage; SQLite with a write-ahead log, which a killed process can't corrupt.
-
-    Raises:
-        InvalidConfig: The URL can't be read, or its database can't be opened or is of another version.
-    """
-    local = url.startswith("sqlite")
-    settings = {"connect_args": {"timeout": LOCKED_S, "factory": _LoggedConnection}} if local else server_settings()
-    try:
-        storage = RDBStorage(url, engine_kwargs=settings)
-    except RuntimeError as error:  # All that Optuna raises for a schema that is not its own.
-        raise InvalidConfig(
-            f"study.storage={url}: its tables are of another version of Optuna; "
-            f"run optuna storage upgrade --storage '{masked(url)}', or use another database"
-        ) from error
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidConfig(f"study.storage={url}: {reason}; {_way_out(url)}") from error
-    if not local:
-        wait_for_server(storage.engine)
-    return storage
-
-
-@contextlib.contextmanager
-def usable(url: str) -> Iterator[None]:
-    """Before a study starts, a storage that can't be used is bad input.
-
-    Raises:
-        InvalidConfig: It can't; nothing of it was changed.
-    """
-    try:
-        yield
-    except STORAGE_ERRORS as error:
-        raise InvalidConfig(f"study.storage={masked(url)}: {storage_reason(error)}; {_way_out(url)}") from error
-
-
-def _way_out(url: str) -> str:
-    if url.startswith("sqlite"):
-        return "if the file is damaged, move it away: a new one is told what the study's folder holds"
-    return "give a database URL that SQLAlchemy opens"
-
-
-def storage_reason(error: Exception) -> str:
-    """What the database said, without what Optuna and SQLAlchemy make of it."""
-    return first_line(error.__cause__ if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError) else error)
-
-
-class _LoggedConnection(sqlite3.Connection):
-    """SQLite with a write-ahead log: a commit is one write, and neither a kill nor a power cut takes it back."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.execute("PRAGMA journal_mode=WAL")
-        self.execute("PRAGMA synchronous=FULL")
-
-
-def _direction(name: str) -> optuna.study.StudyDirection:
-    return optuna.study.StudyDirection[name.upper()]
+    def trial_id(self, number: int) -> int:
+        """The number in the storage of one of the study's trials."""
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
 
 
 def _describe(study: optuna.Study) -> str:
@@ -322,21 +238,9 @@ def _describe(study: optuna.Study) -> str:
     return ", ".join(f"{direction.name.lower()} {name}" for direction, name in pairs)
 
 
-def _attributes(result: TrialResult) -> dict[str, str]:
+def attributes(result: TrialResult) -> dict[str, str]:
+    """What of a result stands beside its values in the storage."""
     return {"state": str(result.state), "reason": str(result.reason or "")}
-
-
-def _holds(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        create_trial(state=TrialState.RUNNING, params={"key": value}, distributions={"key": distribution})
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _is_gone(trial: FrozenTrial, *, takeover: bool) -> bool:
-    alive = liveness(trial.user_attrs.get("owner", ""))
-    return alive is False or (alive is None and takeover)
 
 
 def _counts(trial: FrozenTrial) -> bool:
@@ -344,5 +248,6 @@ def _counts(trial: FrozenTrial) -> bool:
     return trial.state is not TrialState.WAITING and trial.user_attrs.get("reason") not in is_none
 
 
-def _is_forbidden(trial: FrozenTrial) -> bool:
+def is_forbidden(trial: FrozenTrial) -> bool:
+    """Whether it was a proposal that the rules forbid, and never ran."""
     return bool(trial.user_attrs.get("reason") == FORBIDDEN)

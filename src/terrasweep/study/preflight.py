@@ -9,12 +9,13 @@ from typing import Any
 
 import optuna
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import CategoricalDistribution
 
 from terrasweep.config.compose import SECTIONS, composed_trial, with_each_value
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.wording import listed
 from terrasweep.study import launcher_recipes
 from terrasweep.study.search_space import SearchKey, SearchSpace, unknown_conditions
@@ -70,6 +71,23 @@ def check_launcher(launcher: Mapping[str, Any], config: TrialConfig) -> None:
         violations += rules.find_missing_device(config)
     if violations:
         raise InvalidConfig("\n".join(violations))
+
+
+def check_trial_folders(base: DictConfig, folder: Path) -> None:
+    """See that each trial has the folder that its results are looked for in.
+
+    Raises:
+        InvalidConfig: Hydra was told to use another one.
+    """
+    try:
+        given = Path(base.hydra.sweep.dir).resolve() / base.hydra.sweep.subdir
+    except OmegaConfBaseException as error:  # It asks for what only a job knows.
+        given = Path(first_line(error))
+    if given != folder.resolve() / "trials" / "0":
+        raise InvalidConfig(
+            f"hydra.sweep: trials would run in {given}, and a study looks for them in {folder / 'trials'}; leave "
+            "hydra.sweep.dir and hydra.sweep.subdir as they are, and set TERRASWEEP_HOME or study.name"
+        )
 
 
 def check_writable(folder: Path) -> None:

@@ -22,6 +22,8 @@ from hydra.core.override_parser.types import (
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
+MOST_VALUES = 10_000
+"""How many values a range may hold that are listed one by one, as those of a grid are."""
 _WAY_OUT = "use choice(...), range(...) or interval(...)"
 
 
@@ -93,17 +95,20 @@ def grid_values(distribution: BaseDistribution) -> list[Any]:
     """Every value of a distribution, in order.
 
     Raises:
-        ValueError: It is continuous.
+        ValueError: It is continuous, or holds too many.
     """
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
     if isinstance(distribution, IntDistribution):
+        refuse_too_many((distribution.high - distribution.low) // distribution.step + 1)
         return list(range(distribution.low, distribution.high + 1, distribution.step))
     if isinstance(distribution, FloatDistribution) and distribution.step is not None:
         # In decimals, as people write them: 0.1 + 2 * 0.1 is 0.3.
         low, high, step = (Decimal(str(part)) for part in (distribution.low, distribution.high, distribution.step))
-        return [float(low + number * step) for number in range(int((high - low) / step))] + [distribution.high]
-    raise ValueError("a grid takes discrete values alone.")
+        steps = int((high - low) / step)
+        refuse_too_many(steps + 1)
+        return [float(low + number * step) for number in range(steps)] + [distribution.high]
+    raise ValueError("a grid takes discrete values alone; use choice(...) or range(...)")
 
 
 def _choices(override: Override) -> CategoricalDistribution:
@@ -117,21 +122,41 @@ def _choices(override: Override) -> CategoricalDistribution:
 def _range(override: Override, value: RangeSweep) -> BaseDistribution:
     if value.step == 0:
         raise ValueError("its step is zero")
-    if value.shuffle or value.transformers:
-        return _choices(override)
     values = value.range()
-    if isinstance(values, range):
-        if not values:
-            raise ValueError("it holds no value")
-        return IntDistribution(min(values), max(values), step=abs(values.step))
     start, stop, step = (Decimal(part) for part in (values.start, values.stop, values.step))
+    if not all(part.is_finite() for part in (start, stop, step)):
+        raise ValueError("its ends and its step have to be finite numbers")
     count = ceil((Fraction(stop) - Fraction(start)) / Fraction(step))
     if count <= 0:
         raise ValueError("it holds no value")
     low, high = sorted((start, start + (count - 1) * step))  # Optuna's end is inclusive.
+    if value.shuffle or value.transformers:
+        return _listed(override, count)
+    if isinstance(values, range):
+        return IntDistribution(int(low), int(high), step=abs(values.step))
     if not _are_floats(low, high, abs(step)):
-        return _choices(override)
+        return _listed(override, count)
     return FloatDistribution(float(low), float(high), step=float(abs(step)))
+
+
+def _listed(override: Override, count: int) -> CategoricalDistribution:
+    """The values of a range as choices, where they are not too many."""
+    refuse_too_many(count)
+    return _choices(override)
+
+
+def refuse_too_many(count: int) -> None:
+    """See that values can be listed one by one.
+
+    Raises:
+        ValueError: They can't.
+    """
+    if count > MOST_VALUES:
+        number = f"{count:,}" if count < 10**15 else f"{Decimal(count):.0e}"
+        raise ValueError(
+            f"it holds {number} values, of which {MOST_VALUES:,} can be listed one by one; use a larger step, or "
+            "interval(...)"
+        )
 
 
 def _are_floats(low: Decimal, high: Decimal, step: Decimal) -> bool:

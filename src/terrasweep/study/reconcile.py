@@ -21,6 +21,7 @@ from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.folder import StudyFolder
+from terrasweep.study.optuna_restore import make_orphan, restore, restore_lost
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.search_space import parse_space
 
@@ -40,13 +41,13 @@ def stored_record(folder: StudyFolder, stored: StoredStudy, *, takeover: bool) -
     """
     own, remembered = folder.record(), stored.remembered()
     if remembered is None:
-        if own is None and not folder.numbers() and stored.told() and not takeover:
+        if own is None and not folder.trials.numbers() and stored.told() and not takeover:
             raise InvalidConfig(_elsewhere(stored, f"{len(stored.told())} trials of another folder"))
         return own
     there = StudyRecord.from_json(remembered["record"])
     if own is not None and own.started != there.started:
         raise InvalidConfig(_elsewhere(stored, f"the one that {remembered['folder']} started at {there.started}"))
-    here = own is not None or bool(folder.numbers()) or Path(remembered["folder"]) == folder.path
+    here = own is not None or bool(folder.trials.numbers()) or Path(remembered["folder"]) == folder.path
     if not here and not takeover:
         raise InvalidConfig(
             f"{_elsewhere(stored, 'the one of ' + remembered['folder'])}; if that was moved here, study.takeover=true"
@@ -66,18 +67,20 @@ def reconcile(folder: StudyFolder, stored: StoredStudy) -> list[str]:
     Other processes may be at work on the study: what they have just begun is left alone.
     """
     # In this order: a trial is in the storage before it has a folder.
-    numbers, results = folder.numbers(), {r.number: r for r in folder.results()}
+    numbers, results = folder.trials.numbers(), {r.number: r for r in folder.results()}
     trials = stored.told()
     distributions = {key.name: key.distribution for key in parse_space(folder.known.space, []).keys}
     said = _tell_lost(range(len(trials), max(numbers, default=-1) + 1), numbers, results, stored, distributions)
     for trial in trials:
         if trial.state is TrialState.WAITING and trial.number in results:
-            stored.make_orphan(trial.number)
+            make_orphan(stored, trial.number)
     lost = [
-        t for t in trials if t.state.is_finished() and t.user_attrs.get("state") and not folder.has_result(t.number)
+        t
+        for t in trials
+        if t.state.is_finished() and t.user_attrs.get("state") and not folder.trials.has_result(t.number)
     ]
     for trial in lost:
-        folder.put_back(_result(trial, folder.known.objectives, folder))
+        folder.trials.put_back(_result(trial, folder.known.objectives, folder))
     if lost:
         said.append(f"no result.json of trial {_listed(t.number for t in lost)}: {_RESTORED}")
     differing = [t.number for t in trials if t.number in results and _differs(t, results[t.number])]
@@ -99,9 +102,9 @@ def _tell_lost(
     """Give the storage the numbers that only the folder knows; it counts up by itself."""
     for number in missing:
         if number in results:
-            stored.restore(results[number], distributions)
+            restore(stored, results[number], distributions)
         else:
-            stored.restore_lost(ran=number in numbers)
+            restore_lost(stored, ran=number in numbers)
     if not missing:
         return []
     return [f"Optuna's storage did not know trial {_listed(missing)}: told again what the folder holds"]
@@ -122,7 +125,7 @@ def _result(trial: FrozenTrial, objectives: list[Objective], folder: StudyFolder
         measurements=all_measurements({name: value for name, value in values.items() if name in MEASUREMENTS}),
         metrics={name: value for name, value in values.items() if name not in MEASUREMENTS},
         searched=dict(trial.params),
-        config=folder.config(trial.number) or {},
+        config=folder.trials.config(trial.number) or {},
         started=trial.datetime_start.astimezone(UTC).isoformat(timespec="seconds"),
     )
 

@@ -43,5 +43,15 @@ class SameFailures:
         return list(self._row) if enough else []
 
 
+def why_stopped(failures: list[TrialResult]) -> str:
+    """Why a study stopped, in one line, with the failure's own way out."""
+    last = failures[-1]
+    how = f"{len(failures)} trials in a row ended" if len(failures) > 1 else "every trial would end"
+    return (
+        f"stopped: {how} alike ({last.reason}: {last.message.splitlines()[0]}); "
+        "they do not count, and run again on the next start; study.stop_after_same_failures=null goes on whatever fails"
+    )
+
+
 def _kind(result: TrialResult) -> tuple[str, str]:
     return str(result.reason), _OWN.sub("", result.message)

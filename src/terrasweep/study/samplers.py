@@ -20,6 +20,8 @@ from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.study.ranges import grid_values
 from terrasweep.study.search_space import SearchSpace
 
+MOST_COMBINATIONS = 1_000_000
+"""Of a grid; Optuna lists all of them."""
 _TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
 _LEARNS_FROM_PRUNED = (optuna.samplers.TPESampler,)
 _LEARNS_FROM_NOTHING = (
@@ -52,7 +54,7 @@ def ignores_pruned(sampler: BaseSampler) -> bool:
 
 
 def build_sampler(
-    settings: DictConfig, study: StudyConfig, space: SearchSpace, base: DictConfig, trials_before: int
+    settings: DictConfig, study: StudyConfig, space: SearchSpace, base: DictConfig, drawn: int
 ) -> tuple[BaseSampler, GridSize]:
     """Build the sampler, and say how many trials it has.
 
@@ -61,14 +63,14 @@ def build_sampler(
         study: Its seed and total.
         space: What is searched.
         base: The composed configuration, for the conditions of a grid's keys.
-        trials_before: Trials that the study has; a restart must not draw again what the start drew.
+        drawn: Added to the study's seed: neither a restart nor another process must draw again what was drawn.
 
     Raises:
         InvalidConfig: The sampler refuses its settings, or the space has no grid.
     """
     given = OmegaConf.to_container(settings, resolve=True)
     assert isinstance(given, dict)
-    derived = {"seed": study.seed + trials_before, "n_startup_trials": max(4, study.n_trials // 4)}
+    derived = {"seed": study.seed + drawn, "n_startup_trials": max(4, study.n_trials // 4)}
     given |= {key: value for key, value in derived.items() if key in given and given[key] is None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of experimental arguments, and of those that a single objective would take.
@@ -137,7 +139,15 @@ def build_grid(space: SearchSpace, base: DictConfig) -> Mapping[str, Sequence[An
                 "no conditions; fix one of them, or use another sampler"
             )
     active = [key for key in space.keys if key.active({}, base)]
-    try:
-        return {key.name: grid_values(key.distribution) for key in active}
-    except ValueError as error:
-        raise InvalidConfig(f"hydra/sweeper/sampler=grid: {error} Use choice(...) or range(...)") from error
+    grid = {}
+    for key in active:
+        try:
+            grid[key.name] = grid_values(key.distribution)
+        except ValueError as error:
+            raise InvalidConfig(f"hydra/sweeper/sampler=grid: {key.name}: {key.text}: {error}") from error
+    if (combinations := math.prod(map(len, grid.values()))) > MOST_COMBINATIONS:
+        raise InvalidConfig(
+            f"hydra/sweeper/sampler=grid: the grid has {combinations:,} combinations, more than {MOST_COMBINATIONS:,}; "
+            "search fewer values, or use another sampler"
+        )
+    return grid

@@ -7,37 +7,34 @@ import dataclasses
 import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import optuna
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-from optuna.samplers import BaseSampler
 from optuna.trial import Trial
 
 from terrasweep import process
 from terrasweep.config.bad_input import BAD_INPUT
-from terrasweep.config.compose import composed_trial, fixed_settings
+from terrasweep.config.compose import composed_trial
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
-from terrasweep.machine.versions import describe
-from terrasweep.results.errors import InvalidConfig, SweepStopped, first_line
-from terrasweep.results.secrets import masked
-from terrasweep.results.states import State
-from terrasweep.results.study_record import Objective, StudyRecord
-from terrasweep.study import distinct_models, mlflow_store, reconcile
+from terrasweep.results.errors import InvalidConfig, SweepStopped
+from terrasweep.results.study_record import StudyRecord
+from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, reconcile
+from terrasweep.study.composer import Composer
 from terrasweep.study.folder import StudyFolder
-from terrasweep.study.launcher_recipes import trials_at_once
+from terrasweep.study.launcher_recipes import runs_in_this_process, trials_at_once
 from terrasweep.study.loop import StudyRun
-from terrasweep.study.optuna_study import STORAGE_ERRORS, StoredStudy, storage_reason, usable
-from terrasweep.study.preflight import check_launcher, check_space, check_writable
+from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason, usable
+from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.orphans import holds_nothing
+from terrasweep.study.preflight import check_launcher, check_space, check_trial_folders, check_writable
+from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, parse_space
+from terrasweep.study.submitit_jobs import each_job_by_itself
 from terrasweep.trial import prepare, rules
 from terrasweep.trial.check_models import check_models
 
@@ -64,6 +61,8 @@ class StudySweep:
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         self._space = SearchSpace((), ())
+        self._composer = Composer(self._loader, config, ())
+        self.launcher_name = ""
 
     def sweep(self, arguments: list[str]) -> None:
         """Run what is missing to the study's total.
@@ -73,66 +72,84 @@ class StudySweep:
             SweepStopped: The disk is full, for example; the same command goes on.
             SystemExit: Nothing completed.
         """
-        self._space = parse_space(self._params or {}, arguments)
-        base = self._compose([])
+        self._space = space = parse_space(self._params or {}, arguments)
+        self._composer = Composer(self._loader, self._config, space.fixed)
+        base = self._composer.base
         self.n_jobs = self._batch or trials_at_once(base.hydra.launcher)
+        self.launcher_name = base.hydra.runtime.choices.get("hydra/launcher", "")
         config = composed_trial(base)
         folder = StudyFolder(results_folder(config.study.name))
         check_launcher(base.hydra.launcher, config)
         check_trial_folders(base, folder.path)
-        check_space(self._space, self._compose)
-        for_a_look, _ = build_sampler(self._sampler_settings, config.study, self._space, base, 0)
-        check_sampler(for_a_look, config.study, self._space, base)
+        check_space(space, self._composer.compose)
+        for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
+        check_sampler(for_a_look, config.study, space, base)
         mlflow_store.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         prepare.check_backbone(config)
-        record = self._with_data(self._record(config, folder), config)
+        record = find_record(config, space, str(self._sampler_settings.get("_target_", "")), folder)
+        record = with_data(record, config)
         url = mlflow_store.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
-        with folder.removed_on_bad_input(), usable(url):
+        with folder.taken_up(), usable(url):
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
-            self._take_up(folder, stored, record, base, config)
+            self._take_up(folder, stored, record, grid, config)
         with _stopped_by_the_machine(folder):
             StudyRun(self, config, base, folder, stored).to_the_end()
 
-    def _check_models(self, base: DictConfig) -> None:
+    def _take_up(
+        self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, grid: GridSize, config: TrialConfig
+    ) -> None:
+        """Settle which study this is, make folder and storage know the same, and give the sampler the rest."""
+        existing = reconcile.stored_record(folder, stored, takeover=config.study.takeover)
+        if existing is not None:
+            record = dataclasses.replace(continued(existing, config, self._space, folder.results()), data=record.data)
+        self._take_changes(stored, existing, takeover=config.study.takeover)
+        stored.limit(grid)
+        if missing := stored.remaining(config.study.n_trials):
+            if runs_in_this_process(self._composer.base.hydra.launcher):
+                process.warm_up()  # It imports for some seconds, beside what comes next.
+            self._check_models()
+        mlflow_store.prepare(config.tracking.uri)
+        if existing is None and folder.trials.numbers():
+            record = mlflow_parent.with_known_start(record, config.tracking.uri)
+        folder.open(record)  # What was refused until here left nothing behind.
+        reconcile.remember(folder, stored)
+        folder.remove_drafts()
+        drawn = max([stored.trials_before(), *(number + 1 for number in folder.trials.numbers())])
+        drawn = stored.reserve_seed(drawn) if missing else drawn  # Of processes that start together, each has its own.
+        sampler, _ = build_sampler(self._sampler_settings, config.study, self._space, self._composer.base, drawn)
+        stored.use(sampler, grid)
+        for line in reconcile.reconcile(folder, stored):
+            print(f"warning: {line}", file=sys.stderr)
+        self._take_changes(stored, existing, takeover=config.study.takeover)
+
+    def _take_changes(self, stored: StoredStudy, existing: StudyRecord | None, *, takeover: bool) -> None:
+        """Let a study in which nothing came to an answer have other objectives and ranges.
+
+        Raises:
+            InvalidConfig: There are answers to those that it has.
+        """
+        changes = [*stored.find_changed_objectives(), *find_changed_ranges(self._space, stored)]
+        if not changes:
+            return
+        if existing is None or not holds_nothing(stored, takeover=takeover):
+            raise InvalidConfig("\n".join(changes))
+        print(
+            f"note: every trial of {existing.name} failed: it takes other objectives or values of its search space",
+            file=sys.stderr,
+        )
+        stored.start_over()
+
+    def _check_models(self) -> None:
         """Look at the models of the space before the first trial.
 
         Raises:
             InvalidConfig: With one line per thing that does not go together.
         """
-        found = list(itertools.islice(distinct_models.combinations(self._space, base), MOST_LOOKS + 1))
+        found = list(itertools.islice(distinct_models.combinations(self._space, self._composer.base), MOST_LOOKS + 1))
         if len(found) > MOST_LOOKS:
             print(f"note: {MOST_LOOKS} of the space's models are looked at beforehand, not all", file=sys.stderr)
-        check_models(
-            (composed_trial(self._compose(self._space.overrides(values))), knobs)
-            for values, knobs in found[:MOST_LOOKS]
-        )
-
-    def _take_up(
-        self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, base: DictConfig, config: TrialConfig
-    ) -> None:
-        """Settle which study this is, make folder and storage know the same, and give the sampler the rest."""
-
-        def build() -> tuple[BaseSampler, GridSize]:
-            return build_sampler(self._sampler_settings, config.study, self._space, base, stored.trials_before())
-
-        with folder.starting():
-            existing = reconcile.stored_record(folder, stored, takeover=config.study.takeover)
-            if existing is not None:
-                record = dataclasses.replace(self._continued(existing, config, folder), data=record.data)
-            self._check_distributions(stored)
-            stored.use(*build())
-            if stored.remaining(config.study.n_trials):
-                process.warm_up()  # It imports for some seconds, beside what comes next.
-                self._check_models(base)
-            mlflow_store.prepare(config.tracking.uri)
-            folder.open(record)  # What was refused until here left nothing behind.
-            reconcile.remember(folder, stored)
-            folder.remove_drafts()
-            for line in reconcile.reconcile(folder, stored):
-                print(f"warning: {line}", file=sys.stderr)
-            self._check_distributions(stored)
-            stored.use(*build())
+        check_models((self._composed_trial(values), knobs) for values, knobs in found[:MOST_LOOKS])
 
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]], attempt: str) -> list[JobReturn]:
         """Run a batch through Hydra's launcher; a trial's number is Optuna's and travels as an override."""
@@ -145,12 +162,13 @@ class StudySweep:
             ]
             for trial, chosen in zip(trials, values, strict=True)
         ]
-        return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
+        with each_job_by_itself(self._composer.base.hydra.launcher):
+            return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
     def find_violations(self, values: dict[str, Any]) -> list[str]:
         """What the rules say against a combination of searched values, a line each."""
         try:
-            config = composed_trial(self._compose(self._space.overrides(values)))
+            config = self._composed_trial(values)
         except BAD_INPUT:
             return []  # The launch will say it.
         return list(rules.find_violations(config))
@@ -160,90 +178,8 @@ class StudySweep:
         """The searched keys."""
         return self._space
 
-    def _compose(self, searched: list[str]) -> DictConfig:
-        overrides = ["trial.number=0", *self._space.fixed, *searched]
-        composed: DictConfig = self._loader.load_sweep_config(self._config, overrides)
-        return composed
-
-    def _record(self, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
-        if existing := folder.record():
-            if any(result.state is not State.FAILED for result in folder.results()):
-                _warn_of_changes(existing, config)
-            return self._continued(existing, config, folder)
-        return StudyRecord(
-            name=config.study.name,
-            n_trials=config.study.n_trials,
-            objectives=_objectives(config),
-            space={key.name: masked(key.text) for key in self._space.keys},
-            overrides=[masked(override) for override in self._space.fixed],
-            sampler=str(self._sampler_settings.get("_target_", "")).rsplit(".", 1)[-1],
-            seed=config.study.seed,
-            storage=masked(config.study.storage or "optuna.db"),
-            tracking_uri=masked(config.tracking.uri),
-            settings=fixed_settings(config),
-            environment=describe(),
-            started=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        )
-
-    def _continued(self, existing: StudyRecord, config: TrialConfig, folder: StudyFolder) -> StudyRecord:
-        """The record of a study that goes on; one in which nothing came to an answer takes what was mended."""
-        if existing.objectives != _objectives(config):
-            had = ", ".join(f"{o.direction} {o.name}" for o in existing.objectives)
-            raise InvalidConfig(
-                f"study.name={config.study.name}: the study exists with other objectives ({had}); "
-                "use another study.name, or the objectives it was started with"
-            )
-        if all(result.state is State.FAILED for result in folder.results()):
-            existing = dataclasses.replace(existing, settings=fixed_settings(config), overrides=list(self._space.fixed))
-        # An earlier version stored overrides in clear.
-        overrides = [masked(override) for override in existing.overrides]
-        return dataclasses.replace(existing, n_trials=config.study.n_trials, overrides=overrides)
-
-    def _with_data(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:
-        """The record with what is known of the data; says so where they are others than at the study's start."""
-        found, before = prepare.check_data(config), record.data.get("state")
-        if before is not None and before != found.get("state"):
-            print(
-                f"warning: the data of {record.name} have changed since it was started: its trials are not comparable; "
-                "use another study.name",
-                file=sys.stderr,
-            )
-        return dataclasses.replace(record, data=found)
-
-    def _check_distributions(self, stored: StoredStudy) -> None:
-        """Optuna can't change the choices of a key within a study."""
-        known = {name: d for t in stored.study.get_trials(deepcopy=False) for name, d in t.distributions.items()}
-        for key in self._space.keys:
-            if key.name not in known:
-                continue
-            try:
-                optuna.distributions.check_distribution_compatibility(known[key.name], key.distribution)
-            except ValueError as error:
-                raise InvalidConfig(
-                    f"search space: {key.name}: {key.text}: the study {stored.study.study_name} was started with other "
-                    "values; use another study.name, or the values it was started with"
-                ) from error
-
-
-def _objectives(config: TrialConfig) -> list[Objective]:
-    return [Objective(name=o.name, direction=o.direction) for o in config.study.objectives]
-
-
-def check_trial_folders(base: DictConfig, folder: Path) -> None:
-    """See that each trial has the folder that its results are looked for in.
-
-    Raises:
-        InvalidConfig: Hydra was told to use another one.
-    """
-    try:
-        given = Path(base.hydra.sweep.dir).resolve() / base.hydra.sweep.subdir
-    except OmegaConfBaseException as error:  # It asks for what only a job knows.
-        given = Path(first_line(error))
-    if given != folder.resolve() / "trials" / "0":
-        raise InvalidConfig(
-            f"hydra.sweep: trials would run in {given}, and a study looks for them in {folder / 'trials'}; leave "
-            "hydra.sweep.dir and hydra.sweep.subdir as they are, and set TERRASWEEP_HOME or study.name"
-        )
+    def _composed_trial(self, values: dict[str, Any]) -> TrialConfig:
+        return composed_trial(self._composer.compose(self._space.overrides(values)))
 
 
 @contextlib.contextmanager
@@ -257,15 +193,3 @@ def _stopped_by_the_machine(folder: StudyFolder) -> Iterator[None]:
         raise SweepStopped(
             f"{place}: {reason}: the sweep stopped; what was measured is kept, and the same command goes on from here"
         ) from error
-
-
-def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:
-    """Trials of one study are compared with each other; say so where they no longer can be."""
-    now = fixed_settings(config)
-    for key in sorted(existing.settings.keys() & now.keys() - existing.space.keys()):
-        if existing.settings[key] != now[key] and key.split(".")[0] not in existing.space:
-            print(
-                f"warning: {key}={now[key]}, but the study {existing.name} was started with {existing.settings[key]}: "
-                "its trials are not comparable; use another study.name",
-                file=sys.stderr,
-            )

@@ -8,6 +8,7 @@ a lock.
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from terrasweep.machine.files import write_atomically
@@ -20,9 +21,14 @@ _ATTEMPT = ".attempt"
 _LOCK = ".results.lock"
 
 
+def locked_results(trials: Path) -> AbstractContextManager[None]:
+    """Hold the lock under which the results of a study's trials are written."""
+    return locked(trials / _LOCK)
+
+
 def hand_out(folder: Path, attempt: str) -> bool:
     """Give a new trial to an attempt; False where its folder holds a result already, which is another trial's."""
-    with locked(folder.parent / _LOCK):
+    with locked_results(folder.parent):
         if (folder / RESULT).exists():
             return False
         write_atomically(folder / _ATTEMPT, attempt)
@@ -31,7 +37,7 @@ def hand_out(folder: Path, attempt: str) -> bool:
 
 def take_over(folder: Path, attempt: str) -> None:
     """Give a trial to an attempt, whoever had it before; what that one writes from now on is late."""
-    with locked(folder.parent / _LOCK):
+    with locked_results(folder.parent):
         write_atomically(folder / _ATTEMPT, attempt)
 
 
@@ -60,7 +66,7 @@ def write_result(folder: Path, result: TrialResult, attempt: str | None, *, sett
     if attempt is None:
         write_atomically(folder / RESULT, result.to_json())
         return True
-    with locked(folder.parent / _LOCK):
+    with locked_results(folder.parent):
         if owns(folder, attempt):
             _keep_unreadable(folder, attempt)
             write_atomically(folder / RESULT, result.to_json())
@@ -73,7 +79,7 @@ def write_result(folder: Path, result: TrialResult, attempt: str | None, *, sett
 
 def put_back(folder: Path, result: TrialResult) -> None:
     """Write a settled trial's result that was lost; one that is there stays."""
-    with locked(folder.parent / _LOCK):
+    with locked_results(folder.parent):
         if not (folder / RESULT).exists():
             write_atomically(folder / RESULT, result.to_json())
             (folder / _ATTEMPT).unlink(missing_ok=True)

@@ -16,9 +16,9 @@ from terrasweep.process.parent import Outcome
 from terrasweep.results.errors import Crashed, DataError, InvalidConfig
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from tests.composing import compose_trial
+from tests.studies import study_record
 
 STUDY = "mine"
 STEPS = ("train.warmup_steps=3", "train.max_steps=60")
@@ -37,19 +37,7 @@ def write(folder, trial):
 @pytest.fixture
 def study(home):
     """Three trials: a worse one, a better one, and one that crashed."""
-    record = StudyRecord(
-        name=STUDY,
-        n_trials=3,
-        objectives=[Objective(name="accuracy", direction="maximize")],
-        space={},
-        overrides=[],
-        sampler="TPESampler",
-        seed=0,
-        storage="optuna.db",
-        tracking_uri="",
-        environment={},
-        started="",
-    )
+    record = study_record(name=STUDY)
     folder = home / "results" / STUDY
     write_atomically(folder / "study.json", record.to_json())
     for trial in (result(0), result(1), result(2, state=State.FAILED, reason=Reason.CRASHED)):

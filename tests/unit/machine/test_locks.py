@@ -1,20 +1,23 @@
 """A lock keeps others out, also other processes, and goes with whoever holds it."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from terrasweep.machine.locks import Lease, locked, present
+from terrasweep.machine.locks import Lease, locked, locked_in_own_folder
 
 HOLD = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from terrasweep.machine.locks import Lease, locked, present
+    from terrasweep.machine.locks import Lease, locked, locked_in_own_folder
     path = Path(sys.argv[2])
-    with {"locked": locked, "present": present}[sys.argv[1]](path):
+    with {"locked": locked, "locked_in_own_folder": locked_in_own_folder}[sys.argv[1]](path):
         print("held", flush=True)
         sys.stdin.read()
     """
@@ -67,11 +70,25 @@ def test_a_lease_is_taken_once_and_given_back(tmp_path):
     assert not first.take(), "what was given back once is another's"
 
 
-def test_of_those_present_nobody_is_alone_until_the_others_have_gone(tmp_path, other):
-    holder = other("present", tmp_path / ".lock")
-    with present(tmp_path / ".lock") as alone:
-        assert not alone()
-        holder.kill()
-        holder.wait()
-        assert alone()
-        assert not Lease(tmp_path / ".lock").take(), "and nobody comes until the block ends"
+def test_who_waits_for_a_folder_that_is_removed_makes_it_anew(tmp_path):
+    """Two processes take the same new folder up; the first one finds bad input, and removes it."""
+    path = tmp_path / "a" / "b" / ".lock"
+    with locked_in_own_folder(path) as made:
+        assert made == [tmp_path / "a" / "b", tmp_path / "a"]
+        command = [sys.executable, "-c", HOLD, "locked_in_own_folder", str(path)]
+        waiting = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        while str(path) not in blocked_on(waiting.pid):
+            assert waiting.poll() is None
+        shutil.rmtree(tmp_path / "a")
+    assert waiting.stdout.readline() == "held\n"
+    assert not Lease(path).take(), "it holds the lock of the file that is there"
+    waiting.communicate("")
+    with locked_in_own_folder(path) as made:
+        assert made == []
+
+
+def blocked_on(pid):
+    """The files that a process has open."""
+    with contextlib.suppress(OSError):
+        return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return []

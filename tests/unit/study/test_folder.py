@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -45,28 +46,44 @@ def test_a_process_that_joins_keeps_the_hypervolume_s_reference(tmp_path):
     assert joining.known == stored
 
 
-@pytest.mark.parametrize("sibling", ["starts", "has started", "is another study"])
-def test_a_refused_study_s_folder_goes_without_that_of_a_sibling(tmp_path, sibling):
+def test_a_refused_study_s_folder_goes_without_that_of_another_study(tmp_path):
     path = tmp_path / "results" / "s"
-    other = StudyFolder(path)
-    opened = other.removed_on_bad_input()
-    with pytest.raises(InvalidConfig), StudyFolder(path).removed_on_bad_input():
-        if sibling == "starts":
-            opened.__enter__()
-        elif sibling == "has started":
-            other.open(RECORD)
-        else:
-            StudyFolder(path.parent / "t").open(RECORD)
+    with pytest.raises(InvalidConfig), StudyFolder(path).taken_up():
+        StudyFolder(path.parent / "t").open(RECORD)
         raise InvalidConfig("refused")
-    assert path.exists() == (sibling != "is another study")
-    assert (path.parent / "t" / "study.json").exists() == (sibling == "is another study")
-    if sibling == "starts":
-        other.open(RECORD)
-        opened.__exit__(None, None, None)
+    assert [folder.name for folder in path.parent.iterdir()] == ["t"]
+
+
+def test_of_two_that_take_a_study_up_the_second_waits_and_has_a_folder(tmp_path):
+    """The first one is refused while the second one waits; whatever the order, the second one's study is there."""
+    path = tmp_path / "results" / "s"
+
+    def second():
+        with StudyFolder(path).taken_up():
+            StudyFolder(path).open(RECORD)
+
+    waiting = threading.Thread(target=second)
+    with pytest.raises(InvalidConfig), StudyFolder(path).taken_up():
+        waiting.start()
+        raise InvalidConfig("refused")
+    waiting.join()
+    assert StudyFolder(path).record() == RECORD
+
+
+def test_a_study_that_has_started_stays_when_a_later_start_is_refused(tmp_path):
+    path = tmp_path / "results" / "s"
+    with pytest.raises(InvalidConfig), StudyFolder(path).taken_up():
+        StudyFolder(path).open(RECORD)
+        raise InvalidConfig("refused")
+    assert StudyFolder(path).record() == RECORD
+    (tmp_path / "there").mkdir()
+    with pytest.raises(InvalidConfig), StudyFolder(tmp_path / "there").taken_up():
+        raise InvalidConfig("refused")
+    assert (tmp_path / "there").is_dir(), "it was not made here"
 
 
 def test_a_refused_study_that_is_alone_leaves_no_trace(tmp_path):
-    with pytest.raises(InvalidConfig), StudyFolder(tmp_path / "results" / "s").removed_on_bad_input():
+    with pytest.raises(InvalidConfig), StudyFolder(tmp_path / "results" / "s").taken_up():
         raise InvalidConfig("refused")
     assert list(tmp_path.iterdir()) == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from terrasweep.study.launcher_recipes import find_bad_settings, runs_here, trials_at_once
+from terrasweep.study.launcher_recipes import find_bad_settings, runs_here, runs_in_this_process, trials_at_once
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,8 @@ def test_where_trials_run_elsewhere_this_machine_says_nothing_of_them():
     assert runs_here({"_target_": JOBLIB})
     assert runs_here({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"})
     assert not runs_here({"_target_": "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"})
+
+
+def test_only_hydra_s_own_launcher_starts_trials_in_the_sweep_s_process():
+    assert runs_in_this_process({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"})
+    assert not runs_in_this_process({"_target_": JOBLIB})

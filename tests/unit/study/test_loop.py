@@ -1,6 +1,5 @@
 """A sweep beside others: a launcher that fails, a trial that another process has ended, a storage that fails."""
 
-import dataclasses
 import sqlite3
 
 import pytest
@@ -9,32 +8,18 @@ from hydra.core.utils import JobReturn, JobStatus
 from terrasweep.config.compose import composed_trial
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study import loop, optuna_study, reconcile
+from terrasweep.study import loop, optuna_storage, reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.loop import StudyRun
+from terrasweep.study.optuna_restore import make_orphan
 from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.orphans import take_orphans
 from terrasweep.study.search_space import parse_space
 from terrasweep.trial.attempt import write_result
 from tests.composing import compose_all, compose_trial
-from tests.unit.report.sample_study import study
+from tests.studies import NoTracker, study_record
 from tests.unit.study.test_reconcile import OBJECTIVES
-
-
-class NoTracker:
-    """Takes what is logged."""
-
-    def __init__(self, *_):
-        pass
-
-    def log(self, *_):
-        pass
-
-    log_missing = finish = log
-
-    def trouble(self):
-        return ""
 
 
 class Job:
@@ -48,6 +33,7 @@ class Sweep:
     """Launches trials that do what a test wants."""
 
     n_jobs = 1
+    launcher_name = "basic"
     space = parse_space({"tuning.rank": "choice(2,4)"}, [])
 
     def __init__(self, during):
@@ -73,7 +59,7 @@ def open_study(path):
     path.mkdir(exist_ok=True)
     folder = StudyFolder(path)
     stored = StoredStudy("s", f"sqlite:///{path / 'optuna.db'}", OBJECTIVES, path)
-    folder.open(dataclasses.replace(study()[0], name="s", objectives=OBJECTIVES, space={}, reference={}, n_trials=2))
+    folder.open(study_record(name="s", objectives=OBJECTIVES, n_trials=2))
     return folder, stored
 
 
@@ -89,8 +75,8 @@ def test_a_trial_that_another_process_has_ended_is_no_crash_and_its_result_is_ke
         if trial.number == 0:
             folder, stored = open_study(home)
             trial.set_user_attr("owner", "")  # As if this process were gone.
-            (orphan,) = stored.orphans()
-            assert folder.take_over(orphan.number, "another") is None
+            (orphan,) = take_orphans(stored)
+            assert folder.trials.take_over(orphan.number, "another") is None
             lost = TrialResult(number=0, state=State.FAILED, reason=Reason.INTERRUPTED)
             assert folder.add(lost, "another")
             assert stored.tell(orphan, lost)
@@ -126,12 +112,12 @@ def test_a_result_under_the_number_of_a_new_trial_is_another_one_s_and_stays(hom
     (home / "trials" / "0").mkdir(parents=True)
     (home / "trials" / "0" / "result.json").write_text(other.to_json())
     folder, stored = start(home, lambda *_: None)
-    assert folder.result(0) == other
+    assert folder.trials.result(0) == other
     assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
 
 
 def test_a_database_that_stays_locked_is_one_line_and_the_next_start_goes_on(home, monkeypatch, capsys):
-    monkeypatch.setattr(optuna_study, "LOCKED_S", 0.05)
+    monkeypatch.setattr(optuna_storage, "LOCKED_S", 0.05)
     held = []
 
     def lock(trial, _):
@@ -149,10 +135,10 @@ def test_a_database_that_stays_locked_is_one_line_and_the_next_start_goes_on(hom
     held[0].rollback()
     held[0].close()
     _, stored = open_study(home)
-    stored.make_orphan(1)
+    make_orphan(stored, 1)
     for trial in stored.told():
         if trial.state.name == "RUNNING":
-            stored._storage.set_trial_user_attr(trial._trial_id, "owner", "")
+            stored.storage.set_trial_user_attr(trial._trial_id, "owner", "")
     folder, stored = start(home, lambda *_: None)
     assert [r.state for r in folder.results()] == ["complete", "complete"], "what was measured counts"
     assert [t.state.name for t in stored.told()] == ["COMPLETE", "COMPLETE"]
@@ -174,6 +160,7 @@ class SweepThatLaunches:
     """A sweep whose launcher does what a test says."""
 
     def __init__(self, launch, n_jobs=1):
+        self.launcher_name = "basic"
         self.n_jobs, self.space = n_jobs, parse_space({}, ["tuning.rank=choice(2,4,8,16)"])
         self._launch = launch
         self.launches = 0
@@ -198,19 +185,7 @@ def run(tmp_path, monkeypatch):
     def start(launch, n_jobs=1):
         base = compose_all(["backbone.checkpoint=null", "study.name=s", "study.n_trials=3"])
         config = composed_trial(base)
-        record = StudyRecord(
-            name="s",
-            n_trials=3,
-            objectives=OBJECTIVES,
-            space={},
-            overrides=[],
-            sampler="",
-            seed=0,
-            storage="",
-            tracking_uri="",
-            environment={},
-            started="2026-01-01T00:00:00+00:00",
-        )
+        record = study_record(name="s", objectives=OBJECTIVES)
         stored = StoredStudy("s", f"sqlite:///{tmp_path / 'optuna.db'}", OBJECTIVES, folder.path)
         folder.open(record)
         sweep = SweepThatLaunches(launch, n_jobs)

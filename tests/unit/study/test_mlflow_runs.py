@@ -9,10 +9,10 @@ from mlflow import MlflowClient
 
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_runs
 from tests.composing import ROOT
+from tests.studies import study_record
 
 
 @pytest.fixture
@@ -21,19 +21,7 @@ def uri(tmp_path, monkeypatch):
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
-RECORD = StudyRecord(
-    name="study",
-    n_trials=3,
-    objectives=[Objective(name="accuracy", direction="maximize")],
-    space={"+group": "choice(a,b)"},
-    overrides=[],
-    sampler="TPESampler",
-    seed=0,
-    storage="optuna.db",
-    tracking_uri="",
-    environment={},
-    started="2026-01-01T00:00:00+00:00",
-)
+RECORD = study_record(space={"+group": "choice(a,b)"})
 
 
 def result(number, **changes):

@@ -1,23 +1,17 @@
 """What Optuna is told, what counts towards the total, and what a killed process leaves."""
 
-import contextlib
-import sqlite3
 import subprocess
 import sys
 
 import optuna
 import pytest
-import sqlalchemy
 from optuna.distributions import CategoricalDistribution
 
-from terrasweep.machine import process_identity
-from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study.folder import StudyFolder
-from terrasweep.study.optuna_study import StoredStudy, open_storage
+from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.ranges import suggest
 from terrasweep.study.samplers import GridSize
 
@@ -49,24 +43,6 @@ def run_one(stored, result, total=100):
     suggest(trial, "x", CHOICE)
     stored.tell(trial, result)
     return stored.study.trials[trial.number]
-
-
-@pytest.mark.parametrize("statement", range(0, 60, 6))
-def test_first_tables_whose_making_was_stopped_are_completed(statement, tmp_path, url):
-    left = [statement]
-
-    def stop(*_):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", stop)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            StoredStudy("s", url, OBJECTIVES, tmp_path)
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", stop)
-    assert run_one(StoredStudy("s", url, OBJECTIVES, tmp_path), complete(0.5, 10.0)).values == [0.5, 10.0]
 
 
 def test_processes_that_start_together_make_the_tables_once(tmp_path, url):
@@ -148,31 +124,6 @@ def test_what_was_interrupted_runs_again_first_with_the_same_values(stored):
     assert again.user_attrs["retry_of"] == trial.number
 
 
-def test_a_running_trial_is_an_orphan_exactly_when_its_process_is_gone(stored, tmp_path, url, monkeypatch):
-    stored.ask(1, 10)
-    assert stored.orphans() == []
-    place, boot, pid, ticks = process_identity.short_name().split("-")
-    for owner, gone in {
-        f"{place}-{boot}-{pid}-{int(ticks) - 5}@here": True,  # The same pid, but another process.
-        f"{place}-{boot}-4194000-1@here": True,
-        f"{'0' * 8}-{boot}-{pid}-{ticks}@elsewhere": False,
-        "elsewhere:1:1.00": False,  # As a version before named it.
-        "": True,
-    }.items():
-        (trial,) = stored.ask(1, 100)
-        trial.set_user_attr("owner", owner)
-        assert [t.number for t in StoredStudy("s", url, OBJECTIVES, tmp_path).orphans()] == [trial.number] * gone, owner
-
-
-def test_other_objectives_are_refused(stored, tmp_path, url):
-    for other in ([OBJECTIVES[0]], OBJECTIVES[::-1]):
-        with pytest.raises(InvalidConfig, match="exists with other objectives"):
-            StoredStudy("s", url, other, tmp_path)
-    swapped = [Objective(name="throughput_samples_per_s", direction="maximize"), OBJECTIVES[1]]
-    with pytest.raises(InvalidConfig, match="maximize accuracy"):
-        StoredStudy("s", url, swapped, tmp_path)
-
-
 def test_two_processes_never_ask_for_more_than_the_total(stored, tmp_path, url):
     other = StoredStudy("s", url, OBJECTIVES, tmp_path)
     taken = [trial.number for study in (stored, other) * 3 for trial in study.ask(2, 7)]
@@ -192,15 +143,25 @@ def test_processes_that_start_at_once_open_one_study(tmp_path, url):
     assert [process.returncode for process in starting] == [0, 0, 0], told
 
 
-def test_a_database_of_another_optuna_is_refused_with_the_way_out(tmp_path):
-    file = tmp_path / "old.db"
-    open_storage(f"sqlite:///{file}").engine.dispose()
-    with contextlib.closing(sqlite3.connect(file)) as database, database:
-        database.execute("UPDATE alembic_version SET version_num = 'v1.3.0.a'")
-    folder = StudyFolder(tmp_path / "results" / "mine")
-    with pytest.raises(InvalidConfig) as refused, folder.removed_on_bad_input():
-        StoredStudy("mine", f"sqlite:///{file}", OBJECTIVES, folder.path)
-    (line,) = str(refused.value).splitlines()
-    assert line.startswith(f"study.storage=sqlite:///{file}: ")
-    assert f"optuna storage upgrade --storage 'sqlite:///{file}'" in line
-    assert not folder.path.exists(), "no lock is left"
+def test_other_objectives_are_found_and_said(stored, tmp_path, url):
+    assert stored.find_changed_objectives() == []
+    swapped = [Objective(name="throughput_samples_per_s", direction="maximize"), OBJECTIVES[1]]
+    for other in ([OBJECTIVES[0]], OBJECTIVES[::-1], swapped):
+        (line,) = StoredStudy("s", url, other, tmp_path).find_changed_objectives()
+        assert "exists with other objectives (maximize accuracy, minimize peak_memory_mib)" in line
+    assert StoredStudy("s", url, OBJECTIVES, tmp_path).find_changed_objectives() == []
+
+
+def test_started_over_a_study_has_the_objectives_of_now_and_no_trials(stored, tmp_path, url):
+    run_one(stored, ended(Reason.CRASHED))
+    other = StoredStudy("s", url, [OBJECTIVES[1]], tmp_path)
+    other.start_over()
+    assert other.find_changed_objectives() == []
+    assert other.told() == []
+    assert [t.name for t in other.study.directions] == ["MINIMIZE"]
+
+
+def test_each_process_of_a_study_has_a_seed_of_its_own_and_a_single_one_counts_its_trials(stored, tmp_path, url):
+    other = StoredStudy("s", url, OBJECTIVES, tmp_path)
+    assert [stored.reserve_seed(0), other.reserve_seed(0), stored.reserve_seed(1)] == [0, 1, 2]
+    assert [other.reserve_seed(7), stored.reserve_seed(7)] == [7, 8]

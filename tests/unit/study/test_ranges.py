@@ -60,6 +60,32 @@ def test_what_can_t_be_searched_is_refused(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("range(1,2,1e-20)", "it holds 100,000,000,000,000,000,000 values|it holds 1e\\+20 values"),
+        ("range(1,2,1e-310)", "it holds 1e\\+310 values"),
+        ("shuffle(range(1,1000000))", "it holds 999,999 values, of which 10,000"),
+        ("shuffle(range(0,1,1e-12))", "it holds 1,000,000,000,000 values"),
+        ("range(1,inf)", "finite"),
+        ("range(1,10,nan)", "finite"),
+        ("range(1,1e999)", "finite"),
+    ],
+)
+def test_a_range_that_can_t_be_listed_is_refused_before_it_is(text, told):
+    with pytest.raises(ValueError, match=told):
+        read_range(parse(text))
+
+
+def test_one_of_many_steps_that_floats_can_tell_apart_is_searched_but_has_no_grid():
+    fine = same_as_theirs("range(0,1,1e-9)")
+    with pytest.raises(ValueError, match="1,000,000,000 values"):
+        grid_values(fine)
+    with pytest.raises(ValueError, match="10,001 values"):
+        grid_values(IntDistribution(0, 10_000))
+    assert len(grid_values(IntDistribution(1, 10_000))) == 10_000
+
+
+@pytest.mark.parametrize(
     "distribution",
     [
         CategoricalDistribution([None, True, 3, "x"]),

@@ -1,7 +1,6 @@
 """Whatever of a study is lost, the next start finds the rest, gives no number out twice and writes over nothing."""
 
 import contextlib
-import dataclasses
 import os
 import sqlite3
 
@@ -17,9 +16,10 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import reconcile
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy
+from terrasweep.study.orphans import take_orphans
 from terrasweep.study.ranges import suggest
 from terrasweep.study.search_space import parse_space
-from tests.unit.report.sample_study import study
+from tests.studies import study_record
 
 OBJECTIVES = [Objective(name="accuracy", direction="maximize"), Objective(name="peak_memory_mib", direction="minimize")]
 SPACE = {"tuning.rank": "choice(2,4,8)", "train.lr": "tag(log, interval(1e-5, 1e-3))"}
@@ -38,9 +38,7 @@ def start(path, started="2026-01-01T00:00:00.000+00:00", url=None, takeover=Fals
     path.mkdir(parents=True, exist_ok=True)
     folder = StudyFolder(path)
     stored = StoredStudy("s", url or f"sqlite:///{path / 'optuna.db'}", OBJECTIVES, path)
-    new = dataclasses.replace(
-        study()[0], name="s", objectives=OBJECTIVES, space=SPACE, started=started, reference={}, data={}
-    )
+    new = study_record(name="s", objectives=OBJECTIVES, space=SPACE, started=started)
     folder.open(reconcile.stored_record(folder, stored, takeover=takeover) or new)
     reconcile.remember(folder, stored)
     return folder, stored, reconcile.reconcile(folder, stored)
@@ -50,7 +48,7 @@ def run(folder, stored, end):
     """One trial that ends in a certain way."""
     (trial,) = stored.ask(1, TOTAL)
     searched = {key.name: suggest(trial, key.name, key.distribution) for key in parse_space(SPACE, []).keys}
-    assert folder.hand_out(trial.number, "attempt")
+    assert folder.trials.hand_out(trial.number, "attempt")
     if end != "killed":
         measured = Measurements(accuracy=0.1 + trial.number / 100, peak_memory_mib=100.0 + trial.number)
         result = TrialResult(number=trial.number, measurements=measured, searched=searched, **ENDS[end])
@@ -120,7 +118,7 @@ def test_a_trial_that_ran_when_the_storage_was_lost_keeps_its_number_and_is_an_o
     assert [run(folder, stored, end) for end in ("complete", "killed", "complete")] == [0, 1, 2]
     lose(path, ("no optuna.db", 0))
     _, stored, _ = start(path)
-    assert [trial.number for trial in stored.orphans()] == [1]
+    assert [trial.number for trial in take_orphans(stored)] == [1]
     assert [t.state.name for t in stored.told()] == ["COMPLETE", "RUNNING", "COMPLETE"]
     assert stored.ask(1, TOTAL)[0].number == 3
 
@@ -157,7 +155,7 @@ def test_a_result_that_can_t_be_read_is_said_in_a_line_and_left_alone(tmp_path, 
     assert str(torn) in line
     assert "move it away" in line
     with pytest.raises(InvalidConfig, match=r"result\.json: it can't be read"):
-        folder.result(1)
+        folder.trials.result(1)
     assert run(folder, stored, "complete") == 3
     assert torn.read_bytes() == content
     torn.rename(tmp_path / "moved")
@@ -173,14 +171,6 @@ def test_a_record_that_can_t_be_read_is_one_line_and_stays(tmp_path, content):
         start(path)
     assert len(str(refused.value).splitlines()) == 1
     assert (path / "study.json").read_bytes() == content
-
-
-@pytest.mark.parametrize("content", [b"", b"a: [", b"a:\n\tb: 1", b"\x80", b"- 1", b"text"])
-def test_a_trial_s_configuration_that_can_t_be_read_is_as_none(tmp_path, content):
-    file = tmp_path / "trials" / "0" / "config.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(content)
-    assert StudyFolder(tmp_path).config(0) is None
 
 
 def test_the_same_database_and_name_from_another_home_is_refused_and_says_whose_it_is(tmp_path):

@@ -105,7 +105,9 @@ def test_a_grid_has_as_many_trials_as_combinations_and_each_once():
     ("space", "told"),
     [
         ({"x": "choice(1,2)", "y": "choice(1,2) if x=1"}, "y depends on x, which is searched too"),
-        ({"x": "interval(0,1)"}, r"a grid takes discrete values alone\. Use choice"),
+        ({"x": "interval(0,1)"}, "a grid takes discrete values alone; use choice"),
+        ({"x": "range(0,1,1e-9)"}, r"x: range\(0,1,1e-9\): it holds 1,000,000,000 values"),
+        (dict.fromkeys("xyz", "range(1000)"), "the grid has 1,000,000,000 combinations, more than 1,000,000"),
     ],
 )
 def test_a_space_without_a_grid_is_refused_in_one_line(space, told):

@@ -1,28 +1,172 @@
-"""What a sweep refuses before it does anything."""
+"""A whole sweep, from arguments to MLflow, with a launcher whose trials take no time."""
+
+import shutil
+from types import SimpleNamespace
 
 import pytest
-from omegaconf import OmegaConf
+from hydra import initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import RunMode
+from mlflow import MlflowClient
 
+from terrasweep import process, report
+from terrasweep.config.compose import register_schema
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.study.sweep import check_trial_folders
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study import loop, mlflow_parent, mlflow_store, optuna_study, sweep
+from tests.conftest import make_home
+from tests.integration.study import read_optuna, read_record, read_results
+from tests.studies import NoTracker
+
+ACCURACY = "study.objectives=[{name:accuracy,direction:maximize}]"
+MEMORY = "study.objectives=[{name:peak_memory_mib,direction:minimize}]"
+SEARCH = "tuning.rank=choice(2,4,8)"
+FIXED = ("~search_spaces", "study.name=s", "backbone.checkpoint=null", "decoder=linear", "tuning.targets=mlp")
 
 
-def composed(folder, subdir="trials/0"):
-    return OmegaConf.create({"hydra": {"sweep": {"dir": str(folder), "subdir": subdir}}})
+class Launcher:
+    """Hydra's, as a sweeper sees it; what trials come to is said by a test."""
+
+    state = State.COMPLETE
+
+    def __init__(self):
+        self.launched = []
+
+    def launch(self, job_overrides, initial_job_idx):
+        return [self._run(OverridesParser.create().parse_overrides(overrides)) for overrides in job_overrides]
+
+    def _run(self, overrides):
+        values = {override.key_or_group: override.value() for override in overrides}
+        self.launched.append(values)
+        failed = {"reason": Reason.DATA_ERROR, "message": "no tiles"} if self.state is State.FAILED else {}
+        measured = Measurements(accuracy=0.5, peak_memory_mib=float(values["tuning.rank"]))
+        result = TrialResult(number=values["trial.number"], state=self.state, measurements=measured, **failed)
+        return JobReturn(status=JobStatus.COMPLETED, _return_value=result)
 
 
-def test_a_root_that_is_named_otherwise_is_the_same(tmp_path, monkeypatch):
-    (tmp_path / "home").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "home")
-    monkeypatch.chdir(tmp_path)
-    for root in (tmp_path / "link", "link", "./home", tmp_path / "home"):
-        check_trial_folders(composed(f"{root}/results/s"), tmp_path / "home" / "results" / "s")
+@pytest.fixture(params=[False])
+def start(tmp_path, monkeypatch, request):
+    """One start of the study ``s``, tracked or not; gives what was launched, and the exit status."""
+    monkeypatch.setenv("TERRASWEEP_HOME", str(make_home(tmp_path)))
+    monkeypatch.setattr(report, "write_report", lambda *_: None)
+    monkeypatch.setattr(sweep, "check_models", lambda looks: list(looks))
+    monkeypatch.setattr(process, "warm_up", lambda: warmed.append(True))
+    warmed = []
+    if not request.param:
+        monkeypatch.setattr(loop, "BackgroundTracker", NoTracker)
+        monkeypatch.setattr(mlflow_store, "prepare", lambda _: None)
+        monkeypatch.setattr(mlflow_parent, "with_known_start", lambda record, _: record)
+
+    def run(*arguments, state=State.COMPLETE):
+        register_schema()
+        GlobalHydra.instance().clear()
+        launcher = Launcher()
+        launcher.state, launcher.warmed = state, warmed
+        plugins = SimpleNamespace(instance=lambda: SimpleNamespace(instantiate_launcher=lambda **_: launcher))
+        monkeypatch.setattr(sweep, "Plugins", plugins)
+        warmed.clear()
+        with initialize_config_module("terrasweep.conf"):
+            loader = GlobalHydra.instance().config_loader()
+            overrides = [f"hydra.searchpath=[file://{tmp_path}]", *FIXED, *arguments]
+            config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
+            HydraConfig.instance().set_config(config)
+            settings = {"sampler": config.hydra.sweeper.sampler, "n_jobs": None, "params": {}}
+            context = SimpleNamespace(config_loader=loader)
+            try:
+                sweep.StudySweep(settings, context, None, config).sweep([*FIXED, *arguments])
+            except SystemExit as ended:
+                launcher.status = ended.code
+        return launcher
+
+    return run
 
 
-@pytest.mark.parametrize(
-    ("folder", "subdir"), [("s", "x"), ("s", "trials/x"), ("t", "trials/0"), ("s", "${hydra.job.num}")]
-)
-def test_what_moves_a_trial_s_folder_is_refused_in_one_line(tmp_path, folder, subdir):
-    with pytest.raises(InvalidConfig, match=r"hydra\.sweep\.subdir") as refused:
-        check_trial_folders(composed(tmp_path / folder, subdir), tmp_path / "s")
-    assert len(str(refused.value).splitlines()) == 1
+def mlflow_runs(home):
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    found = client.search_runs([client.get_experiment_by_name("s").experiment_id])
+    nested = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    return len(found) - len(nested), sorted(run.data.tags["trial_number"] for run in nested)
+
+
+@pytest.mark.parametrize("start", [True], indirect=True)
+def test_a_study_that_lost_its_record_and_its_database_goes_on_and_is_not_doubled(start, tmp_path):
+    study = tmp_path / "results" / "s"
+    assert len(start(ACCURACY, SEARCH, "study.n_trials=3").launched) == 3
+    started, kept = read_record(study).started, read_results(study)
+    for file in [study / "study.json", *study.glob("optuna.db*")]:
+        file.unlink()
+    assert [launched["trial.number"] for launched in start(ACCURACY, SEARCH, "study.n_trials=4").launched] == [3]
+    assert {number: result for number, result in read_results(study).items() if number < 3} == kept
+    assert read_record(study).started == started
+    assert mlflow_runs(tmp_path) == (1, ["0", "1", "2", "3"])
+    shutil.rmtree(study)
+    start(ACCURACY, SEARCH, "study.n_trials=1")
+    assert mlflow_runs(tmp_path) == (2, ["0", "0", "1", "2", "3"]), "what was deleted and started over is another study"
+
+
+@pytest.mark.parametrize("change", [MEMORY, "tuning.rank=choice(3,4)"])
+def test_a_study_in_which_every_trial_failed_takes_other_objectives_and_choices(
+    start, tmp_path, capsys, monkeypatch, change
+):
+    monkeypatch.setattr(optuna_study, "this_process", lambda: "")  # As if each start ran in a process of its own.
+    study = tmp_path / "results" / "s"
+    first = start(ACCURACY, SEARCH, "study.n_trials=3", state=State.FAILED)
+    assert (len(first.launched), first.status) == (3, 1)
+    before = read_results(study)
+    new = [change if change.partition("=")[0] in old else old for old in (ACCURACY, SEARCH)]
+    capsys.readouterr()
+    second = start(*new, "study.n_trials=3")
+    assert "note: every trial of s failed" in capsys.readouterr().err
+    assert [launched["trial.number"] for launched in second.launched] == [3, 4, 5]
+    results = read_results(study)
+    assert results.keys() == {*before, 3, 4, 5}
+    assert [results[number].state for number in range(6)] == ["failed"] * 3 + ["complete"] * 3
+    told = read_optuna(study)
+    assert [trial.state.name for trial in told] == ["FAIL"] * 3 + ["COMPLETE"] * 3
+    record = read_record(study)
+    assert ([o.name for o in record.objectives] == ["peak_memory_mib"]) == (change == MEMORY)
+    assert (record.space["tuning.rank"] == "choice(3,4)") == (change != MEMORY)
+    if change != MEMORY:
+        assert {launched["tuning.rank"] for launched in second.launched} <= {3, 4}
+    again = start(*new, "study.n_trials=3")
+    assert again.launched == []
+    with pytest.raises(InvalidConfig, match=r"other objectives|other values"):
+        start(ACCURACY, SEARCH, "study.n_trials=3")
+    assert read_results(study) == results
+
+
+@pytest.mark.parametrize(("launcher", "warmed"), [("basic", True), ("joblib", False)])
+def test_the_libraries_are_imported_where_the_sweep_s_own_process_starts_trials(start, launcher, warmed):
+    assert bool(start(ACCURACY, SEARCH, "study.n_trials=1", f"hydra/launcher={launcher}").warmed) == warmed
+    assert start(ACCURACY, SEARCH, "study.n_trials=1", f"hydra/launcher={launcher}").warmed == [], "nothing is missing"
+
+
+def test_the_sampler_draws_on_where_the_storage_was_lost(start, tmp_path):
+    """A restart that drew from the study's first seed again would repeat the first trials."""
+    search = ("train.lr=interval(0.001,0.1)", SEARCH)
+    whole = [values["train.lr"] for values in start(ACCURACY, *search, "study.n_trials=3").launched]
+    for file in (tmp_path / "results" / "s").glob("optuna.db*"):
+        file.unlink()
+    (later,) = start(ACCURACY, *search, "study.n_trials=4").launched
+    assert later["train.lr"] not in whole
+
+
+def test_processes_that_start_together_draw_each_by_itself(start, monkeypatch):
+    """The second one starts while the first one runs its first trial, as under ``command & command &``."""
+    search = ("train.lr=interval(0.001,0.1)", SEARCH)
+    both = []
+
+    def run(self, overrides, real=Launcher._run):
+        monkeypatch.setattr(Launcher, "_run", real)
+        both.extend(start(ACCURACY, *search, "study.n_trials=2").launched)
+        return real(self, overrides)
+
+    monkeypatch.setattr(Launcher, "_run", run)
+    both.extend(start(ACCURACY, *search, "study.n_trials=2").launched)
+    first, second = (values["train.lr"] for values in both)
+    assert first != second
