@@ -48,6 +48,21 @@ class Lease:
             self._descriptor = None
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process, this one too, holds a lease on the file."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextlib.contextmanager
 def present(path: Path) -> Iterator[Callable[[], bool]]:
     """Hold a file lock together with others, who may remove its folder before this process has the lock.
