@@ -139,12 +139,20 @@ def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path)
 
 
 @pytest.mark.parametrize("mode", [["-m"], []])
-def test_a_file_that_is_a_list_is_refused_wherever_it_lies(cli, home, tmp_path_factory, mode):
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "sweeps").mkdir()
-    (folder / "sweeps" / "listed.yaml").write_text("- study: {n_trials: 1}\n")
-    finished = cli(*mode, "--config-dir", str(folder), "sweeps=listed", timeout_s=60)
-    refused(finished, [f"{folder / 'sweeps' / 'listed.yaml'}: it is a list, from which nothing would be taken"], home)
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("- study: {n_trials: 1}\n", ": it is a list, from which nothing would be taken"),
+        ("# @package _global_\nstudy:\n\tn_trials: 1\n", ", line 3, column 1: found character"),
+    ],
+    ids=["list", "tab"],
+)
+def test_a_file_that_is_refused_is_named_wherever_it_lies(cli, home, tmp_path_factory, mode, content, told):
+    file = tmp_path_factory.mktemp("own") / "sweeps" / "odd.yaml"
+    file.parent.mkdir()
+    file.write_text(content)
+    finished = cli(*mode, "--config-dir", str(file.parents[1]), "sweeps=odd", timeout_s=60)
+    refused(finished, [f"{file}{told}"], home)
 
 
 @pytest.mark.parametrize("mode", [["-m"], []])
