@@ -47,6 +47,7 @@ MULTIRUN = [
         ["hydra.sweeper.sampler: `population_size` must be greater than or equal to 2"],
     ),
     (["+train.foo=1"], ["train.foo: there is no such key"]),
+    (["~budget"], ["~budget: a group can't be taken out"]),
     (["data.synthetic.train=3"], ["data.synthetic.train=3", "at least 6"]),
     (
         ["hydra/sweeper/sampler=grid", "tuning=choice(lora,frozen)"],
@@ -97,6 +98,8 @@ SINGLE = [
         ["tuning.use_dora=true with tuning=frozen", "study.keep_weights=some", "optimizer.betas=[1.0, 2.0]"],
     ),
     (["offload=parameterz"], ["offload=parameterz", "did you mean parameters?"]),
+    (["~train"], ["~train: a group can't be taken out"]),
+    (["offload=nvme", "offload.nvme_path=~nobody_of_this_name/x"], ["offload.nvme_path=~nobody_of_this_name/x"]),
     (["task=classification"], ["decoder=FCNDecoder with task=classification"]),
 ]
 
@@ -133,6 +136,23 @@ def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path)
     for name, total in (("mine", 7), ("quickstart", 20)):
         finished = run_sweep(tmp_path, f"sweeps={name}", "--cfg", "job", "--package", "study.n_trials")
         assert finished.stdout.strip().splitlines()[-1] == str(total), finished.stderr
+
+
+@pytest.mark.parametrize("mode", [["-m"], []])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("- study: {n_trials: 1}\n", ": it is a list, from which nothing would be taken"),
+        ("# @package _global_\nstudy:\n\tn_trials: 1\n", ", line 3, column 1: found character"),
+    ],
+    ids=["list", "tab"],
+)
+def test_a_file_that_is_refused_is_named_wherever_it_lies(cli, home, tmp_path_factory, mode, content, told):
+    file = tmp_path_factory.mktemp("own") / "sweeps" / "odd.yaml"
+    file.parent.mkdir()
+    file.write_text(content)
+    finished = cli(*mode, "--config-dir", str(file.parents[1]), "sweeps=odd", timeout_s=60)
+    refused(finished, [f"{file}{told}"], home)
 
 
 @pytest.mark.parametrize("mode", [["-m"], []])

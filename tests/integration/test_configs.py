@@ -55,6 +55,7 @@ def test_the_help_names_every_group_and_option_and_is_readable():
     words = text.replace(",", " ").split()
     shown = [(group, option) for group, option in OPTIONS if option not in ("default", "auto")]
     assert [pair for pair in shown if pair[0] not in words or pair[1] not in words] == []
+    assert "tracking.uri (default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db)" in text
 
 
 def test_the_shipped_quickstart_breaks_no_rule():

@@ -59,6 +59,7 @@ def compose(written, monkeypatch):
     """Composes in that project; data, weights and disks are the reader's, and there."""
     monkeypatch.setenv("TERRASWEEP_HOME", str(written))
     monkeypatch.setenv("TERRASWEEP_SHIPPED", str(ROOT))
+    monkeypatch.setenv("DB_PASSWORD", "of-the-reader")
     for place in ("config.allowed_values.is_file", "data.rules.is_folder"):
         monkeypatch.setattr(f"terrasweep.{place}", lambda path: True)
     for place in ("exists", "is_folder"):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from terrasweep.machine.process_identity import short_name
 from tests.conftest import SMALL, make_home, run_sweep
 from tests.integration.study import read_mlflow, read_optuna, read_record, read_results, read_rows
 
@@ -59,7 +60,13 @@ def test_without_its_record_a_study_is_still_the_same_in_mlflow(home):
     study = home / "results" / "quickstart"
     before = (study / "study.json").read_text()
     (study / "study.json").unlink()
+    place, _, pid, ticks = short_name().split("-")
+    owner = f"{place}-{'0' * 8}-{pid}-{ticks}"  # Killed in the middle of writing, before the machine started anew.
+    drafts = [folder / f".result.json.{owner}-{'a' * 8}" for folder in (study, study / "trials" / "1")]
+    for draft in drafts:
+        draft.write_text("{")
     assert start_again(home) == []
+    assert not any(draft.exists() for draft in drafts)
     assert (study / "study.json").read_text() == before
     _, parents, nested = read_mlflow(home, "quickstart")
     assert (len(parents), len(nested)) == (1, 2)

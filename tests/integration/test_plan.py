@@ -89,6 +89,10 @@ def test_json_needs_neither_data_nor_weights_nor_disk(command):
         (["quantization=nf5"], ["quantization=nf5: not found; did you mean nf4?"]),
         (["tuning.rank=0", "train.lr=-1"], ["train.lr=-1", "tuning.rank=0"]),
         (["tuning.targets=[no_such_layer]"], ["tuning.targets=no_such_layer"]),
+        (
+            ["backbone=any", "backbone.name=timm_resnet18", "decoder=unet"],
+            ["tuning.targets=attention: the backbone has no linear layer at all"],
+        ),
     ],
 )
 def test_bad_input_is_a_line_each_and_status_2(command, arguments, told):

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.conftest import SMALL, run_sweep
+from tests.conftest import ROOT, SMALL, run_sweep
 from tests.integration.study import read_results
 
 pytestmark = pytest.mark.slow
@@ -66,8 +66,10 @@ def test_a_study_and_its_failed_trial_tell_no_secret(home, server):
         "train.lr=choice(1e-4,1e30)",
         *(override for override in SMALL if not override.startswith("train.max_steps")),
         "train.max_steps=40",
-        f"tracking.uri='http://me:{SECRETS[0]}@{address}'",
+        # One by the environment, as a user does whose neighbours can list processes.
+        f"tracking.uri='http://me:${{oc.env:PASSWORD_OF_MLFLOW}}@{address}'",
         f"study.storage='{storage}'",
+        PASSWORD_OF_MLFLOW=SECRETS[0],
     )
     assert finished.returncode == 0, finished.stderr
     (study,) = (path for path in (home / "results").iterdir() if (path / "study.json").is_file())
@@ -75,6 +77,47 @@ def test_a_study_and_its_failed_trial_tell_no_secret(home, server):
     assert "me:***@" in (study / "study.json").read_text()
     assert list(folder.rglob("config.yaml")), "the server took the trials' files"
     assert (told(finished), telling(home), telling(folder)) == ([], [], [])
+
+
+FAILING = """
+from terrasweep.trial import prepare, run
+def fail(config, *_):
+    raise RuntimeError(f"no answer from {config.tracking.uri} and {config.study.storage}")
+PLACE = fail
+"""
+
+
+@pytest.mark.parametrize(("place", "kept"), [("run.run_trial", "report.html"), ("prepare.check_backbone", "*.txt")])
+def test_a_failed_study_tells_no_secret(home, tmp_path_factory, place, kept):
+    """Every trial fails, and its result and report are kept; or the sweep itself does, and its traceback is."""
+    script = tmp_path_factory.mktemp("failing") / "failing.py"
+    script.write_text(FAILING.replace("PLACE", place) + (ROOT / "sweep.py").read_text())
+    finished = run_sweep(
+        home,
+        *("-m", "study.n_trials=1", *SMALL),
+        f"tracking.uri='sqlite:///{home / 'mlflow.db'}?password={SECRETS[0]}'",
+        f"study.storage='sqlite:///file:{home / 'trials.db'}?uri=true&password={SECRETS[1]}'",
+        script=script,
+    )
+    assert finished.returncode == 1, finished.stderr
+    assert "no answer from sqlite:" in finished.stdout + finished.stderr
+    assert (told(finished), telling(home)) == ([], [])
+    assert list((home / "results").rglob(kept))
+
+
+@pytest.mark.parametrize(
+    "shown", [("--cfg", "job"), ("--cfg", "job", "--resolve"), ("--cfg", "all"), ("--info", "all")]
+)
+def test_what_hydra_shows_of_a_configuration_tells_no_secret(home, shown):
+    finished = run_sweep(
+        home,
+        *shown,
+        "tracking.uri='http://me:${oc.env:PASSWORD_OF_MLFLOW}@host?token=${oc.env:PASSWORD_OF_MLFLOW}'",
+        f"study.storage='postgresql://me:{SECRETS[1]}@host/x?password={SECRETS[1]}'",
+        PASSWORD_OF_MLFLOW=SECRETS[0],
+    )
+    assert (finished.returncode, told(finished), telling(home)) == (0, [], []), finished.stderr
+    assert "postgresql://me:***@host/x?password=***" in finished.stdout + finished.stderr
 
 
 @pytest.mark.parametrize(

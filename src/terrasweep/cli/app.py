@@ -18,7 +18,7 @@ from terrasweep.config.bad_input import (
     is_bad_input,
 )
 from terrasweep.machine import startup
-from terrasweep.machine.readers import outlive_readers
+from terrasweep.machine.output import guard_output
 from terrasweep.machine.tracebacks import unexpected_error
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.secrets import masked
@@ -35,7 +35,7 @@ for module in COMMANDS:
 
 def main() -> None:
     """Run the command; bad input is one line on the standard error and exit status 2, anything else ends with 1."""
-    outlive_readers()
+    guard_output()
     startup.name_root()
     try:
         app()
@@ -45,8 +45,6 @@ def main() -> None:
     except TerrasweepError as error:
         print(error, file=sys.stderr)
         sys.exit(EXIT_NOTHING_COMPLETED)
-    except KeyboardInterrupt:
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the outermost door: each ends in a line
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             traceback.print_exc()

@@ -24,9 +24,9 @@ from terrasweep.config.bad_input import (
     describe_bad_input,
     is_bad_input,
 )
-from terrasweep.config.compose import register_schema, trial_config
+from terrasweep.config.compose import check_composition, register_schema, trial_config
 from terrasweep.machine import startup
-from terrasweep.machine.readers import outlive_readers
+from terrasweep.machine.output import guard_output
 from terrasweep.machine.tracebacks import unexpected_error
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
 from terrasweep.process import lifeline
@@ -44,7 +44,7 @@ def start(main: Callable[[], None], script: str) -> NoReturn:
         main: The function that ``@hydra.main`` decorated.
         script: The path of ``sweep.py``; its folder is the project's root unless ``TERRASWEEP_HOME`` says otherwise.
     """
-    outlive_readers()
+    guard_output()
     shown = startup.start_sweep(Path(script))
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup sets it.
@@ -61,7 +61,7 @@ def run_job(config: DictConfig) -> TrialResult:
     """One trial: under the sweeper its result goes back to it, alone it is printed and decides the exit status."""
     from terrasweep.trial.run import run_trial
 
-    outlive_readers()  # Under a launcher, this is a process of its own.
+    guard_output()  # Under a launcher, this is a process of its own.
     folder = Path(HydraConfig.get().runtime.output_dir)
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         if multiprocessing.parent_process() is not None:
@@ -84,6 +84,7 @@ def _single(config: DictConfig, folder: Path) -> int:
     from terrasweep.trial.run import run_trial
 
     try:
+        check_composition(HydraConfig.get())
         typed = trial_config(config)
         rules.check(typed)
         mlflow_store.check_reachable(typed.tracking.uri)

@@ -131,13 +131,19 @@ def _keys(path: str, value: object) -> Iterator[str]:
 
 def _files(config: TrialConfig) -> Iterator[str]:
     data, backbone = config.data, config.backbone
-    if backbone.checkpoint == "synthetic":
+    if backbone.checkpoint is None:
+        return
+    if backbone.pretrained:
+        whose = ", which the quickstart sets" if backbone.checkpoint == "synthetic" else ""
+        yield (
+            f"backbone.pretrained=true with backbone.checkpoint={backbone.checkpoint}{whose}: weights come from one "
+            "place; set backbone.checkpoint=null for those of the Hub, or drop backbone.pretrained"
+        )
+    elif backbone.checkpoint == "synthetic":
         if data.name != "synthetic":
             yield (
                 f"backbone.checkpoint=synthetic with data={data.name}: it is pretrained on synthetic tiles; "
-                "give a file, or set backbone.pretrained=true"
+                "give a file, or set backbone.checkpoint=null, for the Hub's weights with backbone.pretrained=true"
             )
-    elif backbone.checkpoint is not None and not is_file(absolute(backbone.checkpoint)):
+    elif not is_file(absolute(backbone.checkpoint)):
         yield f"backbone.checkpoint={backbone.checkpoint}: there is no such file; give an existing one or null"
-    if backbone.checkpoint is not None and backbone.pretrained:
-        yield "backbone.pretrained=true with backbone.checkpoint: weights come from one place; set one of them"

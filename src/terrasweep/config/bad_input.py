@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Any
 
@@ -34,6 +35,9 @@ _EXTRAS = {
 }
 """Launchers to the extra of pyproject.toml that brings them; recipes in conf/hydra/launcher/ stand on these."""
 
+_IN_A_FILE = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s*(?P<said>[^\n]+)")
+"""What Hydra says of a file whose content doesn't go with what is composed already."""
+
 
 def describe_bad_input(error: BaseException) -> list[str]:
     """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``, passwords masked."""
@@ -62,6 +66,10 @@ def _describe(error: BaseException) -> list[str]:
         return [f"{group}={option}: this launcher is not installed; pip install -e '.[{_EXTRAS[option]}]'"]
     if isinstance(error, MissingConfigException) and group and error.options is not None:
         return [f"{group}={option}: not found; {nearest(option, error.options)}"]
+    if found := _IN_A_FILE.match(str(error)):
+        mixed = "incompatible container" in found["said"]
+        said = "a list stands where keys are expected, or the other way round" if mixed else found["said"]
+        return [f"{found['file']}.yaml: {said}; correct it"]
     cause: Any = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(cause, OmegaConfBaseException):

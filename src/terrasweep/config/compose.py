@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from terrasweep.config import help_text
 from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrialConfig
-from terrasweep.config.yaml_files import describe_unreadable
+from terrasweep.config.yaml_files import describe_unreadable, find_lists
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.secrets import masked_values
@@ -72,9 +72,29 @@ def composed_trial(composed: DictConfig, *, without: str = "hydra") -> TrialConf
     """The TrialConfig of what Hydra composed, without its own part.
 
     Raises:
-        InvalidConfig: As for :func:`trial_config`.
+        InvalidConfig: As for :func:`trial_config`, and for :func:`check_composition`.
     """
+    if without in composed:
+        check_composition(composed[without])
     return trial_config(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != without]))
+
+
+def check_composition(hydra: Any) -> None:
+    """Refuse what Hydra passes over without a word: a file that holds no keys, a group that is taken out.
+
+    Args:
+        hydra: Its own part of the composed configuration.
+
+    Raises:
+        InvalidConfig: With one line for each.
+    """
+    taken_out = [str(override).lstrip("~") for override in hydra.overrides.task if str(override).startswith("~")]
+    groups = [group for group in (name.partition("=")[0] for name in taken_out) if group in _schema()]
+    lines = [
+        f"~{group}: a group can't be taken out; drop this, or choose another option by {group}=NAME" for group in groups
+    ]
+    if lines := [*lines, *find_lists(hydra)]:
+        raise InvalidConfig("\n".join(lines))
 
 
 def with_each_value(composed: DictConfig, key: str, values: Iterable[Any]) -> Iterator[TrialConfig]:

@@ -1,21 +1,13 @@
 """Whether what a user gave is the name of something that is there. Any text may be given, and none raises.
 
-:class:`pathlib.Path` raises for a text that is longer than a name may be, for a home that nobody has, and for what lies
-in a folder where one may not look.
+:class:`pathlib.Path` raises for a text that is longer than a name may be, and for what lies in a folder where one may
+not look. How such a text becomes a path is in :mod:`terrasweep.machine.paths`.
 """
 
 from __future__ import annotations
 
 import stat
 from pathlib import Path
-
-
-def expanded(text: str) -> Path:
-    """The text as a path, with ``~`` put in where it stands for a home."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
 
 
 def exists(path: Path) -> bool:

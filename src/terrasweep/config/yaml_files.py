@@ -1,13 +1,18 @@
-"""Why a YAML file of the user's can't be read, as one line with its place."""
+"""Why a YAML file of the user's can't be read, or says nothing, as one line with its place."""
 
 from __future__ import annotations
 
 import codecs
 import traceback
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+_GIVE_KEYS = "give keys with values, like study: {seed: 1}"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -17,11 +22,14 @@ def describe_unreadable(error: BaseException) -> str | None:
     Returns:
         None where the error is another.
     """
-    if not isinstance(error, yaml.YAMLError | UnicodeDecodeError):
+    if not isinstance(error, yaml.YAMLError | UnicodeDecodeError | OSError):
         return None
     file = _file_being_read(error)
     if file is None:
         return None
+    if isinstance(error, OSError):
+        # OmegaConf says by one that a file is a number or a date.
+        return f"{file}: it is a single value; {_GIVE_KEYS}" if error.errno is None else None
     content = file.read_bytes()
     if isinstance(error, UnicodeDecodeError):
         return _not_utf8(file, content)
@@ -36,6 +44,36 @@ def describe_unreadable(error: BaseException) -> str | None:
     said = f"{error.problem} {error.context or ''}".strip()
     way_out = "indent by spaces" if _is_tab(text, mark.line, mark.column) else "correct it"
     return f"{file}, line {mark.line + 1}, column {mark.column + 1}: {said}; {way_out}"
+
+
+def find_lists(hydra: Any) -> Iterator[str]:
+    """One line per file of the user's, of those that were composed, which is a list: Hydra takes nothing from it.
+
+    Args:
+        hydra: Hydra's own part of the composed configuration.
+    """
+    chosen = [f"{group}/{option}" for group, option in hydra.runtime.choices.items() if isinstance(option, str)]
+    for name in [str(hydra.job.config_name), *chosen]:
+        file = _file_of(name, hydra.runtime.config_sources)
+        if isinstance(file, Path) and _is_list(file):
+            yield f"{file}: it is a list, from which nothing would be taken; {_GIVE_KEYS}"
+
+
+def _file_of(name: str, sources: Any) -> Path | Traversable | None:
+    """Where Hydra has found a configuration: the first of its folders and packages that holds it."""
+    for source in sources:
+        places: dict[str, Any] = {"file": Path, "pkg": resources.files}
+        if source.schema in places and source.path:
+            file: Path | Traversable = places[source.schema](source.path) / f"{name.removesuffix('.yaml')}.yaml"
+            if file.is_file():
+                return file if source.schema == "file" else None
+    return None
+
+
+def _is_list(file: Path) -> bool:
+    with file.open("rb") as stream:
+        nodes = (event for event in yaml.parse(stream) if isinstance(event, yaml.NodeEvent))
+        return isinstance(next(nodes, None), yaml.SequenceStartEvent)
 
 
 def _not_utf8(file: Path, content: bytes) -> str:

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from terrasweep.config.data import DataConfig, ModalityConfig
-from terrasweep.config.given_paths import exists, expanded
+from terrasweep.config.given_paths import exists
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.root_folders import tiles_folder
 from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
 from terrasweep.data.inspect.survey import IMAGE, Survey
 from terrasweep.machine.files import write_atomically
-from terrasweep.machine.paths import absolute, cache_folder, home
+from terrasweep.machine.paths import absolute, cache_folder, expanded, home
 
 _VERSION = 3
 """Raised whenever the same files and settings give another listing or survey."""

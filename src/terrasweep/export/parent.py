@@ -16,7 +16,7 @@ from terrasweep.config.compose import trial_config
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data.stored import located
 from terrasweep.machine.files import put_in_place
-from terrasweep.machine.paths import WEIGHTS, results_folder
+from terrasweep.machine.paths import WEIGHTS, expanded, results_folder
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
@@ -144,7 +144,7 @@ def _shown(path: Path) -> str:
 
 def _single(name: str) -> Trained:
     """A trial that was run without a sampler."""
-    for folder in (Path(name).expanduser().resolve(), results_folder(name)):
+    for folder in (expanded(name).resolve(), results_folder(name)):
         file = folder / "result.json"
         if file.is_file():
             result = TrialResult.from_json(file.read_text())

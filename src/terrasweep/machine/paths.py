@@ -41,5 +41,13 @@ def cache_folder() -> Path:
 
 def absolute(path: str) -> Path:
     """A path from a configuration: relative ones are relative to the root."""
-    expanded = Path(path).expanduser()
-    return expanded if expanded.is_absolute() else home() / expanded
+    own = expanded(path)
+    return own if own.is_absolute() else home() / own
+
+
+def expanded(text: str) -> Path:
+    """The text as a path, with ``~`` put in where it stands for a home; ``~nobody/x`` is a name like any other."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)

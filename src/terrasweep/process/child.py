@@ -37,6 +37,8 @@ def main(sender: Any, log: str, task: str, arguments: dict[str, Any]) -> None:
         sender.send(("report", content))
 
     try:
+        if failure := _preload_failure():
+            report(not_preloaded=failure)
         if _cuda_unusable():
             report(cuda_unusable=True)
         else:
@@ -68,6 +70,12 @@ def classify(error: BaseException) -> TerrasweepError:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return Crashed(f"{type(error).__name__}: {text[0] if text else 'no message'}{place}")
+
+
+def _preload_failure() -> str:
+    """Why the forkserver has not imported the libraries; empty where it has, and in a process of another origin."""
+    preloading = sys.modules.get("terrasweep.process.preloading")
+    return "" if preloading is None else str(preloading.FAILURE)
 
 
 def _cuda_unusable() -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
-import tempfile
+import sys
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from typing import Any
 from terrasweep.machine import startup
 from terrasweep.machine.control_groups import out_of_memory_kills
 from terrasweep.machine.hardware import available_host_memory_bytes, host_memory_limit_bytes
-from terrasweep.machine.locks import Lease
 from terrasweep.machine.temporary_folder import own_temporary_folder
 from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
+from terrasweep.process.relief import Relief
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
 
 POLL_S = 0.05
@@ -31,8 +32,6 @@ LEAVE_S = 10
 test is measured, it writes that first."""
 RESERVE_BYTES = 512 * 2**20
 """Host memory that must stay available; below it, the trial is ended before the kernel ends something else."""
-RELIEF = Path(tempfile.gettempdir()) / f".terrasweep-relief-{os.getuid()}"
-"""Locked by the one of several watching processes that ends its trial when the host is short of memory."""
 SMALLER = "use a smaller batch, fewer data.workers or a smaller model"
 
 
@@ -82,7 +81,18 @@ def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, star
         )
         startup.use_fresh_interpreters()
         outcome = _run_once(task, arguments, log, limits, None)
+    if reason := outcome.reported.pop("not_preloaded", ""):
+        _warn_of_slow_starts(reason)
     return outcome
+
+
+@functools.cache
+def _warn_of_slow_starts(reason: str) -> None:
+    print(
+        f"warning: the libraries can't be imported ahead, so that each trial imports them by itself, which takes half "
+        f"a minute: {reason}; mend the installation",
+        file=sys.stderr,
+    )
 
 
 def _context(start_method: str | None = None) -> BaseContext:
@@ -90,7 +100,7 @@ def _context(start_method: str | None = None) -> BaseContext:
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         own_temporary_folder()
-        context.set_forkserver_preload(["terrasweep.trial.preload"])
+        context.set_forkserver_preload(["terrasweep.process.preloading"])
     return context
 
 
@@ -99,7 +109,7 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
     outcome, leaves, kills = Outcome(), False, out_of_memory_kills()
-    relief = Lease(RELIEF)
+    relief = Relief()
     try:
         child.start()
         sender.close()
@@ -123,7 +133,7 @@ def _no_answer(code: int | None, log: Path, *, by_kernel: bool) -> TerrasweepErr
 class _Watch:
     """Listens to a child until it is done, gone, late or too large."""
 
-    def __init__(self, child: BaseProcess, limits: Limits, relief: Lease) -> None:
+    def __init__(self, child: BaseProcess, limits: Limits, relief: Relief) -> None:
         self._child, self._limits, self._relief = child, limits, relief
         self._deadline = time.monotonic() + limits.timeout_s if limits.timeout_s is not None else None
         assert child.pid is not None, "it was started"
@@ -161,8 +171,8 @@ class _Watch:
                 f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
                 violation=grown / limit - 1,
             )
-        is_short = available_host_memory_bytes() < self._reserve and self._relief.take()
-        if is_short or grown > self._host_limit:
+        is_short = available_host_memory_bytes() < self._reserve
+        if self._relief.is_my_turn(short=is_short) or grown > self._host_limit:
             return HostOutOfMemory(
                 f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; {SMALLER}"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from terrasweep.measure.accuracy import ACCURACY
 from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import percent
 
 
 def label(name: str, accuracy_name: str | None = None) -> str:
@@ -27,10 +28,7 @@ def trial_name(result: TrialResult) -> str:
 
 def violation_text(violation: float | None) -> str:
     """By how much a limit was missed: ``23 % over``; empty where it isn't known."""
-    if violation is None:
-        return ""
-    percent = 100 * violation
-    return f"{percent:,.0f} % over" if percent >= 10 else f"{percent:.2g} % over"
+    return "" if violation is None else f"{percent(violation)} over"
 
 
 def touched_text(result: TrialResult) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import percent
 
 SHOWN = 20
 
@@ -29,7 +30,7 @@ def _ranking(option: str, results: list[TrialResult]) -> dict[str, Any]:
     layers = [
         {
             "name": name,
-            "change": f"{100 * change:.2g} %",
+            "change": percent(change),
             "share": round(100 * change / largest, 1),
             "kept": sum(name in kept_layers(result) for result in results),
         }

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from terrasweep.results.secrets import masked
-from terrasweep.results.states import Reason
+from terrasweep.results.states import Reason, State
 
 
 class TerrasweepError(Exception):
@@ -127,6 +127,12 @@ def raise_out_of_memory(error: BaseException) -> None:
     for link in chain(error):
         if found := out_of_memory(link):
             raise type(found)(str(found), violation=found.violation) from error
+
+
+def retold(error: TerrasweepError, message: str, otherwise: type[TerrasweepError]) -> TerrasweepError:
+    """An error of a child's with more around it: what needs too much memory stays that, any other is ``otherwise``."""
+    kind = type(error) if error.reason.state is State.INFEASIBLE else otherwise
+    return kind(message, violation=error.violation)
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

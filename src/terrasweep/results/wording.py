@@ -31,8 +31,10 @@ def with_unit(value: float | None, unit: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in [0, 1] as ``12.5 %``; two significant digits below one percent."""
+    """A share as ``12.5 %``; two significant digits below one percent, none behind the point from ten times on."""
     value = 100 * share
+    if value >= 1000:
+        return f"{value:,.0f} %"
     return f"{value:.1f} %" if value >= 0.95 or value == 0 else f"{value:.2g} %"
 
 

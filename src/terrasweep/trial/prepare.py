@@ -10,8 +10,7 @@ from terrasweep import process
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.locks import locked
 from terrasweep.machine.paths import cache_folder
-from terrasweep.results.errors import DataError, InvalidConfig
-from terrasweep.results.states import State
+from terrasweep.results.errors import DataError, InvalidConfig, retold
 from terrasweep.trial import rules
 
 if TYPE_CHECKING:
@@ -145,8 +144,6 @@ def _make(config: TrialConfig, task: str, missing: list[str]) -> None:
         log.unlink(missing_ok=True)
         raise outcome.error
     if outcome.error is not None:
-        # What is too large here is too large, and no defect of the data.
-        kind = type(outcome.error) if outcome.error.reason.state is State.INFEASIBLE else DataError
         text = f"{', '.join(missing)} can't be prepared: {outcome.error}; see {log}"
-        raise kind(text, violation=outcome.error.violation) from outcome.error
+        raise retold(outcome.error, text, DataError) from outcome.error
     log.unlink(missing_ok=True)

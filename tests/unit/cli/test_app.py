@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from terrasweep.cli import app
 from terrasweep.cli.commands import COMMANDS
+from terrasweep.models.backbones import prepared
 from terrasweep.results.errors import Crashed, DataError, InvalidConfig
 from tests.composing import ROOT
 
@@ -33,11 +34,22 @@ def ended(monkeypatch, capsys):
         (InvalidConfig("a=1: wrong; use 2\nb=3: wrong; use 4"), 2, "a=1: wrong; use 2\nb=3: wrong; use 4\n"),
         (Crashed("the child was killed"), 1, "the child was killed\n"),
         (DataError("no such tile"), 1, "no such tile\n"),
-        (KeyboardInterrupt(), 0, ""),
     ],
 )
 def test_an_error_with_a_known_reason_is_its_line_and_a_status(home, ended, error, status, told):
     assert ended(error) == (status, "", told)
+
+
+def test_ctrl_c_in_a_command_ends_with_the_shell_s_status_for_it(home, monkeypatch, capsys):
+    def interrupted(pattern):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prepared, "listing", interrupted)
+    monkeypatch.setattr("sys.argv", ["terrasweep", "models"])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    assert end.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_every_command_has_its_name_and_says_what_it_does():

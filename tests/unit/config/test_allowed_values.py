@@ -75,7 +75,10 @@ BAD_FILES = {
     "backbone.checkpoint=synthetic with data=segmentation_folder": [
         *("backbone.checkpoint=synthetic", "data=segmentation_folder", "data.root=/"),
     ],
-    "backbone.pretrained=true with backbone.checkpoint": ["backbone.checkpoint=synthetic", "backbone.pretrained=true"],
+    "backbone.pretrained=true with backbone.checkpoint=w.pt: ": [
+        "backbone.checkpoint=w.pt",
+        "backbone.pretrained=true",
+    ],
 }
 
 
@@ -85,6 +88,20 @@ def test_a_bad_value_is_one_line_that_begins_with_its_key(told):
     assert line.startswith(told)
     assert "\n" not in line
     assert ";" in line or "must be" in line, "a way out"
+
+
+@pytest.mark.parametrize("data", [[], ["data=segmentation_folder", "data.root=/"]], ids=["quickstart", "own data"])
+def test_the_hub_s_weights_in_the_quickstart_s_place_are_one_line_with_the_way_out(data):
+    chosen = ["backbone=timm_vit_tiny_patch16_224", "backbone.checkpoint=synthetic", *data]
+    asked = [*chosen, "backbone.pretrained=true"]
+    (line,) = find_bad_values(compose_trial(*asked))
+    assert line.startswith("backbone.pretrained=true with backbone.checkpoint=synthetic, which the quickstart sets: ")
+    assert "set backbone.checkpoint=null for those of the Hub" in line
+    # The way out is one, also of the line that comes without backbone.pretrained.
+    assert list(find_bad_values(compose_trial(*asked, "backbone.checkpoint=null"))) == []
+    if data:
+        (line,) = find_bad_values(compose_trial(*chosen))
+        assert "backbone.checkpoint=null, for the Hub's weights with backbone.pretrained=true" in line
 
 
 @pytest.mark.parametrize("told", BAD_FILES)

@@ -23,6 +23,20 @@ def test_a_key_that_no_section_has_is_one_line(override, told):
     assert line.startswith(told)
 
 
+@pytest.mark.parametrize("override", ["~train", "~train=default", "~tuning", "~tracking"])
+def test_a_group_that_is_taken_out_is_one_line(override):
+    group = override.strip("~").partition("=")[0]
+    with pytest.raises(InvalidConfig) as refused:
+        compose_trial(override)
+    assert str(refused.value) == (
+        f"~{group}: a group can't be taken out; drop this, or choose another option by {group}=NAME"
+    )
+
+
+def test_what_is_no_part_of_a_trial_may_be_taken_out():
+    assert compose_trial("~search_spaces") == compose_trial()
+
+
 def test_free_arguments_take_any_key():
     assert compose_trial("backbone.arguments.drop_path=0.1").backbone.arguments["drop_path"] == 0.1
 

@@ -2,7 +2,9 @@
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 
+from terrasweep.config.bad_input import describe_bad_input, is_bad_input
 from terrasweep.config.compose import compose
 from terrasweep.config.yaml_files import describe_unreadable
 from terrasweep.results.errors import InvalidConfig
@@ -48,6 +50,60 @@ def test_a_file_whose_header_hydra_does_not_see_is_told(home, before):
     assert str(refused.value).startswith("sweeps: ")
 
 
+@pytest.mark.parametrize("group", ["sweeps", "search_spaces"])
+@pytest.mark.parametrize("content", [b"- study: {n_trials: 7}\n", b"---\n[]\n"], ids=["items", "empty"])
+def test_a_file_that_is_a_list_is_one_line(home, group, content):
+    (home / group).unlink(missing_ok=True)
+    (home / group).mkdir()
+    file = home / group / "listed.yaml"
+    file.write_bytes(content)
+    GlobalHydra.instance().clear()
+    with pytest.raises(InvalidConfig) as refused:
+        compose([f"{group}=listed"])
+    assert str(refused.value) == (
+        f"{file}: it is a list, from which nothing would be taken; give keys with values, like study: {{seed: 1}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (HEADER + b"- study\n", "sweeps/odd.yaml: a list stands where keys are expected"),
+        (HEADER + b"hydra: {sweeper: {params: [1]}}\n", "sweeps/odd.yaml: a list stands where keys are expected"),
+        (HEADER + b"study: [1]\n", "sweeps/odd.yaml: Merge error: list is not a subclass of StudyConfig"),
+        (b"7\n", "FILE: it is a single value; give keys"),
+    ],
+    ids=["items", "below a key", "a section", "a number"],
+)
+def test_content_that_holds_no_keys_where_they_are_wanted_is_one_line(home, content, told):
+    (home / "sweeps").unlink()
+    (home / "sweeps").mkdir()
+    file = home / "sweeps" / "odd.yaml"
+    file.write_bytes(content)
+    GlobalHydra.instance().clear()
+    with pytest.raises((HydraException, InvalidConfig, OSError)) as refused:
+        compose(["sweeps=odd"])
+    assert is_bad_input(refused.value)
+    (line,) = describe_bad_input(refused.value)
+    assert line.startswith(told.replace("FILE", str(file)))
+    assert "; " in line
+
+
+def test_a_list_that_another_file_of_its_name_hides_is_not_told(home):
+    (home / "budget").mkdir()
+    (home / "budget" / "default.yaml").write_text("- 1\n")
+    GlobalHydra.instance().clear()
+    assert compose([]).budget.memory_gib is None
+
+
+def test_a_file_without_anything_is_allowed(home):
+    (home / "budget").mkdir()
+    (home / "budget" / "none.yaml").write_text("# nothing\n")
+    GlobalHydra.instance().clear()
+    assert compose(["budget=none"]).budget.memory_gib is None
+
+
 def test_another_error_is_not_described():
     assert describe_unreadable(ValueError("no file")) is None
+    assert describe_unreadable(OSError("no space")) is None
     assert describe_unreadable(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "of our own")) is None

@@ -52,7 +52,12 @@ def test_results_and_cache_lie_below_the_root(project):
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [("data/tiles", "ROOT/data/tiles"), ("/data/tiles", "/data/tiles"), ("~/tiles", "HOME/tiles")],
+    [
+        ("data/tiles", "ROOT/data/tiles"),
+        ("/data/tiles", "/data/tiles"),
+        ("~/tiles", "HOME/tiles"),
+        ("~no_such_user/x", "ROOT/~no_such_user/x"),
+    ],
 )
 def test_a_relative_path_is_relative_to_the_root_not_to_the_working_folder(project, monkeypatch, given, expected):
     monkeypatch.setenv("HOME", "/home/ada")

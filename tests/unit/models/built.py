@@ -37,3 +37,11 @@ def loss_and_gradients(model):
     gradients = [p.grad for p in model.module.parameters() if p.requires_grad]
     assert all(g is not None for g in gradients)
     return loss.detach(), gradients
+
+
+def assert_leaves_loss_and_gradients(change, *common):
+    """Assert that an override changes nothing of the mathematics, to the last bit."""
+    loss, gradients = loss_and_gradients(built(*common))
+    changed_loss, changed_gradients = loss_and_gradients(built(*common, change))
+    assert torch.equal(loss, changed_loss)
+    assert all(torch.equal(a, b) for a, b in zip(gradients, changed_gradients, strict=True))

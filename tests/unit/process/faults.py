@@ -53,10 +53,10 @@ def grow(report):
 def print_and_fork(report):
     print("heard on stdout")
     print("heard on stderr", file=sys.stderr)
-    if os.fork() == 0:
-        while True:
-            time.sleep(60)
-    report(grandchild=True)
+    below = os.fork()
+    while below == 0:
+        time.sleep(60)
+    report(below=below)
 
 
 def say_cuda_state(report):

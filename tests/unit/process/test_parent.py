@@ -1,17 +1,17 @@
 """A child may end in any way; the parent learns which, keeps what was measured, and leaves nothing running."""
 
+import contextlib
 import os
-import time
 
 import psutil
 import pytest
 
 from terrasweep import process
 from terrasweep.machine import startup
-from terrasweep.machine.locks import Lease
 from terrasweep.machine.startup import START_METHOD
 from terrasweep.process import parent
 from terrasweep.process.parent import Limits
+from terrasweep.process.relief import Relief
 from terrasweep.results.states import Reason
 from tests.composing import ROOT
 
@@ -56,13 +56,13 @@ def test_pressure_in_a_control_group_ends_a_child(run, monkeypatch):
 
 def test_where_the_host_is_short_of_memory_one_trial_ends_at_a_time(run, monkeypatch, tmp_path):
     monkeypatch.setattr(parent, "available_host_memory_bytes", lambda: 2**20)
-    monkeypatch.setattr(parent, "RELIEF", tmp_path / "relief")
-    another = Lease(tmp_path / "relief")
-    assert another.take()
+    monkeypatch.setattr(parent, "Relief", lambda: Relief(tmp_path / "relief"))
+    another = Relief(tmp_path / "relief", started_ns=0)
+    assert another.is_my_turn(short=True)
     assert run("hang", Limits(timeout_s=1)).error.reason is Reason.TIMEOUT, "it waits for the other's memory"
     another.give_back()
     assert run("hang", Limits(timeout_s=60)).error.reason is Reason.OOM_HOST
-    assert another.take(), "it is given back"
+    assert Relief(tmp_path / "relief", started_ns=0).is_my_turn(short=True), "it is given back"
 
 
 def test_leaving_without_an_answer_is_a_crash(run):
@@ -94,22 +94,14 @@ def test_any_other_exception_is_a_crash_in_one_line(run):
 
 
 def test_output_goes_to_the_log_and_no_grandchild_survives(run, tmp_path):
-    before = {p.pid for p in psutil.process_iter()}
-    assert run("print_and_fork").error is None
+    outcome = run("print_and_fork")
+    assert outcome.error is None
     log = (tmp_path / "log.txt").read_text()
     assert "heard on stdout" in log
     assert "heard on stderr" in log
-    time.sleep(0.2)
-    left = [p for p in psutil.process_iter() if p.pid not in before and p.status() != psutil.STATUS_ZOMBIE]
-    assert not [p for p in left if "print_and_fork" in " ".join(p.cmdline()) or _in_group_of_a_dead_leader(p)]
-
-
-def _in_group_of_a_dead_leader(member):
-    try:
-        group = os.getpgid(member.pid)
-        return group != member.pid and not psutil.pid_exists(group)
-    except ProcessLookupError:
-        return False
+    with contextlib.suppress(psutil.NoSuchProcess):  # It is gone, or nobody has asked for its end yet.
+        below = psutil.Process(outcome.reported["below"])
+        assert psutil.wait_procs([below], timeout=10)[0] or below.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.slow
@@ -159,3 +151,13 @@ def test_a_child_with_an_interpreter_of_its_own_leaves_the_next_one_as_it_was(tm
     for start_method in ("spawn", None):
         process.run("a:task", {}, tmp_path / "log.txt", Limits(), start_method=start_method)
     assert asked == ["spawn", "forkserver"]
+
+
+def test_a_failed_import_ahead_is_told_in_one_line_once(run, monkeypatch, capsys):
+    parent._warn_of_slow_starts.cache_clear()
+    monkeypatch.setattr(parent, "_run_once", lambda *_: process.Outcome({"done": True, "not_preloaded": "OSError: no"}))
+    for _ in range(2):
+        assert run("answer").reported == {"done": True}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: the libraries can't be imported ahead")
+    assert "OSError: no; mend" in line

@@ -29,7 +29,7 @@ def test_labels_carry_units(name: str, expected: str) -> None:
 
 
 def test_small_texts() -> None:
-    assert violation_text(0.23) == "23 % over"
+    assert violation_text(0.23) == "23.0 % over"
     assert violation_text(0.0123) == "1.2 % over"
     assert violation_text(11.0) == "1,100 % over"
     assert violation_text(None) == ""

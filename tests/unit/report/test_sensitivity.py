@@ -30,7 +30,7 @@ def test_a_ranking_per_quantization_says_who_kept_what():
         with_it = [r for r in trials if r.searched["quantization"] == option]
         assert ranking["trials"] == len(with_it)
         layers = ranking["layers"]
-        assert [layer["change"] for layer in layers] == ["5 %", "2.5 %", "1.7 %", "1.2 %"]
+        assert [layer["change"] for layer in layers] == ["5.0 %", "2.5 %", "1.7 %", "1.2 %"]
         assert [layer["share"] for layer in layers] == [100.0, 50.0, 33.3, 25.0]
         odd = sum((r.number or 0) % 2 for r in with_it)
         assert [layer["kept"] for layer in layers] == [len(with_it), odd, 0, 0]

@@ -60,16 +60,6 @@ def test_a_result_with_other_measurements_is_read_and_kept(measurements):
     assert json.loads(result.to_json()) == stored
 
 
-def test_every_reason_has_the_state_of_the_contract():
-    states = {state: {str(r) for r in Reason if r.state is state} for state in State}
-    assert states == {
-        State.COMPLETE: set(),
-        State.INFEASIBLE: {"predicted_oom", "oom_device", "oom_host", "over_budget", "timeout", "diverged"},
-        State.PRUNED: {"pruner"},
-        State.FAILED: {"crashed", "data_error", "invalid_config", "interrupted"},
-    }
-
-
 def test_objectives_are_those_of_complete_trials_alone():
     measured = Measurements(accuracy=0.5, peak_memory_mib=None)
     complete = TrialResult(number=0, state=State.COMPLETE, measurements=measured)

@@ -51,8 +51,8 @@ def test_a_value_stands_before_its_unit(value, unit, text):
 
 
 def test_shares_are_percent():
-    assert [percent(share) for share in (0, 1, 0.5, 0.0123, 0.0051, 1e-5)] == [
-        *("0.0 %", "100.0 %", "50.0 %", "1.2 %", "0.51 %", "0.001 %")
+    assert [percent(share) for share in (0, 1, 0.5, 0.0123, 0.0051, 1e-5, 9.99, 11, 123.4)] == [
+        *("0.0 %", "100.0 %", "50.0 %", "1.2 %", "0.51 %", "0.001 %", "999.0 %", "1,100 %", "12,340 %")
     ]
 
 

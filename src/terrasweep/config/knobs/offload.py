@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from omegaconf import MISSING
 
 from terrasweep.config.exclusions import UNSET, Exclusion
+from terrasweep.config.given_paths import is_folder
 from terrasweep.config.knobs.knob import COST, EVERYTHING, SPEED, Knob, Stage
 from terrasweep.machine.paths import absolute
 
@@ -32,7 +33,7 @@ class OffloadConfig:
 def find_absent_files(offload: OffloadConfig) -> Iterator[str]:
     """One line per folder that is not there. DeepSpeed's file is read in models/offload/deepspeed_settings.py."""
     nvme = offload.nvme_path
-    if nvme is not None and not (absolute(nvme).is_dir() and os.access(absolute(nvme), os.W_OK)):
+    if nvme is not None and not (is_folder(absolute(nvme)) and os.access(absolute(nvme), os.W_OK)):
         yield f"offload.nvme_path={nvme}: there is no such folder that can be written; give an existing one"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.file_names import check_unique, find_suffixes, images_in, matched
 from terrasweep.data.inspect.survey import IMAGE
-from terrasweep.results.errors import DataError
+from terrasweep.results.errors import DataError, raise_out_of_memory
 
 MASK = "mask"
 LABEL_ENDING = ".npy"
@@ -211,6 +211,7 @@ def read_table(table: Path, task: str) -> tuple[dict[str, list[int]], list[str]]
         with table.open(newline="", encoding="utf-8-sig") as file:
             title, *rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
     except (OSError, ValueError, csv.Error) as error:
+        raise_out_of_memory(error)
         raise DataError(f"data.labels={table}: it can't be read as CSV with a row of titles: {error}") from error
     short = [row[0] for row in rows if len(row) != len(title)]
     if short or len(title) < 2:

@@ -15,8 +15,11 @@ from terratorch.registry import TERRATORCH_BACKBONE_REGISTRY
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 
+from terrasweep.models.backbones.hub_files import unreachable
+from terrasweep.models.backbones.internvit import patch_pixels
 from terrasweep.models.pretrained.input_layers import RGB, adapt_input
 from terrasweep.results.errors import InvalidConfig, raise_out_of_memory
+from terrasweep.results.wording import one_line
 
 TOWERS = r"^(model\.)?(vision_model|vision_tower)\."
 """What the names of a vision tower's tensors begin with in models of images and text."""
@@ -54,15 +57,9 @@ def hf_vision(
     whole = _read_config(source)
     config = getattr(whole, "vision_config", whole)
     _check(source, config)
-    for name, value in overrides.items():
-        if not hasattr(config, name):
-            raise InvalidConfig(f"backbone.arguments.{name}: {type(config).__name__} has no such field")
-        try:
-            setattr(config, name, value)
-        except (StrictDataclassError, TypeError, ValueError) as error:
-            raise InvalidConfig(f"backbone.arguments.{name}={value}: {_one_line(error)}") from error
-    if img_size is not None and img_size < _patch(config):
-        raise InvalidConfig(f"img_size={img_size}: smaller than a patch of {_patch(config)} pixels")
+    _replace_fields(config, overrides)
+    if img_size is not None and img_size < patch_pixels(config):
+        raise InvalidConfig(f"img_size={img_size}: smaller than a patch of {patch_pixels(config)} pixels")
     names = bands or RGB
     if pretrained:
         model = _load(source, config, is_tower=config is not whole)
@@ -94,7 +91,7 @@ class FeatureMaps(nn.Module):
         self.model = model
         self.out_indices = [index % depth for index in chosen]
         self.out_channels = [model.config.hidden_size] * len(chosen)
-        self.patch_size = _patch(model.config)
+        self.patch_size = patch_pixels(model.config)
         interpolates = "interpolate_pos_encoding" in inspect.signature(model.forward).parameters
         self._flags = {"interpolate_pos_encoding": True} if interpolates else {}
 
@@ -122,10 +119,7 @@ def _read_config(source: str) -> PreTrainedConfig:
         config: PreTrainedConfig = AutoConfig.from_pretrained(source, trust_remote_code=False)
         return config
     except OSError as error:
-        raise InvalidConfig(
-            f"backbone.source={source}: it is no folder here, and the Hub doesn't give it ({_one_line(error)}); "
-            "check the id and the network, or download it and give its folder"
-        ) from error
+        raise unreachable(source, error) from error
     except (ValueError, KeyError, TypeError, StrictDataclassError) as error:
         raise InvalidConfig(
             f"backbone.source={source}: transformers itself has no such model, and code from outside is never run "
@@ -134,7 +128,7 @@ def _read_config(source: str) -> PreTrainedConfig:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(str(error)) or type(error).__name__
 
 
 def _check(source: str, config: PreTrainedConfig) -> None:
@@ -149,9 +143,14 @@ def _check(source: str, config: PreTrainedConfig) -> None:
         )
 
 
-def _patch(config: PreTrainedConfig) -> int:
-    size = config.patch_size
-    return int(size if isinstance(size, int) else size[0])
+def _replace_fields(config: PreTrainedConfig, overrides: dict[str, Any]) -> None:
+    for name, value in overrides.items():
+        if not hasattr(config, name):
+            raise InvalidConfig(f"backbone.arguments.{name}: {type(config).__name__} has no such field")
+        try:
+            setattr(config, name, value)
+        except (StrictDataclassError, TypeError, ValueError) as error:
+            raise InvalidConfig(f"backbone.arguments.{name}={value}: {_one_line(error)}") from error
 
 
 def _from_config(config: PreTrainedConfig) -> Any:

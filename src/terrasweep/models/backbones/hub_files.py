@@ -60,14 +60,20 @@ def find_release(source: str, file: str) -> Path | None:
     try:
         return Path(hf_hub_download(source, file))
     except LocalEntryNotFoundError as error:  # A subclass of the next one, but it means that the Hub was not asked.
-        raise _unreachable(source, error) from error
+        raise unreachable(source, error) from error
     except EntryNotFoundError:
         return None
     except (HFValidationError, HfHubHTTPError, OSError, ValueError) as error:
-        raise _unreachable(source, error) from error
+        raise unreachable(source, error) from error
 
 
-def _unreachable(source: str, error: Exception) -> InvalidConfig:
+def unreachable(source: str, error: Exception) -> InvalidConfig:
+    """One line for a source that neither this machine nor the Hub gives.
+
+    Raises:
+        DeviceOutOfMemory, HostOutOfMemory: It is no fault of the source.
+    """
+    raise_out_of_memory(error)
     return InvalidConfig(
         f"backbone.source={source}: it is no folder here, and the Hub doesn't give it ({first_line(error)}); "
         "check the id and the network, or download it and give its folder"

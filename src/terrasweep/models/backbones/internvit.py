@@ -7,10 +7,11 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
-from transformers import InternVLVisionConfig, InternVLVisionModel
+from transformers import InternVLVisionConfig, InternVLVisionModel, PreTrainedConfig
 
 from terrasweep.models.backbones.hub_files import open_release, read_tensors
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.wording import one_line
 
 INTERNVIT_300M = {
     "hidden_size": 1024,
@@ -79,11 +80,12 @@ def native_config(published: dict[str, Any]) -> InternVLVisionConfig:
     try:
         return InternVLVisionConfig(**{NATIVE_FIELDS.get(key, key): value for key, value in fields.items()})
     except (TypeError, ValueError, StrictDataclassError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidConfig(f"backbone.source: its vision_config is not that of an InternViT: {reason}") from error
+        raise InvalidConfig(
+            f"backbone.source: its vision_config is not that of an InternViT: {one_line(str(error))}"
+        ) from error
 
 
-def patch_pixels(config: InternVLVisionConfig) -> int:
+def patch_pixels(config: PreTrainedConfig) -> int:
     """Height and width of a patch."""
     size = config.patch_size
     return int(size if isinstance(size, int) else size[0])

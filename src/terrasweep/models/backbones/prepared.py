@@ -17,7 +17,7 @@ from pathlib import Path
 from terrasweep import process
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.paths import cache_folder
-from terrasweep.results.errors import Crashed, InvalidConfig
+from terrasweep.results.errors import Crashed, InvalidConfig, retold
 
 OWN = ("earthmind_v1", "hf_vision")
 """What terrasweep adds to TerraTorch's registry."""
@@ -143,7 +143,8 @@ def _list() -> list[str]:
     # A forkserver would import more than this one child needs.
     outcome = process.run(_TASK, {}, log, process.Limits(), start_method="spawn")
     if outcome.error is not None:
-        raise Crashed(f"the backbones can't be listed: {outcome.error}; see {log}") from outcome.error
+        text = f"the backbones can't be listed: {outcome.error}; see {log}"
+        raise retold(outcome.error, text, Crashed) from outcome.error
     log.unlink(missing_ok=True)
     names: list[str] = outcome.reported["names"]
     write_atomically(_file(), json.dumps(names, indent=0) + "\n")

@@ -23,6 +23,7 @@ from terrasweep.models.pretrained.input_layers import (
     resize_positions,
 )
 from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
+from terrasweep.results.wording import percent
 
 MAX_LOST = 0.02
 """Share of the backbone's parameters that may stay as they were initialized: a new token, a scale, a small head."""
@@ -236,8 +237,8 @@ def _check(encoder: nn.Module, file: Path, inputs: InputLayers, found: dict[str,
         for kind in ("missing", "misshapen", "unexpected")
         if found[kind]
     )
-    reason = f"{share:.0%} of its parameters would stay random" if share > MAX_LOST else "no input layer fits"
+    reason = f"{percent(share)} of its parameters would stay random" if share > MAX_LOST else "no input layer fits"
     raise InvalidConfig(
-        f"backbone.checkpoint={file}: it does not fit the backbone, {reason} (at most {MAX_LOST:.0%} may): {parts}; "
-        "name the backbone that it was saved from, or set backbone.arguments as there"
+        f"backbone.checkpoint={file}: it does not fit the backbone, {reason} (at most {percent(MAX_LOST)} may): "
+        f"{parts}; name the backbone that it was saved from, or set backbone.arguments as there"
     )

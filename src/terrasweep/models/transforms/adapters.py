@@ -9,7 +9,7 @@ from peft.tuners.lora import LoraLayer
 from terratorch.models.peft_utils import QKVSep, replace_qkv
 from torch import nn
 
-from terrasweep.config.knobs.tuning import TuningConfig
+from terrasweep.config.knobs.tuning import TARGET_PRESETS, TuningConfig
 from terrasweep.models.transforms.checkpointing import transformer_blocks
 from terrasweep.models.transforms.linear_layers import no_match
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
@@ -133,6 +133,18 @@ def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
     for label, pattern in patterns.items():
         matching = [name for name in linears if re.search(pattern, name)]
         if not matching:
-            raise InvalidConfig(f"tuning.targets={label}: {no_match(linears)}")
+            raise InvalidConfig(_matches_nothing(label, targets, linears))
         found += [name for name in matching if name not in found]
     return found
+
+
+def _matches_nothing(label: str, targets: str | list[str], linears: list[str]) -> str:
+    """One line for a preset's part or a name of a list."""
+    if isinstance(targets, str):
+        return f"tuning.targets={label}: {no_match(linears)}"
+    if label in TARGET_PRESETS and linears:
+        return (
+            f"tuning.targets=[{label}]: a list names layers, and none is called so; without the brackets, "
+            f"tuning.targets={label}, it is a preset"
+        )
+    return f"tuning.targets={label}: {no_match(linears, label)}"

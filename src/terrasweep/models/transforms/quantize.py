@@ -66,7 +66,7 @@ def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[st
     skip = [] if quantization.skip == "auto" else list(quantization.skip)
     for part in skip:
         if not any(_below(name, part) for name in linears):
-            raise InvalidConfig(f"quantization.skip={part}: {no_match(linears)}")
+            raise InvalidConfig(f"quantization.skip={part}: {no_match(linears, part, within=True)}")
     names = [name for name in linears if not any(_below(name, part) for part in skip)]
     if not names:
         raise InvalidConfig(

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from terrasweep.config.knobs.offload import find_absent_files
 from tests.composing import compose_trial
 
@@ -14,6 +16,7 @@ def test_a_folder_that_can_not_be_written_is_none_for_parameters(tmp_path, monke
     assert "can be written" in line
 
 
-def test_a_folder_that_is_not_there_is_told():
-    (line,) = find_absent_files(compose_trial("offload=nvme", "offload.nvme_path=/nowhere").offload)
-    assert line.startswith("offload.nvme_path=/nowhere: there is no such folder")
+@pytest.mark.parametrize("given", ["/nowhere", 300 * "x", "~nobody_of_this_name/x"])
+def test_a_folder_that_is_not_there_is_told(given):
+    (line,) = find_absent_files(compose_trial("offload=nvme", f"offload.nvme_path='{given}'").offload)
+    assert line.startswith(f"offload.nvme_path={given}: there is no such folder")

@@ -1,10 +1,13 @@
 """Labels of whole images come from folders or from a table, by the names in it, whatever the names look like."""
 
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from terrasweep.data.find.sample_list import WHOLE, find_samples, read_table
-from terrasweep.results.errors import DataError
+from terrasweep.results.errors import DataError, HostOutOfMemory
 from tests.composing import compose_trial
 from tests.unit.data.rasters import write_raster
 
@@ -62,3 +65,12 @@ def test_a_table_with_a_fault_is_refused(tmp_path, text, told):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DataError, match=told):
         read_table(tmp_path / "t.csv", "multilabel")
+
+
+def test_memory_that_is_exhausted_is_no_fault_of_the_table(tmp_path, monkeypatch):
+    def exhausted(*_, **__):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(Path, "open", exhausted)
+    with pytest.raises(HostOutOfMemory):
+        read_table(tmp_path / "labels.csv", "classification")

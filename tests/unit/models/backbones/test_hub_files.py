@@ -103,6 +103,12 @@ def test_a_file_that_a_release_lacks_is_none_or_refused(monkeypatch, tmp_path):
 
 
 @exhausted
+def test_memory_that_is_exhausted_while_asking_is_no_fault_of_the_source(monkeypatch, fault, known):
+    monkeypatch.setattr(hub_files, "hf_hub_download", raising(fault))
+    assert_comes_through(lambda: find_release("someone/model", "config.json"), fault, known)
+
+
+@exhausted
 def test_memory_that_is_exhausted_while_reading_is_no_broken_file(tmp_path, monkeypatch, fault, known):
     (tmp_path / "weights.bin").write_bytes(b"0123456789")
     monkeypatch.setattr(torch, "load", raising(fault))

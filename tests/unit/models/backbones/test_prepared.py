@@ -8,7 +8,7 @@ import pytest
 from terrasweep import process
 from terrasweep.models.backbones import prepared
 from terrasweep.process.parent import Outcome
-from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.errors import Crashed, HostOutOfMemory, InvalidConfig
 
 NAMES = ["dofa_base_patch16_224", "prithvi_eo_v2_300", "timm_resnet18", "timm_vit_tiny_patch16_224"]
 
@@ -103,3 +103,15 @@ def test_a_name_that_is_not_there_gets_those_near_it(listed):
 def test_names_are_known_as_terratorch_resolves_them(listed, name):
     prepared.registry_names()
     assert list(prepared.find_unknown(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(HostOutOfMemory("it grew", violation=0.5), HostOutOfMemory), (Crashed("it was killed"), Crashed)],
+    ids=["memory", "a defect"],
+)
+def test_a_listing_that_needs_too_much_memory_is_no_crash(home, monkeypatch, error, kind):
+    monkeypatch.setattr(process, "run", lambda *_, **__: Outcome(error=error))
+    with pytest.raises(kind, match=r"^the backbones can't be listed: it .*; see .*backbones-\d+\.log$") as raised:
+        prepared.registry_names()
+    assert raised.value.violation == error.violation

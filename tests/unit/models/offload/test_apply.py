@@ -5,18 +5,16 @@ import torch
 
 from terrasweep.config.knobs.offload import ZERO, OffloadConfig
 from terrasweep.models.offload import apply
-from tests.unit.models.built import built, loss_and_gradients
+from tests.unit.models.built import assert_leaves_loss_and_gradients
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
 def test_activations_on_the_host_leave_loss_and_gradients_as_they_were(quantization):
-    common = [f"quantization={quantization}", "tuning.rank=2", "decoder=linear"]
-    loss, gradients = loss_and_gradients(built(*common))
-    changed_loss, changed_gradients = loss_and_gradients(built(*common, "offload=activations"))
-    assert torch.equal(loss, changed_loss)
-    assert all(torch.equal(a, b) for a, b in zip(gradients, changed_gradients, strict=True))
+    assert_leaves_loss_and_gradients(
+        "offload=activations", f"quantization={quantization}", "tuning.rank=2", "decoder=linear"
+    )
 
 
 def test_what_the_backward_pass_needs_is_kept_on_the_host(monkeypatch):

@@ -8,7 +8,7 @@ from terrasweep.models.assemble import build_plain
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
-from tests.unit.models.built import built, images, loss_and_gradients
+from tests.unit.models.built import assert_leaves_loss_and_gradients, built, images
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
@@ -45,11 +45,9 @@ def test_every_nth_block_is_checkpointed_from_the_first(every, wrapped):
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
 def test_checkpointing_leaves_loss_and_gradients_as_they_were(quantization):
-    common = [f"quantization={quantization}", "tuning.rank=2", "decoder=linear"]
-    loss, gradients = loss_and_gradients(built(*common))
-    changed_loss, changed_gradients = loss_and_gradients(built(*common, "checkpointing=blocks"))
-    assert torch.equal(loss, changed_loss)
-    assert all(torch.equal(a, b) for a, b in zip(gradients, changed_gradients, strict=True))
+    assert_leaves_loss_and_gradients(
+        "checkpointing=blocks", f"quantization={quantization}", "tuning.rank=2", "decoder=linear"
+    )
 
 
 def blocks(*widths):
