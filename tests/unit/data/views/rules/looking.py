@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +55,16 @@ def places(root: Path, kind: str = "images", ending: str = ".tif") -> dict[str, 
     return {n: root / split / kind / f"{n}{ending}" for split, names in SAMPLES.items() for n in names}
 
 
+@cache
+def _composed(*overrides: str) -> TrialConfig:
+    return compose_trial("data=segmentation_folder", "data.root=here", "train.batch_size=2", *overrides)
+
+
 def look_at(root: Path, *overrides: str) -> Look:
     """List, understand and judge a folder of images and masks."""
     stored._state.cache_clear()
-    given = ("data=segmentation_folder", f"data.root={root}", "train.batch_size=2", *overrides)
-    config = stored.located(compose_trial(*given))
+    composed = _composed(*overrides)
+    config = stored.located(replace(composed, data=replace(composed.data, root=str(root))))
     prepare_data(config)
     findings = find_problems(stored.read_survey(config), config)
     return Look(findings, stored.read_listing(config), stored.complete(config))
