@@ -69,14 +69,22 @@ def chosen_places(own: OwnBands, given: Sequence[str]) -> tuple[int, ...]:
     return tuple(range(len(own.names))) if len(given) == len(own.names) else own.read
 
 
-def find_contradiction(own: OwnBands, given: Sequence[str]) -> tuple[str, int, int] | None:
-    """The first of the new names that is the files' own name of another band: it, its place, and that band's place."""
+def find_contradiction(own: OwnBands, given: Sequence[str]) -> str | None:
+    """Why the bands that are given can't be meant: numbers that there are not, or files' own names in wrong places."""
     places = _named_places(own, given)
-    if not own.described or None not in places[: len(given)] or are_numbers(given):
+    known = [place for place in places if place is not None]
+    if are_numbers(given):
+        return None if len(set(known)) == len(given) else f"the files have the bands 1 to {len(own.names)}, each once"
+    if not own.described:
         return None
+    if len(set(known)) < len(known):
+        return f"{next(own.names[place] for place in known if known.count(place) > 1)} is named twice"
     expected = range(len(own.names)) if len(given) == len(own.names) else own.read
-    pairs = zip(given, expected, places, strict=False)
-    return next(((name, at, place) for name, at, place in pairs if place not in (None, at) and place is not None), None)
+    wrong = [(at, place) for at, place in zip(expected, places, strict=False) if place is not None and place != at]
+    if None not in places or not wrong:
+        return None
+    at, place = wrong[0]
+    return f"band {at + 1} would get the name {own.names[place]}, which is the files' own name of band {place + 1}"
 
 
 def _named_places(own: OwnBands, given: Sequence[str]) -> list[int | None]:

@@ -51,10 +51,20 @@ def test_a_choice_by_number_and_by_name_is_the_same(order, count):
 
 
 def test_a_new_name_that_is_another_band_s_contradicts():
-    assert find_contradiction(NAMED, ["RED", "GREEN", "SWIR", "NIR"]) == ("RED", 0, 2)
+    told = "band 1 would get the name RED, which is the files' own name of band 3"
+    assert find_contradiction(NAMED, ["RED", "GREEN", "SWIR", "NIR"]) == told
     for said in ([], ["RED", "BLUE"], ["B2", "B3", "B4", "B8"], ["BLUE", "GREEN", "RED", "SWIR"], ["4", "3"]):
         assert find_contradiction(NAMED, said) is None
     assert find_contradiction(PHOTO, ["NIR", "RED", "GREEN"]) is None
+
+
+@pytest.mark.parametrize("said", [["5"], ["0"], ["1", "1"], ["1", "2", "3", "5"]])
+def test_numbers_that_there_are_not_contradict(said):
+    assert find_contradiction(UNNAMED, said) == "the files have the bands 1 to 4, each once"
+
+
+def test_a_band_is_named_once():
+    assert find_contradiction(NAMED, ["RED", "red", "NIR", "BLUE"]) == "RED is named twice"
 
 
 def test_numbers_are_told_from_names():

@@ -8,6 +8,7 @@ from pathlib import Path
 from terrasweep.config.band_choice import OwnBands, given_bands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK
+from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.headers import Header
 from terrasweep.data.views.view import View
 
@@ -52,6 +53,11 @@ class FileSet:
     def bands_key(self, kind: str) -> str:
         """The key that says it."""
         return f"data.modalities.{kind}.bands" if kind in self.config.data.modalities else "data.bands"
+
+    def subject(self, kind: str) -> str:
+        """How a line begins that is about the images of a modality."""
+        place = f"data.root={self.config.data.root}"
+        return place if kind == IMAGE else f"{place}: {kind}"
 
     def readable(self, kind: str) -> list[Header]:
         """The headers of a kind's readable files."""

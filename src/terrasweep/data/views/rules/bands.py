@@ -65,12 +65,10 @@ def _with_bands(view: View, places: tuple[int, ...], names: tuple[str, ...]) -> 
     return replace(view, bands=tuple(sources[number] for number in numbers), names=names)
 
 
-def _contradicting(key: str, own: OwnBands, given: list[str], found: tuple[str, int, int]) -> Remark:
-    name, given_at, own_at = found
+def _contradicting(key: str, own: OwnBands, given: list[str], reason: str) -> Remark:
     line = (
-        f"{key}=[{', '.join(given)}]: it calls band {given_at + 1} {name}, which is the files' own name of band "
-        f"{own_at + 1} (they have {listed(own.names, 15)}); choose by their names, in any order, or give all bands new "
-        "names"
+        f"{key}=[{', '.join(given)}]: {reason} (they have {listed(own.names, 15)}); choose by their names or numbers, "
+        "in any order, or give all bands new names"
     )
     return Remark(rule="band-names", level=ERROR, line=line)
 

@@ -18,7 +18,7 @@ def compare_pixel_sizes(files: FileSet) -> FileSet:
     """Warn of objects that change their size, and of degrees beside metres; zones of one projection are normal."""
     for kind in files.modalities:
         placed = [header for header in files.readable(kind) if header.transform is not None and header.crs]
-        place = f"data.root={files.config.data.root}: {kind}"
+        place = files.subject(kind)
         sizes = _grouped([size for header in placed if (size := pixel_metres(header))])
         if len(sizes) > 1:
             seen = listed(f"{rounded(size)} m in {counted(count, 'file')}" for size, count in sizes.most_common())

@@ -106,7 +106,7 @@ def _median(header: Header, *, physical: bool) -> float | None:
 
 
 def _remark(files: FileSet, kind: str, different: Counter[_Scaling], *, lost: bool) -> Remark:
-    place = f"data.root={files.config.data.root}: {kind}"
+    place = files.subject(kind)
     seen = listed(f"{_described(scaling)} in {counted(count, 'file')}" for scaling, count in different.most_common())
     if lost:
         line = (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from tests.unit.data.rasters import classes, write_raster
@@ -98,6 +99,16 @@ def test_files_with_and_without_alpha_have_the_same_bands(root):
     seen = look_at(root, "data.no_data_replace=0")
     assert seen.rules == {"alpha"}
     assert np.array_equal(seen.pixels("b").data, pixels["b"][:3])
+
+
+@pytest.mark.parametrize("cut", ["true", "lazily"])
+def test_tiles_keep_what_is_valid(root, cut):
+    pixels = orthophotos(root)
+    seen = look_at(root, "data.no_data_replace=0", f"data.cut={cut}", "data.tile_px=16")
+    with rasterio.open(seen.listing.file("train", "a_r000_c001", "image")) as tile:
+        image = tile.read(masked=True)
+    assert np.array_equal(image.mask, np.broadcast_to(pixels["a"][3, :16, 16:] == 0, (3, 16, 16)))
+    assert np.array_equal(image.data[:, 4:], pixels["a"][:3, 4:16, 16:])
 
 
 def test_grey_with_alpha_is_one_band(root):

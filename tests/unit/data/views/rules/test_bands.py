@@ -65,7 +65,13 @@ def test_a_name_of_another_band_is_refused(root):
     scenes(root, lambda number: BGR)
     seen = look_at(root, "data.bands=[RED,GREEN,NIR]")
     (line,) = seen.lines("band-names")
-    assert "it calls band 1 RED, which is the files' own name of band 3 (they have BLUE, GREEN, RED)" in line
+    assert "band 1 would get the name RED, which is the files' own name of band 3 (they have BLUE, GREEN, RED)" in line
+
+
+def test_a_number_that_there_is_not_is_refused(root):
+    scenes(root, lambda number: 3)
+    (line,) = look_at(root, "data.bands=[3,2,4]").lines("band-names")
+    assert "data.bands=[3, 2, 4]: the files have the bands 1 to 3, each once (they have B1, B2, B3);" in line
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def test_names_that_are_too_few_and_unknown_are_told_both_ways(root):
     scenes(root, lambda number: 13)
     (line,) = look_at(root, "data.bands=[RED,GREEN,BLUE]").lines("band-count")
     assert "it names 3 bands, the files have 13 (B1, B2," in line
-    assert "give each a name, in order, or choose by these names, or by number as in data.bands=[1]" in line
+    assert "give each a name, in order, or choose by these names, or by number as in data.bands=[1,2,3]" in line
 
 
 def test_each_modality_chooses_its_own(root):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.transform import from_origin
 
 from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
@@ -95,8 +96,6 @@ def test_finer_targets_are_averaged(root):
 def test_resampled_masks_are_cut_like_their_images(root):
     masks = tiles(root, lambda number: (classes(number, px=16), over(number, metres=20.0)))
     seen = look_at(root, "data.cut=lazily", "data.tile_px=16")
-    import rasterio
-
     with rasterio.open(seen.listing.file("train", "a_r001_c001", MASK)) as tile:
         assert np.array_equal(tile.read(), masks["a"].repeat(2, 1).repeat(2, 2)[:, 16:, 16:])
 

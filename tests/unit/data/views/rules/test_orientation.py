@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image, ImageOps
 
 from terrasweep.data.views.rules.orientation import upright
@@ -90,6 +91,15 @@ def test_square_photos_are_turned(root):
     assert "3 photos are turned" in seen.lines("orientation")[0]
     for name in ("a", "b"):
         assert np.abs(seen.pixels(name).astype(int) - shown(paths[name])).max() <= 3
+
+
+def test_photos_in_class_folders_are_turned(root):
+    paths = [save(root / split / name / "a.jpg", photo(7), 6) for split in ("train", "val") for name in ("x", "y")]
+    seen = look_at(root, "task=classification", "data=classification_folder", "decoder=identity", "data.resize_px=32")
+    assert "4 photos are turned" in seen.lines("orientation")[0]
+    with rasterio.open(seen.listing.file("val", "y/a.jpg", "image")) as image:
+        assert np.abs(image.read().astype(int) - shown(paths[3])).max() <= 3
+    assert seen.listing.labels["val"] == {"x/a.jpg": [0], "y/a.jpg": [1]}
 
 
 def test_upright_photos_are_read_as_they_lie(root):
