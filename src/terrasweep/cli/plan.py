@@ -11,6 +11,7 @@ from typing import Any
 from terrasweep import process
 from terrasweep.cli.check import without_weights
 from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
+from terrasweep.config.band_choice import are_numbers
 from terrasweep.config.compose import compose
 from terrasweep.config.input_bands import input_bands, input_modalities
 from terrasweep.config.knobs.offload import ZERO
@@ -64,6 +65,9 @@ def find_lacking(config: TrialConfig) -> list[str]:
     if data.name == "synthetic":
         return []
     bands = list(input_modalities(config).values()) or [input_bands(config)]
+    chosen = [modality.bands for modality in data.modalities.values()] or [data.bands]
+    if any(map(are_numbers, chosen)) and not config.backbone.bands:  # The files may have names for them.
+        bands = [[]]
     classes = config.task.name == "regression" or data.num_classes or data.class_names
     known = {"data.bands": all(bands), "data.tile_px": data.tile_px or data.resize_px, "data.num_classes": classes}
     return [key for key, value in known.items() if not value]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from terrasweep.config.band_choice import are_numbers
 from terrasweep.config.schema import TrialConfig
 
 
 def input_bands(config: TrialConfig) -> list[str]:
     """The bands of a single image, by the backbone's names, in order."""
-    return config.backbone.bands or config.data.bands
+    return config.backbone.bands or _named(config.data.bands)
 
 
 def input_modalities(config: TrialConfig) -> dict[str, list[str]]:
     """The bands of each modality, in order; empty where a sample is a single image."""
-    return {name: modality.bands for name, modality in config.data.modalities.items()}
+    return {name: _named(modality.bands) for name, modality in config.data.modalities.items()}
+
+
+def _named(bands: list[str]) -> list[str]:
+    """Bands that are given by their numbers, as files without names call them."""
+    return [f"B{number}" for number in bands] if are_numbers(bands) else bands

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -25,8 +24,9 @@ from terrasweep.data.inspect.survey import IMAGE, SplitSurvey, Survey
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import build_datamodule
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
+from terrasweep.data.views.headers import read_header
+from terrasweep.data.views.own_bands import band_names, read_own_bands
 from terrasweep.data.views.understand import understand
-from terrasweep.data.views.view import RGB
 from terrasweep.machine.files import write_atomically
 from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
 
@@ -76,14 +76,17 @@ def make_survey(config: TrialConfig) -> Survey:
 
 def _make_listing(config: TrialConfig) -> Listing:
     """Find the samples, see how their files are to be read, cut them and divide them."""
-    folder = stored.data_folder(config)
-    for leftover in ("views", "made", "tiles"):
-        shutil.rmtree(folder / leftover, ignore_errors=True)  # What a killed process left.
     listing = find_samples(config, samples_root(config))
     if config.data.split.by == "lists":  # They name the files as people see them.
         listing = divide(listing, config)
+    own_bands = {} if config.data.name == "synthetic" else read_own_bands(listing)
+    if own_bands:
+        stored.keep_own_bands(own_bands, config)
+    folder = stored.data_folder(config)
+    for leftover in ("views", "made", "tiles"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)  # What a killed process left.
     if config.data.name != "synthetic":
-        listing = understand(listing, config, folder)
+        listing = understand(listing, config, folder, own_bands)
     if config.data.cut:
         assert config.data.tile_px is not None
         listing = cut_scenes(listing, config.data.tile_px, folder / "tiles", lazily=config.data.cut == LAZILY)
@@ -124,13 +127,7 @@ def _bands(listed: Listing) -> dict[str, list[str]]:
 
 def _bands_of(file: Path) -> list[str]:
     try:
-        with rasterio.open(file) as image:
-            described = [re.sub(r"\W+", "_", text or "") for text in image.descriptions]
-            if all(described) and len(set(described)) == image.count:
-                return described
-            if image.count == len(RGB) and image.driver not in ("GTiff", "VRT"):
-                return list(RGB)
-            return [f"B{number}" for number in range(1, image.count + 1)]
+        return list(band_names(read_header(file)))
     except rasterio.errors.RasterioError as error:
         raise_out_of_memory(error)
         raise DataError(f"{file}: it can't be read: {first_line(error)}; mend it, or take it out") from error

@@ -121,7 +121,10 @@ def _combinations(config: TrialConfig) -> Iterator[str]:
 def _statistics(prefix: str, image: DataConfig | ModalityConfig) -> Iterator[str]:
     for key, values in {"means": image.means, "stds": image.stds}.items():
         if values is not None and image.bands and len(values) != len(image.bands):
-            yield f"{prefix}{key} has {len(values)} values for {len(image.bands)} bands; give one per band, or null"
+            yield (
+                f"{prefix}{key} has {len(values)} values for {len(image.bands)} bands; give one per band, or null "
+                f"where {prefix}bands names or chooses bands of the files"
+            )
     if (image.means is None) != (image.stds is None):
         yield f"{prefix}means and {prefix}stds: one is given, the other null; give both or neither"
     if image.stds is not None and any(not std > 0 for std in image.stds):

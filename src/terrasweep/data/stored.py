@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from terrasweep.config.band_choice import OwnBands, are_numbers, chosen_places, given_bands
 from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.config.given_paths import exists
 from terrasweep.config.schema import TrialConfig
@@ -34,8 +35,11 @@ _IRRELEVANT = (
     *("state", "bands", "means", "stds", "num_classes", "class_names"),
     *("workers", "in_memory", "no_data_replace", "check_tiles", "resize_px", "synthetic"),
 )
-"""Settings that change nothing of what lies in the folder; :func:`complete` may fill them in."""
+"""Settings that change nothing of what lies in the folder; :func:`complete` may fill them in. Bands that are a choice
+have a folder of their own in it."""
 
+_OWN_BANDS = "bands.json"
+"""What bands the files have, in the folder of their state."""
 _LATER = ("no_data",)
 """Keys that came later, and count from when they are set."""
 
@@ -51,8 +55,38 @@ def located(config: TrialConfig) -> TrialConfig:
 
 
 def data_folder(config: TrialConfig) -> Path:
-    """Where everything that is known of the data lies."""
+    """Where everything that is known of the data lies: below it, where ``data.bands`` chooses from the files' bands."""
+    whole = _whole_folder(config)
+    choice = {kind: given_bands(config.data, kind) for kind in config.data.modalities or [IMAGE]}
+    if not any(choice.values()) or config.data.datamodule is not None:
+        return whole
+    own = _own_bands(whole)
+    places = {kind: chosen_places(own[kind], given) for kind, given in choice.items() if kind in own}
+    chosen = {kind: found for kind, found in places.items() if found != own[kind].read}
+    if not chosen:
+        return whole
+    return whole / f"bands-{hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def _whole_folder(config: TrialConfig) -> Path:
     return cache_folder() / "data" / (config.data.state or _state_of(config))
+
+
+def keep_own_bands(own: Mapping[str, OwnBands], config: TrialConfig) -> None:
+    """Write down what bands the files have: from then on :func:`data_folder` knows what ``data.bands`` chooses."""
+    whole = _whole_folder(config)
+    if not (whole / "listing.json").is_file():  # Else it is from before bands could be chosen.
+        write_atomically(whole / _OWN_BANDS, json.dumps({kind: asdict(bands) for kind, bands in own.items()}))
+
+
+def _own_bands(whole: Path) -> dict[str, OwnBands]:
+    """The files' own bands by modality; what was seen before bands could be chosen shows them all."""
+    if (whole / _OWN_BANDS).is_file():
+        return {kind: OwnBands.from_dict(own) for kind, own in json.loads((whole / _OWN_BANDS).read_text()).items()}
+    for file in sorted(whole.glob("survey-*.json")):
+        bands = Survey.from_json(file.read_text()).bands
+        return {kind: OwnBands.of_names(names) for kind, names in bands.items()}
+    return {}
 
 
 def listing_file(config: TrialConfig) -> Path:
@@ -93,12 +127,14 @@ def complete(config: TrialConfig) -> TrialConfig:
     if config.data.name == "synthetic":
         return config
     survey, data = read_survey(config), config.data
-    modalities = {name: _complete_modality(name, modality, survey) for name, modality in data.modalities.items()}
+    modalities = {
+        name: _complete_modality(config, name, modality, survey) for name, modality in data.modalities.items()
+    }
     # A datamodule of others normalizes with its own.
     means, stds = (None, None) if modalities or data.datamodule else _statistics(data, survey, IMAGE)
     filled = replace(
         data,
-        bands=data.bands or ([] if modalities else survey.bands.get(IMAGE, [])),
+        bands=[] if modalities and not data.bands else _names_of_bands(config, survey, IMAGE),
         modalities=modalities,
         means=means,
         stds=stds,
@@ -109,9 +145,17 @@ def complete(config: TrialConfig) -> TrialConfig:
     return replace(config, data=filled)
 
 
-def _complete_modality(name: str, modality: ModalityConfig, survey: Survey) -> ModalityConfig:
+def _complete_modality(config: TrialConfig, name: str, modality: ModalityConfig, survey: Survey) -> ModalityConfig:
     means, stds = _statistics(modality, survey, name)
-    return replace(modality, bands=modality.bands or survey.bands.get(name, []), means=means, stds=stds)
+    return replace(modality, bands=_names_of_bands(config, survey, name), means=means, stds=stds)
+
+
+def _names_of_bands(config: TrialConfig, survey: Survey, name: str) -> list[str]:
+    """As they are given, or as the files call them; numbers stay where their names would choose other bands."""
+    given, found = given_bands(config.data, name), survey.bands.get(name, [])
+    own = _own_bands(_whole_folder(config)).get(name)
+    says_the_same = own is not None and chosen_places(own, found) == chosen_places(own, given)
+    return found if not given or (are_numbers(given) and says_the_same) else given
 
 
 def _statistics(

@@ -135,6 +135,7 @@ ALL = ["data.bands", "data.tile_px", "data.num_classes"]
         (UNGIVEN, ALL),
         ([*UNGIVEN, "data.bands=[RED]", "data.resize_px=64"], ["data.num_classes"]),
         ([*UNGIVEN, "data.tile_px=64", "data.class_names=[a,b]"], ["data.bands"]),
+        ([*UNGIVEN, "data.tile_px=64", "data.class_names=[a,b]", "data.bands=[4,3]"], ["data.bands"]),
         ([*UNGIVEN, "task=regression", "+data.modalities={S2: {folder: s2, bands: [RED]}}"], ["data.tile_px"]),
         (
             [*UNGIVEN, "+data.modalities={S2: {folder: s2, bands: [RED]}, S1: {folder: s1}}"],

@@ -2,12 +2,15 @@
 
 import pytest
 
+from terrasweep.data import stored
+from terrasweep.machine.files import write_atomically
 from terrasweep.process.parent import Outcome
 from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, HostOutOfMemory, InvalidConfig
 from terrasweep.results.states import Reason, State
 from terrasweep.trial import prepare
 from terrasweep.trial.run import run_trial
 from tests.composing import compose_trial
+from tests.unit.data.surveys import survey
 
 
 @pytest.fixture
@@ -47,3 +50,12 @@ def test_a_look_at_the_data_that_does_not_fit_is_no_bad_input(failing, tmp_path,
     config = compose_trial("data=segmentation_folder", "data.root=fields")
     with pytest.raises(kind, match=r"a look at the data can't be prepared: it grew; see .*prepare-\d+\.log"):
         prepare.check_data(config)
+
+
+def test_bands_that_are_too_few_are_told_without_statistics_that_nobody_gave(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    (tmp_path / "fields").mkdir()
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=fields", "data.bands=[SWIR]"))
+    write_atomically(stored.survey_file(config), survey().to_json())
+    _, findings = prepare.judge(config)
+    assert [finding.rule for finding in findings if finding.level == "error"] == ["band-count"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from terrasweep.config.band_choice import OwnBands, given_bands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK
+from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.headers import Header
 from terrasweep.data.views.view import View
 
@@ -35,12 +37,27 @@ class FileSet:
     views: dict[str, list[View | None]]
     folder: Path
     """Where a rule may write files that no view can show."""
+    own_bands: dict[str, OwnBands] = field(default_factory=dict)
+    """By modality, the bands of its first file."""
     remarks: tuple[Remark, ...] = field(default=())
 
     @property
     def modalities(self) -> list[str]:
         """Kinds of images, in order."""
         return [kind for kind in self.headers if kind != MASK]
+
+    def given_bands(self, kind: str) -> list[str]:
+        """What the configuration says about a modality's bands; empty where it leaves them to the files."""
+        return given_bands(self.config.data, kind)
+
+    def bands_key(self, kind: str) -> str:
+        """The key that says it."""
+        return f"data.modalities.{kind}.bands" if kind in self.config.data.modalities else "data.bands"
+
+    def subject(self, kind: str) -> str:
+        """How a line begins that is about the images of a modality."""
+        place = f"data.root={self.config.data.root}"
+        return place if kind == IMAGE else f"{place}: {kind}"
 
     def readable(self, kind: str) -> list[Header]:
         """The headers of a kind's readable files."""

@@ -5,26 +5,32 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from terrasweep.config.band_choice import OwnBands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.views.file_set import FileSet
 from terrasweep.data.views.headers import Header, read_headers
+from terrasweep.data.views.own_bands import read_own_bands
 from terrasweep.data.views.rules import RULES
 from terrasweep.data.views.view import ENDING, BandSource, View, whole_file, write_view
 
 
-def understand(listing: Listing, config: TrialConfig, folder: Path) -> Listing:
+def understand(
+    listing: Listing, config: TrialConfig, folder: Path, own_bands: dict[str, OwnBands] | None = None
+) -> Listing:
     """Read the header of every file, and write a view of each that is not to be read as it lies.
 
     Args:
         listing: Samples with their files, divided or not.
         config: What the user says about them.
         folder: Takes the views, below ``views``, and what can't be viewed, below ``made``.
+        own_bands: By modality, the bands of its first file; None: they are read.
 
     Returns:
         The listing of what is to be read, with what there is to say of the files.
     """
     files = _opened(listing, config, folder)
+    files = replace(files, own_bands=read_own_bands(listing) if own_bands is None else own_bands)
     for rule in RULES:
         files = rule(files)
     listing = replace(listing, remarks=[asdict(remark) for remark in files.remarks])

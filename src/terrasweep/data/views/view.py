@@ -7,16 +7,15 @@ Format: https://gdal.org/en/stable/drivers/raster/vrt.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from terrasweep.config.band_choice import PHOTO
 from terrasweep.data.views.headers import Header
 from terrasweep.machine.files import write_atomically
 
 ENDING = ".vrt"
-RGB = ("RED", "GREEN", "BLUE")
-"""The bands of a photo."""
 GDAL_TYPES = {
     "uint8": "Byte",
     "int8": "Int8",
@@ -76,6 +75,10 @@ class View:
     """As in :class:`~terrasweep.data.views.headers.Header`, of the part that is read."""
     window: tuple[int, int, int, int] | None = None
     """Column, row, width and height, in the files' pixels, of the part that is read; None: all."""
+    stretched_from: tuple[int, int] | None = None
+    """Height and width of the files where they are another size than the view, which shows all of them."""
+    resampling: str = "nearest"
+    """GDAL's word for how they are brought to its size: ``nearest``, ``mode``, ``average``, ..."""
     tags: tuple[tuple[str, str], ...] = ()
 
 
@@ -91,7 +94,7 @@ def whole_file(header: Header) -> View:
         names=_names(header),
         dtype=_common_type(header.dtypes),
         no_data=header.no_data[0] if header.no_data else None,
-        validity=BandSource(file=header.file, number=0) if header.has_mask else None,
+        validity=BandSource(file=header.file, number=0) if header.has_mask or "alpha" in header.colours else None,
         crs=header.crs,
         transform=header.transform,
     )
@@ -99,8 +102,8 @@ def whole_file(header: Header) -> View:
 
 def _names(header: Header) -> tuple[str, ...]:
     """The bands' own names; those of a photo where it has none."""
-    is_photo = header.count == len(RGB) and header.driver not in ("GTiff", "VRT")
-    return RGB if is_photo and not all(header.names) else header.names
+    is_photo = header.count == len(PHOTO) and header.driver not in ("GTiff", "VRT")
+    return PHOTO if is_photo and not all(header.names) else header.names
 
 
 def exact_lookup(mapping: Mapping[int, int], lowest: int, highest: int) -> tuple[tuple[float, float], ...]:
@@ -130,7 +133,7 @@ def moved(transform: tuple[float, ...], columns: int, rows: int) -> tuple[float,
 
 def write_view(view: View, target: Path) -> Path:
     """Write a view to a file that ends in :data:`ENDING`."""
-    column, row, width, height = view.window or (0, 0, view.width, view.height)
+    _, _, width, height = view.window or (0, 0, view.width, view.height)
     root = Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     if view.crs:
         SubElement(root, "SRS").text = view.crs
@@ -147,23 +150,24 @@ def write_view(view: View, target: Path) -> Path:
             SubElement(band, "Description").text = name
         if view.no_data is not None:
             SubElement(band, "NoDataValue").text = repr(float(view.no_data))
-        _add_source(band, source, (column, row, width, height))
+        _add_source(band, source, view)
     if view.validity is not None:
         mask = SubElement(SubElement(root, "MaskBand"), "VRTRasterBand", dataType="Byte")
-        _add_source(mask, view.validity, (column, row, width, height))
+        _add_source(mask, view.validity, replace(view, resampling="nearest"))
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, tostring(root, encoding="unicode"))
     return target
 
 
-def _add_source(band: Element, source: BandSource, window: tuple[int, int, int, int]) -> None:
+def _add_source(band: Element, source: BandSource, view: View) -> None:
     """A plain copy of pixels, or one that translates them. Band 0 is the mask that the file itself has."""
-    node = SubElement(band, "SimpleSource" if source.is_plain else "ComplexSource")
+    how = {} if view.resampling == "nearest" else {"resampling": view.resampling}
+    node = SubElement(band, "SimpleSource" if source.is_plain else "ComplexSource", how)
     SubElement(node, "SourceFilename", relativeToVRT="0").text = source.file
     SubElement(node, "SourceBand").text = str(source.number) if source.number else "mask,1"
-    column, row, width, height = map(str, window)
-    SubElement(node, "SrcRect", xOff=column, yOff=row, xSize=width, ySize=height)
-    SubElement(node, "DstRect", xOff="0", yOff="0", xSize=width, ySize=height)
+    column, row, width, height = view.window or (0, 0, view.width, view.height)
+    _add_rectangle(node, "SrcRect", column, row, view.stretched_from or (height, width))
+    _add_rectangle(node, "DstRect", 0, 0, (height, width))
     if source.no_data is not None:
         SubElement(node, "NODATA").text = repr(float(source.no_data))
     if (source.scale, source.offset) != (1.0, 0.0):
@@ -171,6 +175,11 @@ def _add_source(band: Element, source: BandSource, window: tuple[int, int, int, 
         SubElement(node, "ScaleRatio").text = repr(source.scale)
     if source.lookup:
         SubElement(node, "LUT").text = ",".join(f"{value!r}:{target!r}" for value, target in source.lookup)
+
+
+def _add_rectangle(node: Element, name: str, column: int, row: int, size: tuple[int, int]) -> None:
+    height, width = map(str, size)
+    SubElement(node, name, xOff=str(column), yOff=str(row), xSize=width, ySize=height)
 
 
 def _common_type(dtypes: tuple[str, ...]) -> str:

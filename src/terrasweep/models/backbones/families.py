@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from terrasweep.config.band_choice import are_numbers
 from terrasweep.config.input_bands import input_bands, input_modalities
 from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.prepared import find_unknown
@@ -222,6 +223,8 @@ def _modalities(config: TrialConfig, family: str | None) -> Iterator[str]:
 
 def _wavelengths(config: TrialConfig, family: str | None) -> Iterator[str]:
     known = {"dofa": WAVELENGTHS, "clay": CLAY_WAVELENGTHS}.get(family or "", ())
+    if are_numbers(config.data.bands) and not config.backbone.bands:
+        return  # The files may name them.
     strangers = [band for band in input_bands(config) if band not in known]
     if known and strangers and not {"bands", "model_bands"} & config.backbone.arguments.keys():
         yield (

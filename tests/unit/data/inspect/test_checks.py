@@ -1,11 +1,13 @@
 """Every check has a fault that it finds; a clean data set gives none; errors come first; docs name them all."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from terrasweep.data.inspect import checks
 from terrasweep.data.inspect.checks import RULES, find_problems, refuse
+from terrasweep.data.views import rules
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import ROOT
 from tests.unit.data.inspect.checks.faults import FAULTS
@@ -44,7 +46,17 @@ def test_errors_come_first_and_stop_with_a_line_each():
     refuse(findings[2:])
 
 
+PAGE = ROOT / "docs" / "checks.md"
+
+
 def test_the_documentation_has_each_check_with_its_level():
-    page = ROOT / "docs" / "checks.md"
-    rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \|", page.read_text(), re.MULTILINE)
+    judged, _, _ = PAGE.read_text().partition("## What the files say of themselves")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \|", judged, re.MULTILINE)
     assert rows == [(rule.name, rule.level) for rule in RULES]
+
+
+def test_the_documentation_has_what_files_say_of_themselves():
+    sources = "".join(file.read_text() for file in Path(rules.__path__[0]).glob("*.py"))
+    told = set(re.findall(r'rule="([a-z-]+)"', sources))
+    assert told
+    assert told <= set(re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), re.MULTILINE))

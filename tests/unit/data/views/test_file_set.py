@@ -23,5 +23,8 @@ def test_a_rule_leaves_the_files_it_was_given(tmp_path):
     assert (files.remarks, files.views["S2"]) == ((), [None, None])
     assert (changed.remarks, changed.views["S2"], changed.views[MASK]) == ((remark,), [], [None, None])
     assert files.modalities == ["S2"]
+    assert files.subject("S2") == "data.root=None: S2"
+    assert files.subject("image") == "data.root=None"
+    assert (files.bands_key("S2"), files.given_bands("S2")) == ("data.bands", list(files.config.data.bands))
     assert files.readable("S2") == [header]
     assert [files.place("S2", index) for index in (0, 1)] == ["a.tif", "train/b"]

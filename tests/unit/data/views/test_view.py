@@ -40,6 +40,33 @@ def test_a_mask_inside_a_file_stays_its_mask(tmp_path):
     assert np.array_equal(seen.mask, np.broadcast_to(valid == 0, (2, 32, 32)))
 
 
+def test_an_alpha_band_stays_the_mask_that_readers_make_of_it(tmp_path):
+    pixels = np.full((4, 32, 32), 7, np.uint8)
+    pixels[3, :5] = 0
+    file = write_raster(tmp_path / "a.tif", pixels)
+    seen, _, _ = viewed(whole_file(read_header(file)), tmp_path)
+    with rasterio.open(file) as image:
+        assert np.array_equal(seen.mask[0], image.read(masked=True).mask[0])
+    assert np.array_equal(seen.mask[0], pixels[3] == 0)
+
+
+@pytest.mark.parametrize(("resampling", "reduce"), [("average", np.mean), ("nearest", None)])
+def test_files_of_another_size_are_resampled(tmp_path, resampling, reduce):
+    pixels = noise(1, bands=1, px=32)
+    size = 16 if reduce else 64
+    view = replace(
+        whole_file(read_header(write_raster(tmp_path / "a.tif", pixels))),
+        height=size,
+        width=size,
+        stretched_from=(32, 32),
+        resampling=resampling,
+    )
+    seen, _, _ = viewed(view, tmp_path)
+    halves = pixels.reshape(1, 16, 2, 16, 2)
+    expected = reduce(halves, axis=(2, 4)) if reduce else pixels.repeat(2, 1).repeat(2, 2)
+    assert seen.filled() == pytest.approx(expected, rel=1e-5)
+
+
 def test_bands_windows_scales_and_names(tmp_path):
     pixels = (noise(1, bands=3) * 10).astype(np.int16)
     pixels[1, 8, 8] = -1

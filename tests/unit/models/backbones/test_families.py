@@ -149,6 +149,7 @@ def test_a_contradiction_is_one_line(wrong, told):
         several(name="earthmind_v1", merge="concat"),
         config("terramind_v1_tiny", modality="S1GRD"),
         config("clay_v1_base", bands=["red", "GREEN", "vv"]),
+        config("clay_v1_base", data=DataConfig(bands=["4", "3"])),
         config("dofa_base_patch16_224", arguments={"model_bands": RGB}, bands=["1", "2", "3"]),
         config("anything_of_the_users"),
     ],

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from terrasweep.config.band_choice import are_numbers, given_bands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import PIXEL_TASKS
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, SplitSurvey, Survey
@@ -68,12 +69,12 @@ class Case:
 
     def declared_bands(self, modality: str) -> list[str]:
         """The bands that the configuration names; empty where it leaves them to the files."""
-        data = self.config.data
-        return data.modalities[modality].bands if modality in data.modalities else data.bands
+        return given_bands(self.config.data, modality)
 
     def band_names(self, modality: str, count: int) -> list[str]:
         """A name for each of ``count`` bands; numbers, from 1, where the names are another number."""
-        names = self.declared_bands(modality) or self.survey.bands.get(modality) or []
+        given = self.declared_bands(modality)
+        names = (given if given and not are_numbers(given) else None) or self.survey.bands.get(modality) or []
         return names if len(names) == count else [f"band {place + 1}" for place in range(count)]
 
     def given_statistics(self, modality: str) -> tuple[list[float], list[float]] | None:

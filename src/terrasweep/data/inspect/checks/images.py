@@ -84,9 +84,11 @@ def _band_count(case: Case) -> Iterator[str]:
         if names and counts - {len(names)}:
             key = case.key(modality, "bands")
             found = " or ".join(str(count) for count in sorted(counts))
+            numbers = ",".join(str(place + 1) for place in range(min(len(names), *counts)))
             yield (
-                f"{key}=[{', '.join(names)}]: it names {counted(len(names), 'band')}, the files have {found}; "
-                f"correct {key}, or the files"
+                f"{key}=[{', '.join(names)}]: it names {counted(len(names), 'band')}, the files have {found} "
+                f"({listed(case.survey.bands.get(modality, []), 15)}); give each a name, in order, or choose by these "
+                f"names, or by number as in {key}=[{numbers}]"
             )
 
 

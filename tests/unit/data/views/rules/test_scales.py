@@ -1,0 +1,64 @@
+"""Scales and offsets count where files differ in them."""
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests.unit.data.rasters import classes, write_raster
+from tests.unit.data.views.rules.looking import look_at, places
+
+
+def scenes(root, declared, dtype="uint16", **profile):
+    """Reflectance of about 0.2, stored as a function of the number says: (scale, offset), values to fit."""
+    physical = {}
+    for number, (name, path) in enumerate(places(root).items()):
+        scale, offset = declared(number)
+        truth = np.random.default_rng(number).uniform(0.1, 0.3, (2, 32, 32))
+        pixels = np.round((truth - offset) / scale).astype(dtype) if scale != 1 else truth.astype("float32")
+        physical[name] = pixels * scale + offset
+        write_raster(path, pixels, **profile)
+        if (scale, offset) != (1, 0):
+            with rasterio.open(path, "r+") as file:
+                file.scales, file.offsets = (scale,) * 2, (offset,) * 2
+    for number, path in enumerate(places(root, "masks").values()):
+        write_raster(path, classes(number))
+    return physical
+
+
+@pytest.mark.parametrize("other", [(1e-4, -0.1), (1, 0)])
+def test_files_that_differ_are_read_in_physical_units(root, other):
+    """As Sentinel-2's offset since 2022, and as reflectance among stored integers."""
+    physical = scenes(root, lambda number: other if number % 2 else (1e-4, 0.0))
+    seen = look_at(root)
+    assert "all are read as stored * scale + offset, in float32" in seen.lines("scales")[0]
+    for name, values in physical.items():
+        assert seen.pixels(name).dtype == np.float32
+        assert seen.pixels(name).data == pytest.approx(values, abs=1e-6)
+    assert seen.config.data.means == pytest.approx([0.2, 0.2], abs=0.01)
+    assert "number-types" not in seen.rules
+
+
+def test_no_data_stays_no_data(root):
+    scenes(root, lambda number: (1e-4, -0.1) if number % 2 else (1e-4, 0.0), nodata=0)
+    with rasterio.open(places(root)["b"], "r+") as file:
+        pixels = file.read()
+        pixels[:, :3] = 0
+        file.write(pixels)
+    mask = np.ma.getmaskarray(look_at(root, "data.no_data_replace=0").pixels("b"))
+    assert np.array_equal(mask, np.broadcast_to(np.arange(32)[:, None] < 3, (2, 32, 32)))
+
+
+def test_files_that_agree_keep_their_stored_values(root):
+    scenes(root, lambda number: (1e-4, 0.0))
+    seen = look_at(root)
+    assert (seen.rules, seen.viewed) == (set(), set())
+    assert seen.config.data.means == pytest.approx([2000, 2000], rel=0.05)
+
+
+def test_a_tag_that_some_files_lost_is_not_applied(root):
+    scenes(root, lambda number: (1e-4, 0.0))
+    with rasterio.open(places(root)["c"], "r+") as file:
+        file.scales, file.offsets = (1.0, 1.0), (0.0, 0.0)
+    seen = look_at(root)
+    assert ({(f.rule, f.level) for f in seen.findings}, seen.viewed) == ({("scales", "warning")}, set())
+    assert "scale 0.0001 offset 0 in 5 files, none in 1 file" in seen.lines("scales")[0]
