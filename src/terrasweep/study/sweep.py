@@ -121,7 +121,8 @@ class StudySweep:
         stored.use(sampler, grid)
         for line in reconcile.reconcile(folder, stored):
             print(f"warning: {line}", file=sys.stderr)
-        self._take_changes(stored, existing, takeover=config.study.takeover)
+        if changes := find_changed_ranges(self._space, stored):  # To those of trials that the storage had lost.
+            raise InvalidConfig("\n".join(changes))
 
     def _take_changes(self, stored: StoredStudy, existing: StudyRecord | None, *, takeover: bool) -> None:
         """Let a study in which nothing came to an answer have other objectives and ranges.
