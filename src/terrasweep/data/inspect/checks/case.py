@@ -71,6 +71,12 @@ class Case:
         """The bands that the configuration names; empty where it leaves them to the files."""
         return given_bands(self.config.data, modality)
 
+    def declared_no_data(self, modality: str) -> float | None:
+        """The value that the configuration says to stand for nothing in a modality."""
+        data = self.config.data
+        own = data.modalities[modality].no_data if modality in data.modalities else None
+        return data.no_data if own is None else own
+
     def band_names(self, modality: str, count: int) -> list[str]:
         """A name for each of ``count`` bands; numbers, from 1, where the names are another number."""
         given = self.declared_bands(modality)
@@ -118,7 +124,7 @@ class Rule(NamedTuple):
     name: str
     """As in docs/checks.md."""
     level: str
-    """``error`` or ``warning``."""
+    """``error``, ``warning`` or ``note``."""
     find: Callable[[Case], Iterator[str]]
     """Yields one line per finding."""
 
