@@ -107,6 +107,11 @@ def _combinations(config: TrialConfig) -> Iterator[str]:
         yield f"decoder={decoder.name} with task={task.name}: it serves {', '.join(decoder.tasks)}; use another one"
     if task.name not in data.tasks:
         yield f"data={data.name} with task={task.name}: it serves {', '.join(data.tasks)}; use another of the two"
+    if config.train.batch_size == 1 and decoder.name == "UperNetDecoder" and 1 in _pool_scales(config):
+        yield (
+            f"train.batch_size=1 with decoder={decoder.name}: it pools each image to one cell, and batch normalization "
+            "can't train on a single value; use train.batch_size=2 or more, or another decoder"
+        )
     if backbone.bands and data.bands and len(data.bands) != len(backbone.bands):
         yield (
             f"data.bands={data.bands} with backbone.bands={backbone.bands}: the input layer differs from the data; "
@@ -126,6 +131,11 @@ def _combinations(config: TrialConfig) -> Iterator[str]:
     for name, modality in data.modalities.items():
         yield from _statistics(f"data.modalities.{name}.", modality)
     yield from _statistics("data.", data)
+
+
+def _pool_scales(config: TrialConfig) -> list[int]:
+    """Sides in cells to which UPerNet pools its last feature."""
+    return list(config.decoder.arguments.get("pool_scales", [1, 2, 3, 6]))
 
 
 def _statistics(prefix: str, image: DataConfig | ModalityConfig) -> Iterator[str]:

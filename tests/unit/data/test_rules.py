@@ -51,6 +51,10 @@ CONTRADICTING = {
         ["data.bands=[RED,NIR]", "data.means=[1.0]", "data.stds=[1.0,2.0]"],
         "data.means has 1 values for 2 bands",
     ),
+    "one image that is pooled to one cell": (
+        ["decoder=upernet", "train.batch_size=1"],
+        "train.batch_size=1 with decoder=UperNetDecoder: ",
+    ),
     "a deviation of 0": (["data.means=[1.0]", "data.stds=[0.0]"], "must be above 0"),
     "a deviation that is no number": (["data.means=[1.0]", "data.stds=[nan]"], "must be above 0"),
 }
