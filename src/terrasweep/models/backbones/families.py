@@ -99,8 +99,8 @@ def find_small_tile(config: TrialConfig, patch: int | None) -> Iterator[str]:
         key = "data.resize_px" if config.data.resize_px else "data.tile_px"
         yield (
             f"{key}={side} with backbone={config.backbone.name}: a tile is padded by its own pixels to a multiple of "
-            f"two patches of {patch} px, here to {whole} px, and has too few; set data.resize_px={whole}, or use larger "
-            "tiles"
+            f"two patches of {patch} px, here to {whole} px, and has too few; set data.resize_px={whole}, or use "
+            "larger tiles"
         )
 
 

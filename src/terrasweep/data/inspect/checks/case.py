@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -137,6 +138,13 @@ def numbers_in(shape: str) -> tuple[int, ...]:
 def shape_text(shape: str) -> str:
     """A shape as people read it: ``6 x 64 x 64``."""
     return " x ".join(str(part) for part in numbers_in(shape))
+
+
+def replacing(means: list[float]) -> str:
+    """The setting that puts an unremarkable value in place of no data: the mean of the bands' means."""
+    known = [mean for mean in means if math.isfinite(mean)]
+    usual = sum(known) / len(known) if known else 0.0
+    return f"data.no_data_replace={float(f'{usual:.3g}'):g}"
 
 
 def shapes_of(case: Case, modality: str) -> Counter[str]:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text, shapes_of
+from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, replacing, shape_text, shapes_of
 from terrasweep.data.inspect.checks.no_data import spoils_images
 from terrasweep.data.inspect.survey import ImageSurvey
 from terrasweep.results.wording import counted, listed, percent, rounded
@@ -105,7 +105,7 @@ def _not_finite(case: Case) -> Iterator[str]:
                 yield (
                     f"{case.subject(modality)}: pixels of {split} are NaN, infinite or no data "
                     f"({_shares(case, modality, image, 0)}; first in {image.first_not_finite}); fill them, or set "
-                    "data.no_data_replace"
+                    f"{replacing(image.means)}, the mean, or another value"
                 )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, replacing
 from terrasweep.data.inspect.lone_values import LoneValue, find_lone_values, written
 from terrasweep.data.inspect.survey import SplitSurvey
 from terrasweep.results.wording import listed, percent, rounded
@@ -86,7 +86,7 @@ def _way_out(case: Case, modality: str, value: float, lone: LoneValue) -> str:
     key = case.key(modality, "no_data")
     keys = f"{key}={written(value)}"
     if case.config.data.no_data_replace is None:
-        keys += f" data.no_data_replace={float(f'{lone.mean:.3g}'):g}"
+        keys += f" {replacing([lone.mean])}"
     return f"where it stands for nothing, set {keys}, and where it was measured, {key}=nan"
 
 

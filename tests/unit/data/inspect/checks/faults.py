@@ -130,7 +130,8 @@ IMAGES = [
         "not-finite",
         with_image("val", not_finite=[0.0, 0.031], first_not_finite="q.tif"),
         config(),
-        "pixels of val are NaN, infinite or no data (NIR 3.1 %; first in q.tif); fill them, or set data.no_data_",
+        "pixels of val are NaN, infinite or no data (NIR 3.1 %; first in q.tif); fill them, or set "
+        "data.no_data_replace=1700, the mean, or another value",
     ),
     (
         "mostly-no-data",
