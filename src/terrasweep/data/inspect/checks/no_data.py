@@ -38,8 +38,11 @@ def spoils_targets(case: Case) -> bool:
 
 
 def _in_images(case: Case, modality: str) -> dict[float, list[_Found]]:
-    """By value, the splits that have it."""
+    """By value, the splits that have it; none where the user says that every number is a measurement."""
     found: dict[float, list[_Found]] = {}
+    declared = case.declared_no_data(modality)
+    if declared is not None and math.isnan(declared):
+        return found
     for split, image in case.images(modality):
         bands: dict[float, dict[str, LoneValue]] = {}
         names = case.band_names(modality, len(image.extremes))
@@ -61,9 +64,6 @@ def _in_targets(seen: SplitSurvey) -> list[LoneValue]:
 
 def _images(case: Case, *, spoiling: bool) -> Iterator[str]:
     for modality in case.modalities:
-        declared = case.declared_no_data(modality)
-        if declared is not None and math.isnan(declared):
-            continue  # The user says that every number is a measurement.
         for value, found in _in_images(case, modality).items():
             # Another's datamodule may know the value, and does not take the key.
             if (_spoils(found) and case.config.data.datamodule is None) is spoiling:
@@ -83,7 +83,9 @@ def _line(case: Case, modality: str, value: float, found: _Found, spoils: bool) 
 def _way_out(case: Case, modality: str, value: float, lone: LoneValue) -> str:
     if case.config.data.datamodule is not None:
         return "where it stands for nothing, mend the files, or see whether data.arguments can name it"
-    key = case.key(modality, "no_data")
+    key, declared = case.key(modality, "no_data"), case.declared_no_data(modality)
+    if declared is not None:
+        return f"where it stands for nothing, write {written(declared)} there, which {key} names"
     keys = f"{key}={written(value)}"
     if case.config.data.no_data_replace is None:
         keys += f" {replacing([lone.mean])}"
@@ -93,14 +95,16 @@ def _way_out(case: Case, modality: str, value: float, lone: LoneValue) -> str:
 def _targets(case: Case, *, spoiling: bool) -> Iterator[str]:
     if case.task != "regression":
         return
-    seen: dict[float, tuple[str, LoneValue]] = {}
+    seen: dict[float, list[tuple[str, LoneValue]]] = {}
     for split, part in case.survey.splits.items():
         for lone in _in_targets(part):
-            seen.setdefault(lone.value, (split, lone))
-    for value, (split, lone) in seen.items():
+            seen.setdefault(lone.value, []).append((split, lone))
+    for value, found in seen.items():
+        split, lone = found[0]
+        spoils = any(part.spoils for name, part in found if name in _LEARNT_FROM)
         # Who has named a label for nothing has thought about it.
-        if (lone.spoils and case.config.task.ignore_index is None) is spoiling:
-            harm = "it would be learnt as a target" if lone.spoils else "it may stand for nothing"
+        if (spoils and case.config.task.ignore_index is None) is spoiling:
+            harm = "it would be learnt as a target" if spoils else "it may stand for nothing"
             yield (
                 f"{case.place}: {percent(lone.share)} of the targets of {split} are {written(value)} (first in "
                 f"{lone.first}), far from all others (the nearest is {rounded(lone.beside)}): {harm}; where it stands "

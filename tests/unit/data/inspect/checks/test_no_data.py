@@ -8,7 +8,7 @@ import pytest
 from terrasweep.config.data import ModalityConfig
 from terrasweep.data.inspect.checks import find_problems
 from tests.unit.data.inspect.checks.faults import NO_DATA, assert_found_alone, extremes
-from tests.unit.data.surveys import config, image, survey, two_modalities, with_image, with_labels
+from tests.unit.data.surveys import config, image, labels, survey, two_modalities, with_image, with_labels
 
 
 @pytest.mark.parametrize(("rule", "seen", "given", "told"), NO_DATA, ids=[rule for rule, *_ in NO_DATA])
@@ -33,6 +33,16 @@ def test_nothing_is_advised_from_statistics_that_are_spoilt():
 def test_a_user_who_says_that_all_was_measured_is_believed():
     seen = with_image("train", extremes=[extremes(low=-9999.0)] * 2)
     assert find_problems(seen, config(data__no_data=math.nan)) == []
+
+
+def test_a_second_value_is_to_be_written_as_the_first():
+    (finding,) = find_problems(polluted(), config(data__no_data=0.0))
+    assert finding.line.endswith("write 0 there, which data.no_data names")
+
+
+def test_statistics_are_judged_where_all_was_measured():
+    given = config(data__no_data=math.nan, data__means=[900.0, 2500.0], data__stds=[300.0, 700.0])
+    assert "statistics" in [finding.rule for finding in find_problems(polluted(means=[9e3, 2500.0]), given)]
 
 
 def test_a_value_that_replaces_is_kept():
@@ -65,6 +75,9 @@ def test_another_s_datamodule_is_not_refused():
 def test_a_value_of_the_test_split_alone_stops_no_sweep():
     test = {"images": {"image": image(10, extremes=[extremes(low=-9999.0), extremes()])}}
     assert [finding.level for finding in find_problems(survey(test=test), config())] == ["warning"]
+    test = {"labels": labels("regression", 10, extremes=extremes(low=-9999.0))}
+    given = config("regression", task__ignore_index=None)
+    assert [finding.level for finding in find_problems(survey("regression", test=test), given)] == ["warning"]
 
 
 def test_the_file_with_most_of_it_is_named_once_for_all_bands_and_splits():
