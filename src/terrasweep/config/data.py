@@ -33,6 +33,8 @@ class LabelsConfig:
 
     table: str | None = None
     """Table of image-level labels (CSV below ``data.root``): name, then the class or a column per class."""
+    keep_no_data: bool = False
+    """Whether the value that masks' headers mark as no data is a label like others."""
 
 
 @dataclass(kw_only=True)
@@ -52,7 +54,8 @@ class ModalityConfig:
     """Per band, in the files' units; null: computed."""
     stds: list[float] | None = None
     no_data: float | None = None
-    """Value in its files that stands for nothing, though they don't say so; null: ``data.no_data``."""
+    """Value in its files that stands for nothing, though they don't say so; nan: every number is meant; null:
+    ``data.no_data``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,7 @@ class DataConfig:
     in_memory: bool = True
     """Read every tile once, before the build, and keep it; turn off for data larger than the host's memory."""
     no_data: float | None = None
-    """Value in the images that stands for nothing, though their headers don't say so."""
+    """Value in the images that stands for nothing, though their headers don't say so; nan: every number is meant."""
     no_data_replace: float | None = None
     """Value for pixels that are no data or not finite; null: such pixels are an error."""
     state: str | None = None

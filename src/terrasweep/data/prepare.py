@@ -107,13 +107,13 @@ def _open_raw(config: TrialConfig, listed: Listing) -> Any:
 
 
 def _read(dataset: Any, listed: Listing | None, split: str, index: int) -> Sample:
-    """A sample, with the numeric types of its files."""
+    """A sample, with the numeric types of its files and the values that they mark as no data."""
     sample: Sample = dict(dataset[index])
     if listed is not None:
-        sample["dtypes"] = {}
+        sample["dtypes"], sample["no_data"] = {}, {}
         for kind in listed.suffixes:
             with rasterio.open(listed.file(split, listed.names[split][index], kind)) as image:
-                sample["dtypes"][kind] = image.dtypes[0]
+                sample["dtypes"][kind], sample["no_data"][kind] = image.dtypes[0], image.nodata
                 if kind == MASK and image.count != 1:
                     raise DataError(f"its mask has {image.count} bands; write the labels in one")
     return sample

@@ -88,6 +88,8 @@ def _synthetic(config: TrialConfig) -> Iterator[str]:
         yield f"data.{'' if key == 'tile_px' else 'synthetic.'}{error}"
     if config.data.bands != list(SyntheticScenes.BANDS):
         yield f"data.bands={config.data.bands} with data=synthetic: its tiles have six bands of their own; drop it"
+    if config.data.no_data is not None:
+        yield f"data.no_data={config.data.no_data:g} with data=synthetic: every pixel of its tiles is meant; drop it"
 
 
 def _folders(config: TrialConfig) -> Iterator[str]:
@@ -105,17 +107,35 @@ def _combinations(config: TrialConfig) -> Iterator[str]:
         yield f"decoder={decoder.name} with task={task.name}: it serves {', '.join(decoder.tasks)}; use another one"
     if task.name not in data.tasks:
         yield f"data={data.name} with task={task.name}: it serves {', '.join(data.tasks)}; use another of the two"
+    if config.train.batch_size == 1 and decoder.name == "UperNetDecoder" and 1 in _pool_scales(config):
+        yield (
+            f"train.batch_size=1 with decoder={decoder.name}: it pools each image to one cell, and batch normalization "
+            "can't train on a single value; use train.batch_size=2 or more, or another decoder"
+        )
     if backbone.bands and data.bands and len(data.bands) != len(backbone.bands):
         yield (
             f"data.bands={data.bands} with backbone.bands={backbone.bands}: the input layer differs from the data; "
             "give each band one name of the backbone, or drop backbone.bands"
         )
-    if data.datamodule is not None and (data.means is not None or data.cut or data.resize_px or data.modalities):
-        key = "means" if data.means else "cut" if data.cut else "resize_px" if data.resize_px else "modalities"
+    given = {
+        "means": data.means is not None,
+        "cut": bool(data.cut),
+        "resize_px": data.resize_px is not None,
+        "modalities": bool(data.modalities),
+        "no_data": data.no_data is not None,
+        "labels.keep_no_data": data.label_settings.keep_no_data,
+    }
+    key = next((key for key, is_given in given.items() if is_given), None)
+    if data.datamodule is not None and key is not None:
         yield f"data.{key} with data={data.name}: its datamodule does that itself; drop it, or use data.arguments"
     for name, modality in data.modalities.items():
         yield from _statistics(f"data.modalities.{name}.", modality)
     yield from _statistics("data.", data)
+
+
+def _pool_scales(config: TrialConfig) -> list[int]:
+    """Sides in cells to which UPerNet pools its last feature."""
+    return list(config.decoder.arguments.get("pool_scales", [1, 2, 3, 6]))
 
 
 def _statistics(prefix: str, image: DataConfig | ModalityConfig) -> Iterator[str]:

@@ -47,17 +47,20 @@ def _of_model(looks: list[Look]) -> Iterator[str]:
         without_weights,
     )
     from terrasweep.models.backbones.registry import on_paper
+    from terrasweep.models.batch_of_one import check_batch_of_one
 
-    config, encoders = looks[0][0], []
+    config, models = looks[0][0], []
 
     def build() -> None:
-        encoders.append(on_paper(lambda: build_plain(without_weights(config), planned_classes(config))).encoder)
+        models.append(on_paper(lambda: build_plain(without_weights(config), planned_classes(config))))
 
     yield from _refused(build)
-    for encoder in encoders:
-        yield from _refused(functools.partial(check_checkpoint, config, encoder))
+    for model in models:
+        yield from _refused(functools.partial(check_checkpoint, config, model.encoder))
+        if config.train.batch_size == 1:
+            yield from _refused(functools.partial(check_batch_of_one, config, model))
         for variant, knobs in looks:
-            yield from _of_knobs(variant, knobs, encoder)
+            yield from _of_knobs(variant, knobs, model.encoder)
     if config.backbone.pretrained:
         yield from _refused(lambda: build_encoder(config))
 

@@ -18,8 +18,11 @@ from terrasweep.data.open.folders import OpenData
 from terrasweep.measure.meter import Meter
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.offload.zero import zero_strategy
-from terrasweep.results.errors import DataError, Diverged
+from terrasweep.results.errors import DataError, Diverged, InvalidConfig
 from terrasweep.training.tasks import batch_size
+
+_ONE_VALUE = "Expected more than 1 value per channel when training"
+"""What torch's batch normalization says."""
 
 
 class StepClock(Callback):
@@ -86,8 +89,17 @@ def fit(trainer: pl.Trainer, task: Any, data: OpenData, clock: StepClock) -> Non
     Raises:
         DataError: There was no batch to train on.
         Diverged: The loss became not finite.
+        InvalidConfig: A batch is so small that the model's batch normalization can't train on it.
     """
-    trainer.fit(task, datamodule=data.module)
+    try:
+        trainer.fit(task, datamodule=data.module)
+    except ValueError as error:
+        if _ONE_VALUE not in str(error):
+            raise
+        raise InvalidConfig(
+            "train.batch_size: a batch of one sample gives the model's batch normalization a single value per channel, "
+            "and it can't train on that; use train.batch_size=2 or more with as many samples, or another model"
+        ) from error
     if not clock.losses:
         raise DataError("no training step was run: the training split gave no batch")
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from PIL import Image, TiffImagePlugin, TiffTags
 from rasterio.transform import from_origin
 
+GDAL_NODATA = 42113
+"""GDAL's tag of TIFFs."""
 NORTH_WEST = (300_000.0, 5_000_000.0)
 
 
@@ -22,6 +25,19 @@ def write_raster(path: Path, pixels: np.ndarray, *, place: tuple[int, int] | Non
         profile = {"crs": "EPSG:32633", "transform": from_origin(west, north, 10, 10), **profile}
     with rasterio.open(path, "w", driver=driver, **shape, **profile) as file:
         file.write(pixels)
+    return path
+
+
+def write_declaring(path: Path, pixels: np.ndarray, no_data: str) -> Path:
+    """Write one band of whole numbers (height, width) as a TIFF that declares any text to be no data, as GDAL reads it.
+
+    rasterio refuses to write what the number type can't hold; other tools do it.
+    """
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[GDAL_NODATA] = no_data
+    tags.tagtype[GDAL_NODATA] = TiffTags.ASCII
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, tiffinfo=tags)
     return path
 
 

@@ -28,6 +28,7 @@ WRONG = {
     "synthetic tiles too small": (["data=synthetic", "data.tile_px=8"], "data.tile_px=8: "),
     "a synthetic domain that is unknown": (["data=synthetic", "data.synthetic.domain=mars"], "data.synthetic.domain="),
     "other bands than those drawn": (["data=synthetic", "data.bands=[RED]"], "six bands of their own"),
+    "synthetic pixels that are none": (["data=synthetic", "data.no_data=-9999"], "data.no_data=-9999 with data=synth"),
     "no such folder": (["data.root=/nowhere"], "data.root=/nowhere: there is no such folder"),
     "no folder": (["data.root=null"], "data.root=null: no folder is given"),
     "a public set that is not there": (
@@ -50,6 +51,10 @@ CONTRADICTING = {
         ["data.bands=[RED,NIR]", "data.means=[1.0]", "data.stds=[1.0,2.0]"],
         "data.means has 1 values for 2 bands",
     ),
+    "one image that is pooled to one cell": (
+        ["decoder=upernet", "train.batch_size=1"],
+        "train.batch_size=1 with decoder=UperNetDecoder: ",
+    ),
     "a deviation of 0": (["data.means=[1.0]", "data.stds=[0.0]"], "must be above 0"),
     "a deviation that is no number": (["data.means=[1.0]", "data.stds=[nan]"], "must be above 0"),
 }
@@ -57,6 +62,8 @@ THEIRS = {
     "means": ["data.means=[1.0]", "data.stds=[1.0]", "data.bands=[RED]"],
     "cut": ["data.cut=true", "data.tile_px=32"],
     "resize_px": ["data.resize_px=32"],
+    "no_data": ["data.no_data=0"],
+    "labels.keep_no_data": ["data.labels.keep_no_data=true"],
 }
 
 

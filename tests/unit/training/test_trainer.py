@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from terrasweep.results.errors import DataError, Diverged
+from terrasweep.results.errors import DataError, Diverged, InvalidConfig
 from terrasweep.training.optimizers import build_optimizer
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, fit
@@ -89,6 +89,24 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_every_begun_step_is_end
 def test_a_training_without_a_batch_is_an_error_of_the_data(tmp_path):
     with pytest.raises(DataError, match="the training split gave no batch"):
         trained(config("segmentation"), [], tmp_path)
+
+
+class Pooled(Tiny):
+    """Normalizes what is left of an image after pooling."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.norm = torch.nn.BatchNorm2d(2)
+
+    def forward(self, images, **kwargs):
+        pooled = self.norm(images.mean((2, 3), keepdim=True))
+        return super().forward(images + pooled, **kwargs)
+
+
+def test_a_batch_too_small_for_batch_normalization_is_one_line_and_no_crash(tmp_path):
+    with pytest.raises(InvalidConfig, match=r"train\.batch_size: a batch of one sample .*; use train\.batch_size=2"):
+        trained(config("segmentation"), [batch(1)], tmp_path, Pooled("segmentation", 3))
+    assert trained(config("segmentation"), [batch(2)], tmp_path, Pooled("segmentation", 3)).losses
 
 
 def test_a_training_leaves_nothing_on_the_disk(tmp_path, monkeypatch):

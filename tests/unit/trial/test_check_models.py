@@ -7,6 +7,7 @@ import torch
 from terratorch.registry import BACKBONE_REGISTRY
 
 from terrasweep import process
+from terrasweep.models import misfits
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.trial.check_models import KNOBS, check_models
 from tests.composing import compose_trial
@@ -60,6 +61,26 @@ def test_all_that_does_not_fit_a_backbone_is_told_at_once():
 
 
 @pytest.mark.slow
+def test_a_batch_of_one_that_a_model_can_not_train_on_is_told_once(monkeypatch):
+    """In this process: a resnet sees 32 px as one cell."""
+    monkeypatch.setattr(misfits.startup, "hide_gpus", lambda: None)
+    small = ("data=segmentation_folder", "data.root=/tiles", "data.bands=[RED,GREEN,BLUE]", "data.tile_px=32")
+    told = {}
+
+    def report(**content):
+        told.update(content)
+
+    models = [
+        [whole(*RESNET, *small, "tuning=full", f"train.batch_size={size}", f"decoder={decoder}")]
+        for size in (1, 2)
+        for decoder in ("unet", "fcn")
+    ]
+    misfits.find_misfits(report, models)
+    assert len(told["misfits"]) == 1
+    assert told["misfits"][0].startswith("train.batch_size=1 with backbone=timm_resnet18: encoder.")
+
+
+@pytest.mark.slow
 def test_a_checkpoint_of_another_size_is_refused_by_its_header_and_by_name(home):
     built = BACKBONE_REGISTRY.build("prithvi_eo_tiny", bands=["RED"], num_frames=1, img_size=32)
     torch.save(built.state_dict(), home / "tiny.pt")
@@ -91,6 +112,11 @@ def test_what_bears_on_no_part_of_a_model_makes_no_other_one(asked):
     assert [[len(looks) for looks in models] for models in asked] == [[1], [3]]
 
 
+def test_batches_of_one_are_looked_at_by_themselves(asked):
+    check_models([whole(f"train.batch_size={size}") for size in (1, 2, 4, 1)])
+    assert [[len(looks) for looks in models] for models in asked] == [[1, 1]]
+
+
 def test_data_that_nobody_has_looked_at_are_left_to_the_trial(asked, home):
     (home / "fields").mkdir()
     config = compose_trial("data=segmentation_folder", f"data.root={home / 'fields'}")
@@ -111,7 +137,6 @@ def test_weights_that_can_t_be_had_are_one_line_and_the_hub_is_asked_once(monkey
     """In this process, to see what is asked: a Hub that answers nobody."""
     from huggingface_hub import constants
 
-    from terrasweep.models import misfits
     from terrasweep.models.backbones import hub_files
 
     calls = []

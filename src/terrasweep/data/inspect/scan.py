@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from terrasweep.data.find.sample_list import PIXEL_TASKS
+from terrasweep.data.find.sample_list import MASK, PIXEL_TASKS
+from terrasweep.data.inspect.extremes import ExtremesCount
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey
 from terrasweep.results.errors import first_line, raise_out_of_memory
 
 Sample = dict[str, Any]
 Read = Callable[[int], Sample]
 """Gives the sample of an index: ``image`` (an array, or one per modality), ``mask`` or ``label``, and by modality the
-``dtypes`` that files store, where they are known."""
+``dtypes`` that files store and the values (``no_data``) that they mark, where they are known."""
 
 
 def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limit: int | None) -> Seen:
@@ -88,6 +89,7 @@ class Seen:
         if varied:  # Empty tiles are all alike.
             self.digests.setdefault(digest.digest(), name)
         self.labels.add(name, np.asarray(sample["mask"] if "mask" in sample else sample["label"]))
+        self.labels.mark(sample.get("no_data", {}).get(MASK))
 
     def survey(self) -> SplitSurvey:
         """The counts as a record."""
@@ -119,6 +121,7 @@ class _Images:
             self._total, self._squares = np.zeros(self._bands), np.zeros(self._bands)
             self._low, self._high = np.full(self._bands, np.inf), np.full(self._bands, -np.inf)
             self._infinite = np.zeros(self._bands)
+            self._extremes = [ExtremesCount() for _ in range(self._bands)]
         if len(flat) != self._bands:
             return  # The shapes tell.
         finite = np.isfinite(flat)
@@ -129,9 +132,12 @@ class _Images:
         self._count += finite.sum(axis=1)
         self._infinite += np.isinf(flat).sum(axis=1)
         self._total += clean.sum(axis=1)
-        self._squares += (clean**2).sum(axis=1)
+        with np.errstate(over="ignore"):  # The lowest number of a type, where it stands for nothing.
+            self._squares += (clean**2).sum(axis=1)
         self._low = np.minimum(self._low, np.where(finite, flat, np.inf).min(axis=1))
         self._high = np.maximum(self._high, np.where(finite, flat, -np.inf).max(axis=1))
+        for extremes, values, is_finite in zip(self._extremes, flat, finite, strict=True):
+            extremes.add(name, values if is_finite.all() else values[is_finite])
 
     def survey(self) -> ImageSurvey:
         count = np.maximum(self._count, 1)
@@ -141,12 +147,13 @@ class _Images:
             shapes=dict(self._shapes),
             dtypes=dict(self._dtypes),
             means=means.tolist(),
-            stds=np.sqrt(np.maximum(self._squares / count - means**2, 0.0)).tolist(),
+            stds=_deviation(means, self._squares / count).tolist(),
             minima=np.where(seen, self._low, 0.0).tolist(),
             maxima=np.where(seen, self._high, 0.0).tolist(),
             not_finite=(1 - self._count / self._pixels).tolist(),
             infinite=(self._infinite / self._pixels).tolist(),
             first_not_finite=self._first_not_finite,
+            extremes=[extremes.extremes() for extremes in self._extremes],
         )
 
 
@@ -161,6 +168,13 @@ class _Labels:
         self._not_finite = self._not_whole = self._counted = 0
         self._total = self._squares = 0.0
         self._low, self._high = np.inf, -np.inf
+        self._extremes = ExtremesCount()
+        self._no_data: set[float] = set()
+
+    def mark(self, no_data: float | None) -> None:
+        """Note the value that a mask's header marks as no data."""
+        if no_data is not None and np.isfinite(no_data):
+            self._no_data.add(float(no_data))
 
     def add(self, name: str, label: np.ndarray) -> None:
         self._shapes["x".join(map(str, label.shape))] += 1
@@ -173,7 +187,7 @@ class _Labels:
         self._not_finite += int((~finite).sum())
         values = values[finite]
         if self._task == "regression":
-            self._add_targets(values if self._ignore is None else values[values != self._ignore])
+            self._add_targets(name, values if self._ignore is None else values[values != self._ignore])
             return
         if self._task == "multilabel":
             found = dict.fromkeys(np.flatnonzero(values), 1)
@@ -188,11 +202,13 @@ class _Labels:
             self._counts[int(value)] += int(count)
             self._first.setdefault(int(value), name)
 
-    def _add_targets(self, values: np.ndarray) -> None:
+    def _add_targets(self, name: str, values: np.ndarray) -> None:
         self._counted += len(values)
+        self._extremes.add(name, values)
         if len(values):
             self._total += float(values.sum())
-            self._squares += float((values**2).sum())
+            with np.errstate(over="ignore"):
+                self._squares += float((values**2).sum())
             self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
 
     def survey(self) -> LabelSurvey:
@@ -205,8 +221,17 @@ class _Labels:
             minimum=self._low if targets else None,
             maximum=self._high if targets else None,
             mean=mean if targets else None,
-            std=float(np.sqrt(max(self._squares / self._counted - mean**2, 0.0))) if targets else None,
+            std=float(_deviation(np.array(mean), np.array(self._squares / self._counted))) if targets else None,
             counted=self._counted,
             not_finite=self._not_finite,
             not_whole=self._not_whole,
+            extremes=self._extremes.extremes(),
+            no_data=sorted(self._no_data),
         )
+
+
+def _deviation(means: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """The standard deviation by the mean of numbers and that of their squares; infinite beyond floats."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = squares - means**2
+    return np.sqrt(np.where(np.isfinite(squares), np.maximum(variance, 0.0), np.inf))

@@ -11,6 +11,32 @@ IMAGE = "image"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extreme:
+    """The lowest or the highest of many numbers."""
+
+    value: float
+    pixels: int
+    """How many have exactly this value."""
+    beside: float | None
+    """The value next to it; None where there is no other."""
+    first: str
+    """The first sample that has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extremes:
+    """Both ends of many numbers, and what all those between them are like."""
+
+    lowest: Extreme
+    highest: Extreme
+    others: int
+    """Numbers that are neither the lowest nor the highest value."""
+    mean: float
+    """Of the others, as is the following; 0 where there are none."""
+    std: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageSurvey:
     """One modality in one split, over the samples that were read. Pixels that are not finite count in shares alone."""
 
@@ -28,6 +54,8 @@ class ImageSurvey:
     """Per band, the share of pixels that are infinite, which nothing replaces."""
     first_not_finite: str | None = None
     """The first sample with such a pixel."""
+    extremes: list[Extremes | None] = field(default_factory=list)
+    """Per band, of the finite pixels; None where there are none. Empty in surveys from before it was counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +78,10 @@ class LabelSurvey:
     """Labels that are NaN or infinite."""
     not_whole: int = 0
     """Labels of classes that are no whole numbers."""
+    extremes: Extremes | None = None
+    """Of regression targets without the ignored ones."""
+    no_data: list[float] = field(default_factory=list)
+    """Values that the masks' headers mark as no data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +126,18 @@ class Survey:
 
 
 def _split(fields: dict[str, Any]) -> SplitSurvey:
-    images = {name: ImageSurvey(**image) for name, image in fields["images"].items()}
+    images = {name: _image(image) for name, image in fields["images"].items()}
     labels = fields["labels"]
     numbered = {key: {int(k): v for k, v in labels[key].items()} for key in ("counts", "first_with")}
-    return SplitSurvey(**fields | {"images": images, "labels": LabelSurvey(**labels | numbered)})
+    ends = {"extremes": _extremes(labels.get("extremes"))}
+    return SplitSurvey(**fields | {"images": images, "labels": LabelSurvey(**labels | numbered | ends)})
+
+
+def _image(fields: dict[str, Any]) -> ImageSurvey:
+    return ImageSurvey(**fields | {"extremes": [_extremes(band) for band in fields.get("extremes", [])]})
+
+
+def _extremes(fields: dict[str, Any] | None) -> Extremes | None:
+    if fields is None:
+        return None
+    return Extremes(**fields | {end: Extreme(**fields[end]) for end in ("lowest", "highest")})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
+import rasterio.shutil
 from rasterio.enums import ColorInterp, MaskFlags
 
 from terrasweep.results.errors import first_line, raise_out_of_memory
@@ -107,6 +109,18 @@ def read_headers(files: Iterable[Path]) -> tuple[dict[str, Header], dict[str, st
         found = dict(zip(map(str, paths), readers.map(attempt, paths), strict=True))
     headers = {file: header for file, header in found.items() if isinstance(header, Header)}
     return headers, {file: reason for file, reason in found.items() if isinstance(reason, str)}
+
+
+def declared_no_data(file: str) -> float | None:
+    """The value that a file declares to be no data, also one that its number type can't hold, which others leave out.
+
+    Raises:
+        rasterio.errors.RasterioError: It is no image, or is damaged.
+    """
+    with rasterio.MemoryFile(ext=".vrt") as described:
+        rasterio.shutil.copy(file, described.name, driver="VRT")
+        found = re.search(rb"<NoDataValue>(.*?)</NoDataValue>", described.read())
+    return None if found is None else float(found[1])
 
 
 def _palette(image: rasterio.DatasetReader) -> tuple[tuple[int, ...], ...]:

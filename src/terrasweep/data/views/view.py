@@ -47,11 +47,14 @@ class BandSource:
     offset: float = 0.0
     lookup: tuple[tuple[float, float], ...] = ()
     """Points of a piecewise linear function, by rising value; see :func:`exact_lookup`."""
+    masked: bool = False
+    """Whether pixels that the file itself says to be no data are so in the view, too, by the view's value for them;
+    ``no_data`` has to be None then."""
 
     @property
     def is_plain(self) -> bool:
         """Whether values stay as they are."""
-        return (self.no_data, self.scale, self.offset, self.lookup) == (None, 1.0, 0.0, ())
+        return (self.no_data, self.scale, self.offset, self.lookup, self.masked) == (None, 1.0, 0.0, (), False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +173,8 @@ def _add_source(band: Element, source: BandSource, view: View) -> None:
     _add_rectangle(node, "DstRect", 0, 0, (height, width))
     if source.no_data is not None:
         SubElement(node, "NODATA").text = repr(float(source.no_data))
+    if source.masked:
+        SubElement(node, "UseMaskBand").text = "true"
     if (source.scale, source.offset) != (1.0, 0.0):
         SubElement(node, "ScaleOffset").text = repr(source.offset)
         SubElement(node, "ScaleRatio").text = repr(source.scale)

@@ -33,6 +33,8 @@ CLAY_WAVELENGTHS = (
 _SEVERAL = ("terramind", "earthmind_v1")
 _SELECTING = ("timm", "dofa", "torchgeo", "hf_vision", "prithvi_swin", None)
 _WITHOUT_WEIGHTS = ("prithvi_eo_tiny", "dofa_small_patch16_224")
+_PATCHES = {"prithvi": 16, "terramind": 16, "clay": 8, "earthmind_v1": 14}
+"""Sides of patches in pixels, where a name does not tell them."""
 _PATTERNS = {
     "prithvi_swin": r"(timm_)?prithvi_swin_",
     "prithvi": r"prithvi_",
@@ -83,6 +85,25 @@ def padded_px(config: TrialConfig, patch: int | None) -> int:
     return tile_px(config) if patch is None else -(-tile_px(config) // step) * step
 
 
+def find_small_tile(config: TrialConfig, patch: int | None) -> Iterator[str]:
+    """A line where a tile has fewer pixels than TerraTorch has to add to it, which it takes from the tile itself.
+
+    Args:
+        config: The trial.
+        patch: Side of a patch in pixels; None where TerraTorch would not pad.
+    """
+    side, whole = tile_px(config), padded_px(config, patch)
+    added = (whole - side + 1) // 2
+    room = {"reflect": side - 1, "circular": side}.get(config.backbone.arguments.get("padding", "reflect"))
+    if room is not None and added > room:
+        key = "data.resize_px" if config.data.resize_px else "data.tile_px"
+        yield (
+            f"{key}={side} with backbone={config.backbone.name}: a tile is padded by its own pixels to a multiple of "
+            f"two patches of {patch} px, here to {whole} px, and has too few; set data.resize_px={whole}, or use "
+            "larger tiles"
+        )
+
+
 def known_bands(config: TrialConfig) -> list[str]:
     """The bands of a single image, by the backbone's names.
 
@@ -98,8 +119,7 @@ def known_bands(config: TrialConfig) -> list[str]:
 
 
 def _prithvi(config: TrialConfig) -> dict[str, Any]:
-    patch = _patch(config, 14 if "_600" in config.backbone.name else 16)
-    return {"bands": known_bands(config), "num_frames": 1, "img_size": padded_px(config, patch)}
+    return {"bands": known_bands(config), "num_frames": 1, "img_size": padded_px(config, _known_patch(config))}
 
 
 def _prithvi_swin(config: TrialConfig) -> dict[str, Any]:
@@ -154,14 +174,18 @@ def _torchgeo(config: TrialConfig) -> dict[str, Any]:
 
 
 def _timm(config: TrialConfig) -> dict[str, Any]:
-    named = re.search(r"_patch(\d+)", config.backbone.name)
-    patch = _patch(config, int(named[1]) if named else None)
-    arguments = {"in_chans": len(known_bands(config)), "img_size": padded_px(config, patch)}
+    arguments = {"in_chans": len(known_bands(config)), "img_size": padded_px(config, _known_patch(config))}
     indices = config.backbone.out_indices
     return arguments if indices is None else {**arguments, "out_indices": list(indices)}
 
 
-def _patch(config: TrialConfig, usual: int | None) -> int | None:
+def _known_patch(config: TrialConfig) -> int | None:
+    """Side of a patch in pixels, as far as the name and the arguments tell it."""
+    name, family = config.backbone.name, family_of(config.backbone.name)
+    named = re.search(r"_patch(\d+)", name)
+    usual = int(named[1]) if named else _PATCHES.get(family or "")
+    if family == "prithvi" and "_600" in name:
+        usual = 14
     given = config.backbone.arguments.get("patch_size", usual)
     return int(given[-1] if isinstance(given, list) else given) if given else None
 
@@ -185,6 +209,7 @@ def find_conflicts(config: TrialConfig) -> Iterator[str]:
     yield from find_unknown(backbone.name)
     yield from _modalities(config, family)
     yield from _wavelengths(config, family)
+    yield from find_small_tile(config, _known_patch(config))
     if backbone.out_indices == []:
         yield "backbone.out_indices=[]: the decoder needs at least one feature; name some, or null"
     if family not in _SELECTING and "out_indices" in backbone.arguments:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.schema import TrialConfig
-from terrasweep.models.backbones.families import known_bands, spread, tile_px
+from terrasweep.models.backbones.families import find_small_tile, known_bands, spread, tile_px
 from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 
 _WAY_OUT = (
@@ -70,10 +70,12 @@ def find_layout(config: TrialConfig, encoder: Any, arguments: dict[str, Any]) ->
         arguments: What its builder was called with.
 
     Raises:
-        InvalidConfig: The encoder can't take such images, or its features are neither images nor square grids of
-            tokens, with or without one class token.
+        InvalidConfig: The encoder can't take such images, or they are too small to be padded, or its features are
+            neither images nor square grids of tokens, with or without one class token.
     """
     backbone, patch = config.backbone, patch_px(encoder)
+    if small := list(find_small_tile(config, patch)):
+        raise InvalidConfig(small[0])
     channels = _channels(config, encoder)
     if config.neck.modules is not None:
         return Layout(channels, (patch,) * len(channels) if patch else (), tokens=True)
@@ -103,7 +105,7 @@ def look(config: TrialConfig, encoder: Any) -> list[Tensor]:
     devices = {parameter.device for parameter in encoder.parameters()}
     # TerraMind's token for a missing modality is on the CPU whatever the others are.
     meta = torch.device("meta")
-    images = _zeros(config, meta if meta in devices else next(iter(devices)))
+    images = zero_images(config, meta if meta in devices else next(iter(devices)))
     if patch := config.backbone.arguments.get("patch_size") or patch_px(encoder):
         images = pad_images(images, patch, config.backbone.arguments.get("padding", "reflect"))
     try:
@@ -129,7 +131,8 @@ def _channels(config: TrialConfig, encoder: Any) -> tuple[int, ...]:
     return tuple(channels)
 
 
-def _zeros(config: TrialConfig, device: torch.device) -> Tensor | dict[str, Tensor]:
+def zero_images(config: TrialConfig, device: torch.device) -> Tensor | dict[str, Tensor]:
+    """One image of zeros as the data have them, float32 (1, C, H, W), or one for each modality."""
     side = tile_px(config)
 
     def zeros(bands: list[str]) -> Tensor:

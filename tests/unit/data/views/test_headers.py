@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from terrasweep.data.views.headers import UPRIGHT, read_header, read_headers
-from tests.unit.data.rasters import classes, noise, write_raster
+from terrasweep.data.views.headers import UPRIGHT, declared_no_data, read_header, read_headers
+from tests.unit.data.rasters import classes, noise, write_declaring, write_raster
 
 
 def test_a_geotiff_says_size_type_place_and_no_data(tmp_path):
@@ -58,3 +58,10 @@ def test_no_memory_left_says_nothing_about_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(headers, "read_header", full)
     with pytest.raises(HostOutOfMemory):
         read_headers([tmp_path / "a.tif"])
+
+
+@pytest.mark.parametrize(("text", "value"), [("300", 300.0), ("-9999", -9999.0), ("255", 255.0)])
+def test_a_declared_value_is_read_even_if_no_pixel_can_be_it(tmp_path, text, value):
+    file = write_declaring(tmp_path / "a.tif", np.zeros((8, 8), np.uint8), text)
+    assert declared_no_data(str(file)) == value
+    assert declared_no_data(str(write_raster(tmp_path / "b.tif", noise(0)))) is None

@@ -67,6 +67,16 @@ def test_files_of_another_size_are_resampled(tmp_path, resampling, reduce):
     assert seen.filled() == pytest.approx(expected, rel=1e-5)
 
 
+def test_what_a_file_masks_is_no_data_in_a_view_of_another_mark(tmp_path):
+    pixels = noise(0)
+    pixels[:, 3], pixels[:, 5] = -9999, -32768
+    header = read_header(write_raster(tmp_path / "a.tif", pixels, nodata=-32768))
+    bands = tuple(BandSource(file=header.file, number=number, masked=True) for number in (1, 2))
+    seen, _, _ = viewed(replace(whole_file(header), bands=bands, no_data=-9999.0), tmp_path)
+    assert np.array_equal(seen.mask, (pixels == -9999) | (pixels == -32768))
+    assert np.array_equal(seen.data[~seen.mask], pixels[~seen.mask])
+
+
 def test_bands_windows_scales_and_names(tmp_path):
     pixels = (noise(1, bands=3) * 10).astype(np.int16)
     pixels[1, 8, 8] = -1

@@ -5,11 +5,22 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from terratorch.models.utils import pad_images
 
 from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.config.schema import BackboneConfig, TrialConfig
 from terrasweep.models.backbones import prepared
-from terrasweep.models.backbones.families import builder_arguments, family_of, find_conflicts, padded_px, spread
+from terrasweep.models.backbones.families import (
+    builder_arguments,
+    family_of,
+    find_conflicts,
+    find_small_tile,
+    padded_px,
+    spread,
+)
 from terrasweep.results.errors import InvalidConfig
 
 RGB = ["RED", "GREEN", "BLUE"]
@@ -173,3 +184,43 @@ def test_an_unknown_name_is_refused_as_soon_as_the_names_were_listed(tmp_path, m
     assert line.startswith("backbone.name=prithvi_eo_v2_3000")
     assert "prithvi_eo_v2_300?" in line
     assert list(find_conflicts(config("resnet18"))) == []
+
+
+SMALL = [
+    ("timm_vit_tiny_patch16_224", 8, {}, 32),
+    ("timm_vit_tiny_patch16_224", 10, {}, 32),
+    ("timm_vit_tiny_patch16_224", 11, {}, 32),
+    ("timm_vit_tiny_patch16_224", 12, {}, None),
+    ("prithvi_eo_v2_600", 10, {}, None),
+    ("prithvi_eo_v2_600", 9, {}, 28),
+    ("terramind_v1_base", 8, {}, 32),
+    ("clay_v1_base", 5, {}, 16),
+    ("timm_vit_tiny_patch16_224", 8, {"padding": "constant"}, None),
+    ("timm_vit_tiny_patch16_224", 8, {"patch_size": 4}, None),
+    ("timm_resnet18", 8, {}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "px", "arguments", "padded"), SMALL)
+def test_a_tile_that_torch_can_not_pad_is_one_line_with_the_size_that_goes(name, px, arguments, padded):
+    small = config(name, DataConfig(name="x", bands=RGB, tile_px=px), arguments=arguments)
+    lines = list(find_conflicts(small))
+    patch = 16 if padded == 32 else (padded or 0) // 2
+    assert [line.partition(":")[0] for line in lines] == ([f"data.tile_px={px} with backbone={name}"] if padded else [])
+    if padded:
+        assert (
+            f"two patches of {patch} px, here to {padded} px, and has too few; set data.resize_px={padded}" in lines[0]
+        )
+        larger = replace(small, data=replace(small.data, resize_px=padded))
+        assert list(find_conflicts(larger)) == []
+
+
+@given(st.integers(1, 80), st.sampled_from([4, 8, 14, 16]), st.sampled_from(["reflect", "circular", "replicate"]))
+def test_the_line_comes_where_torch_refuses_and_nowhere_else(px, patch, padding):
+    small = config("any", DataConfig(name="x", tile_px=px), arguments={"padding": padding})
+    try:
+        pad_images(torch.zeros(1, 1, px, px), patch, padding)
+        fits = True
+    except RuntimeError:
+        fits = False
+    assert (list(find_small_tile(small, patch)) == []) is fits

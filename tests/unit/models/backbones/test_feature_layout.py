@@ -284,6 +284,20 @@ class Failing(nn.Module):
         self.layer, self.forward = nn.Linear(1, 1), raising(fault)
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_tile_too_small_to_be_padded_is_refused_before_anything_sees_it(stated):
+    """By the encoder's own patch, where no name tells it, and also where nothing has to be looked at."""
+
+    class Patches(Failing):
+        patch_size, out_channels = 16, [8]
+
+    config = compose_trial("data.resize_px=8", "backbone=any", "backbone.name=mystery")
+    if stated:
+        config = replace(config, backbone=replace(config.backbone, out_indices=[0], cls_token=True))
+    with pytest.raises(InvalidConfig, match=r"data.resize_px=8 with backbone=mystery: .* set data.resize_px=32"):
+        find_layout(config, Patches(PLAIN), {})
+
+
 @exhausted
 def test_memory_that_is_exhausted_by_a_look_is_no_wrong_model(fault, known):
     assert_comes_through(lambda: look(compose_trial(), Failing(fault)), fault, known)

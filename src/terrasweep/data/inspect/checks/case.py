@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -71,6 +72,12 @@ class Case:
         """The bands that the configuration names; empty where it leaves them to the files."""
         return given_bands(self.config.data, modality)
 
+    def declared_no_data(self, modality: str) -> float | None:
+        """The value that the configuration says to stand for nothing in a modality."""
+        data = self.config.data
+        own = data.modalities[modality].no_data if modality in data.modalities else None
+        return data.no_data if own is None else own
+
     def band_names(self, modality: str, count: int) -> list[str]:
         """A name for each of ``count`` bands; numbers, from 1, where the names are another number."""
         given = self.declared_bands(modality)
@@ -118,7 +125,7 @@ class Rule(NamedTuple):
     name: str
     """As in docs/checks.md."""
     level: str
-    """``error`` or ``warning``."""
+    """``error``, ``warning`` or ``note``."""
     find: Callable[[Case], Iterator[str]]
     """Yields one line per finding."""
 
@@ -131,6 +138,13 @@ def numbers_in(shape: str) -> tuple[int, ...]:
 def shape_text(shape: str) -> str:
     """A shape as people read it: ``6 x 64 x 64``."""
     return " x ".join(str(part) for part in numbers_in(shape))
+
+
+def replacing(means: list[float]) -> str:
+    """The setting that puts an unremarkable value in place of no data: the mean of the bands' means."""
+    known = [mean for mean in means if math.isfinite(mean)]
+    usual = sum(known) / len(known) if known else 0.0
+    return f"data.no_data_replace={float(f'{usual:.3g}'):g}"
 
 
 def shapes_of(case: Case, modality: str) -> Counter[str]:

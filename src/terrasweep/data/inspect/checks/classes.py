@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Rule
 from terrasweep.results.wording import counted, listed, percent
 
 RARE = 0.1
@@ -82,9 +82,11 @@ def _gap(case: Case) -> Iterator[str]:
 def _single_train(case: Case) -> Iterator[str]:
     classes = case.class_counts("train")
     if case.task in EXCLUSIVE and len(classes) == 1:
+        marked = sorted(_marked(case))
+        way_out = _of_marks(marked) if marked else "correct the labels, or the division into splits"
         yield (
             f"{case.place}: every label of train that counts{case.partly('train')} is {_names(case, classes)}, so that "
-            "there is nothing to learn; correct the labels, or the division into splits"
+            f"there is nothing to learn; {way_out}"
         )
 
 
@@ -122,12 +124,41 @@ def _unused(case: Case) -> Iterator[str]:
         return
     seen = case.class_counts("train").keys() | case.class_counts("val").keys()
     unused = [n for n in range(case.num_classes) if n not in seen and n != case.config.task.ignore_index]
+    marked = [label for label in unused if label in _marked(case)]
+    if seen and marked:
+        yield (
+            f"data.num_classes={case.num_classes}: {counted(len(marked), 'class')} never in train or val: "
+            f"{_names(case, marked)}; {_of_marks(marked)}"
+        )
+    unused = [label for label in unused if label not in marked]
     if seen and unused and _far_label(case) is None:
         carrier = "positive in" if case.task == "multilabel" else "in"
         yield (
             f"data.num_classes={case.num_classes}: {counted(len(unused), 'class')} never {carrier} train or "
             f"val{case.partly('train')}: {_names(case, unused)}; lower it, or add samples of them"
         )
+
+
+def _marked(case: Case) -> set[int]:
+    """Labels that the masks' headers mark as no data, so that their pixels don't count."""
+    marks = (value for seen in case.survey.splits.values() for value in seen.labels.no_data)
+    return {int(value) for value in marks if value >= 0 and value == int(value)}
+
+
+def _of_marks(labels: list[int]) -> str:
+    """Why labels are missing, and how to keep them."""
+    return (
+        f"the masks' headers mark {listed(labels)} as no data, so that these pixels don't count: where they are a "
+        "class, set data.labels.keep_no_data=true"
+    )
+
+
+def _behind_classes(case: Case) -> Iterator[str]:
+    """A mark right behind the classes that were counted may be one more."""
+    marked = [label for label in _marked(case) if label == case.num_classes]
+    is_counted = case.task == "segmentation" and not case.config.data.num_classes
+    if is_counted and marked and len(case.class_counts("train")) > 1:
+        yield f"data.num_classes=null: {counted(marked[0], 'class')} are in the masks; {_of_marks(marked)}"
 
 
 def _rare(case: Case) -> Iterator[str]:
@@ -184,6 +215,7 @@ CLASS_RULES = (
     Rule("single-class-val", WARNING, _single_val),
     Rule("class-not-in-train", WARNING, _unlearnt),
     Rule("class-unused", WARNING, _unused),
+    Rule("class-marked", NOTE, _behind_classes),
     Rule("class-rare", WARNING, _rare),
     Rule("class-rarely-positive", WARNING, _rare_positive),
     Rule("class-always-positive", WARNING, _always_positive),

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text, shapes_of
+from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, replacing, shape_text, shapes_of
+from terrasweep.data.inspect.checks.no_data import spoils_images
 from terrasweep.data.inspect.survey import ImageSurvey
 from terrasweep.results.wording import counted, listed, percent, rounded
 
@@ -104,7 +105,7 @@ def _not_finite(case: Case) -> Iterator[str]:
                 yield (
                     f"{case.subject(modality)}: pixels of {split} are NaN, infinite or no data "
                     f"({_shares(case, modality, image, 0)}; first in {image.first_not_finite}); fill them, or set "
-                    "data.no_data_replace"
+                    f"{replacing(image.means)}, the mean, or another value"
                 )
 
 
@@ -154,7 +155,7 @@ def _constant(case: Case) -> Iterator[str]:
         if image is None:
             continue
         names = case.band_names(modality, len(image.stds))
-        constant = [name for name, std in zip(names, image.stds, strict=True) if not _varies(std)]
+        constant = [name for name, std in zip(names, image.stds, strict=True) if not std > 0]
         if constant:
             yield (
                 f"{case.subject(modality)}: {listed(constant, 6)} of train never change, and tell nothing; leave them "
@@ -165,6 +166,8 @@ def _constant(case: Case) -> Iterator[str]:
 def _statistics(case: Case) -> Iterator[str]:
     for modality in case.modalities:
         given, image = case.given_statistics(modality), case.split("train").images.get(modality)
+        if spoils_images(case, modality):
+            continue  # They are those of a value that stands for nothing.
         if given is None or image is None or not len(given[0]) == len(given[1]) == len(image.means):
             continue
         names = case.band_names(modality, len(image.means))
@@ -188,7 +191,7 @@ def _far_off(mean: float, std: float, seen_mean: float, seen_std: float) -> bool
 def _shift(case: Case) -> Iterator[str]:
     for modality in case.modalities:
         train, val = (case.split(split).images.get(modality) for split in ("train", "val"))
-        if train is None or val is None or len(train.means) != len(val.means):
+        if train is None or val is None or len(train.means) != len(val.means) or spoils_images(case, modality):
             continue
         names = case.band_names(modality, len(train.means))
         rows = zip(names, train.means, train.stds, val.means, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from terrasweep.data.find.sample_list import PIXEL_TASKS
 from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text
+from terrasweep.data.inspect.checks.no_data import spoils_targets
 from terrasweep.results.wording import counted, listed, percent, rounded
 
 MOSTLY_IGNORED = 0.9
@@ -103,7 +104,7 @@ def _constant_target(case: Case) -> Iterator[str]:
 def _target_scale(case: Case) -> Iterator[str]:
     labels = case.split("train").labels
     mean, std = labels.mean, labels.std
-    if case.task != "regression" or mean is None or not std:
+    if case.task != "regression" or mean is None or not std or spoils_targets(case):
         return
     if abs(mean) > TARGET_MEAN or not TARGET_SPREAD[0] <= std <= TARGET_SPREAD[1]:
         yield (
@@ -115,7 +116,7 @@ def _target_scale(case: Case) -> Iterator[str]:
 
 def _target_shift(case: Case) -> Iterator[str]:
     train, val = case.split("train").labels, case.split("val").labels
-    if case.task != "regression" or train.mean is None or val.mean is None or not train.std:
+    if case.task != "regression" or train.mean is None or val.mean is None or not train.std or spoils_targets(case):
         return
     shift = (val.mean - train.mean) / train.std
     if abs(shift) > TARGET_SHIFT:

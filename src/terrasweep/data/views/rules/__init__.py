@@ -8,16 +8,22 @@ from terrasweep.data.views.file_set import FileSet
 from terrasweep.data.views.rules.alpha import take_alpha_as_validity
 from terrasweep.data.views.rules.bands import choose_bands
 from terrasweep.data.views.rules.ground import lay_over_each_other
+from terrasweep.data.views.rules.mask_no_data import keep_no_data_of_masks
+from terrasweep.data.views.rules.no_data import mark_no_data
+from terrasweep.data.views.rules.no_data_in_headers import compare_no_data
 from terrasweep.data.views.rules.orientation import turn_upright
 from terrasweep.data.views.rules.pixel_sizes import compare_pixel_sizes
 from terrasweep.data.views.rules.scales import apply_scales
 
 RULES: tuple[Callable[[FileSet], FileSet], ...] = (
     turn_upright,
+    keep_no_data_of_masks,
+    compare_no_data,
     take_alpha_as_validity,
     choose_bands,
     apply_scales,
     lay_over_each_other,
     compare_pixel_sizes,
+    mark_no_data,  # Last, since it may need a view of the view.
 )
 """Each takes all files, and gives them back as it wants them to be read, with its remarks."""

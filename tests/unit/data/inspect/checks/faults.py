@@ -6,7 +6,7 @@ from collections.abc import Callable
 from terrasweep.config.data import SplitConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.inspect.checks import find_problems
-from terrasweep.data.inspect.survey import IMAGE, Survey
+from terrasweep.data.inspect.survey import IMAGE, Extreme, Extremes, Survey
 from tests.unit.data.surveys import (
     SAMPLES,
     config,
@@ -130,7 +130,8 @@ IMAGES = [
         "not-finite",
         with_image("val", not_finite=[0.0, 0.031], first_not_finite="q.tif"),
         config(),
-        "pixels of val are NaN, infinite or no data (NIR 3.1 %; first in q.tif); fill them, or set data.no_data_",
+        "pixels of val are NaN, infinite or no data (NIR 3.1 %; first in q.tif); fill them, or set "
+        "data.no_data_replace=1700, the mean, or another value",
     ),
     (
         "mostly-no-data",
@@ -169,6 +170,49 @@ IMAGES = [
         with_image("val", means=[1300.0, 2500.0]),
         config(),
         "means of val are more than 1 std of train away from train's (RED by +1.3 std)",
+    ),
+]
+
+
+def extremes(low: float = -2.0, high: float = 2.5, pixels: int = 4000) -> Extremes:
+    """Of targets between -2 and 2.5, or of those and one value beyond them."""
+    return Extremes(
+        lowest=Extreme(value=low, pixels=pixels, beside=-2.0 if low < -2 else -1.9, first="a.tif"),
+        highest=Extreme(value=high, pixels=pixels, beside=2.5 if high > 2.5 else 2.4, first="b.tif"),
+        others=150_000,
+        mean=0.1,
+        std=0.9,
+    )
+
+
+NO_DATA = [
+    (
+        "undeclared-no-data",
+        with_image("train", extremes=[extremes(), extremes(low=-9999.0)]),
+        config(),
+        "data.root=/tiles: 2.5 % of the pixels of train are -9999 (in NIR; first in a.tif), far from all others (the "
+        "nearest is -2), and nothing marks it as no data: it would be learnt as a measurement; where it stands for "
+        "nothing, set data.no_data=-9999 data.no_data_replace=0.162, and where it was measured, data.no_data=nan",
+    ),
+    (
+        "undeclared-no-data-targets",
+        with_labels("regression", "train", extremes=extremes(low=-9999.0), mean=-253.0, std=1580.0),
+        config("regression", task__ignore_index=None),
+        "data.root=/tiles: 2.5 % of the targets of train are -9999 (first in a.tif), far from all others (the nearest "
+        "is -2): it would be learnt as a target; where it stands for nothing, set task.ignore_index=-9999",
+    ),
+    (
+        "lone-value",
+        with_image("val", extremes=[extremes(high=77.5), extremes()]),
+        config(),
+        "2.5 % of the pixels of val are 77.5 (in RED; first in b.tif), far from all others (the nearest is 2.5), and "
+        "nothing marks it as no data: it may stand for nothing; where it stands for nothing, set data.no_data=77.5",
+    ),
+    (
+        "lone-value-targets",
+        with_labels("regression", "val", extremes=extremes(high=77.5)),
+        config("regression", task__ignore_index=None),
+        "2.5 % of the targets of val are 77.5 (first in b.tif), far from all others (the nearest is 2.5): it may stand",
     ),
 ]
 
@@ -302,6 +346,34 @@ CLASSES = [
         "data.num_classes=5: 2 classes never positive in train or val: 3, 4",
     ),
     (
+        "class-unused",
+        survey(
+            **{n: {"labels": labels("segmentation", 40, counts={-1: 9, 1: 99, 2: 99}, no_data=[0.0])} for n in SAMPLES}
+        ),
+        config(),
+        "data.num_classes=3: 1 class never in train or val: 0 (bare); the masks' headers mark 0 as no data, so that "
+        "these pixels don't count: where they are a class, set data.labels.keep_no_data=true",
+    ),
+    (
+        "single-class",
+        survey(
+            **{
+                n: {"labels": labels("segmentation", 40, counts={-1: 9, 0: 99}, counted=99, no_data=[1.0])}
+                for n in SAMPLES
+            },
+            num_classes=1,
+            class_names=None,
+        ),
+        config(),
+        "is 0, so that there is nothing to learn; the masks' headers mark 1 as no data",
+    ),
+    (
+        "class-marked",
+        survey(train={"labels": labels("segmentation", 40, no_data=[3.0])}),
+        config(),
+        "3 classes are in the masks; the masks' headers mark 3 as no data",
+    ),
+    (
         "class-rare",
         with_labels("segmentation", "train", counts={0: PIXELS // 2, 1: PIXELS // 2 - 1000, 2: 1000}),
         config(),
@@ -327,7 +399,7 @@ CLASSES = [
         "1 class positive in every sample of train: 1 (crop)",
     ),
 ]
-FAULTS = [*SPLITS, *IMAGES, *LABELS, *CLASSES]
+FAULTS = [*SPLITS, *IMAGES, *NO_DATA, *LABELS, *CLASSES]
 
 
 def assert_found_alone(rule: str, seen: Survey, given: TrialConfig, told: str) -> None:
