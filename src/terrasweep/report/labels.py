@@ -27,7 +27,7 @@ def trial_name(result: TrialResult) -> str:
 
 
 def violation_text(violation: float | None) -> str:
-    """By how much a limit was missed: ``23 % over``; empty where it isn't known."""
+    """By how much a limit was missed: ``23.0 % over``; empty where it isn't known."""
     return "" if violation is None else f"{percent(violation)} over"
 
 

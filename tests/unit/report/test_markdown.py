@@ -20,7 +20,7 @@ def test_the_markdown_tables_keep_their_columns(tmp_path: Path) -> None:
     widths = {len(re.findall(r"(?<!\\)\|", line)) - 1 for line in tables}
     assert widths == {1 + len(sample.OBJECTIVES) + len(sample.SPACE), 4}
     assert "| crashed | failed | 17 |" in "\n".join(tables)
-    assert "| 23 % over: needs 29.5 GiB" in "\n".join(tables)
+    assert "| 23.0 % over: needs 29.5 GiB" in "\n".join(tables)
 
 
 def test_what_a_study_says_is_text_and_not_markup(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_failures_are_grouped_by_reason_the_most_frequent_first():
     assert {group["reason"]: len(group["trials"]) for group in groups} == Counter(map(str, order))
     assert (groups[0]["reason"], groups[0]["state"]) == ("timeout", "infeasible")
     assert groups[0]["trials"] == [
-        {"number": number, "message": f"m{number}", "violation": "50 % over"} for number in (1, 3)
+        {"number": number, "message": f"m{number}", "violation": "50.0 % over"} for number in (1, 3)
     ]
 
 
