@@ -17,6 +17,7 @@ from rasterio.features import shapes as outlines
 from terrasweep.data.views.polygons import Shape
 from terrasweep.data.views.view import View
 from terrasweep.results.errors import DataError
+from terrasweep.results.wording import counted
 
 _CORNERS = 3
 """The fewest that an area has."""
@@ -58,7 +59,7 @@ class CocoPolygons:
                 "categories); export it anew"
             ) from error
         self.file, self.classes, self.count = file, list(dict.fromkeys(names.values())), len(content["annotations"])
-        self._images, self._annotated = _by_name(images), annotated
+        self._images, self._annotated, self._total = _by_name(images), annotated, len(images)
         bare = sum(not segmentation for found in annotated.values() for segmentation, _ in found)
         if bare:
             raise DataError(
@@ -75,7 +76,7 @@ class CocoPolygons:
         found = self._images.get(image.name) or self._images.get(image.stem)
         if found is None:
             raise DataError(
-                f"data.labels.vector={self.file}: {image.name} is none of its {len(self._annotated)} images (by "
+                f"data.labels.vector={self.file}: {image.name} is none of its {counted(self._total, 'image')} (by "
                 "file_name); add it, without annotations where it has none, or take it out"
             )
         size = (found.get("height", grid.height), found.get("width", grid.width))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -12,6 +14,7 @@ import rasterio
 from terrasweep.data.views.class_raster import class_profile, strips
 from terrasweep.data.views.headers import Header
 from terrasweep.machine.files import draft_file
+from terrasweep.results.errors import raise_out_of_memory
 
 Colour = tuple[int, ...]
 """Red, green and blue, and alpha where it tells classes apart."""
@@ -23,8 +26,12 @@ MANY = 64
 """More colours than any set of classes has: they come from compression or resampling."""
 NEAR = 48
 """Colours that differ by fewer levels may be one, spoilt by compression."""
-_SHARE = 0.005
-"""Share of the pixels from which on a colour may be a class where there are many."""
+RARE = 0.02
+"""Share of the pixels around a colour from which on it may be a class, where there are many."""
+_TRIED = 64
+"""How many colours are tried, the commonest first."""
+_DRAWN = 0.6
+"""Share of pixels close to a main colour from which on an image is a mask."""
 
 
 def chosen(headers: list[Header]) -> list[Header]:
@@ -36,9 +43,8 @@ def chosen(headers: list[Header]) -> list[Header]:
 def colours_in(headers: list[Header]) -> Counter[Colour]:
     """Pixels by colour in some of the masks, with alpha where it varies."""
     found: Counter[Colour] = Counter()
-    for header in chosen(headers):
-        with rasterio.open(header.file) as image:
-            colours, _, counts = _distinct(_coloured(image.read(out_shape=_small(image)), header))
+    for header, pixels in _looks(headers):
+        colours, _, counts = _distinct(_coloured(pixels.data, header))
         found.update({tuple(map(int, colour)): int(n) for colour, n in zip(colours, counts, strict=True)})
     if len({colour[3:] for colour in found}) > 1:
         return found
@@ -51,25 +57,50 @@ def colours_in(headers: list[Header]) -> Counter[Colour]:
 def values_in(headers: list[Header]) -> Counter[int]:
     """Pixels by whole value of the first band in some of the masks, those that are marked as no data left out."""
     found: Counter[int] = Counter()
-    for header in chosen(headers):
-        with rasterio.open(header.file) as image:
-            pixels = image.read(1, masked=True, out_shape=_small(image)[1:]).compressed()
-        values, counts = np.unique(pixels[np.isfinite(pixels)], return_counts=True)
+    for _, pixels in _looks(headers):
+        valid = pixels[0].compressed()
+        values, counts = np.unique(valid[np.isfinite(valid)], return_counts=True)
         found.update({int(value): int(n) for value, n in zip(values, counts, strict=True) if value == int(value)})
     return found
+
+
+def _looks(headers: list[Header]) -> Iterator[tuple[Header, np.ma.MaskedArray[Any, Any]]]:
+    """Some of the masks (bands, height, width), the large ones thinned out, and without those that are damaged."""
+    for header in chosen(headers):
+        step = max(1, -(-max(header.height, header.width) // _LOOK_PX))
+        small = (header.count, -(-header.height // step), -(-header.width // step))
+        try:
+            with rasterio.open(header.file) as image:
+                pixels = image.read(masked=True, out_shape=small)
+        except rasterio.errors.RasterioError as error:
+            raise_out_of_memory(error)
+            continue
+        yield header, pixels
 
 
 def main_colours(found: Counter[Colour]) -> list[Colour]:
     """The colours that classes may have, sorted: all where they are few, else those that others lie around."""
     if len(found) <= MANY:
         return sorted(found)
-    total, main = found.total(), np.empty((0, len(next(iter(found)))), int)
-    for colour, count in found.most_common():
-        if count < _SHARE * total:
-            break
-        if not len(main) or np.abs(main - colour).max(axis=1).min() > NEAR:
-            main = np.vstack([main, colour])
-    return sorted(tuple(map(int, colour)) for colour in main)
+    colours, main = np.array(list(found), int), []
+    left = np.array(list(found.values()))
+    total = left.sum()
+    for _ in range(_TRIED):
+        commonest = colours[left.argmax()]
+        around = np.abs(colours - commonest).max(axis=1) <= NEAR
+        if left[around].sum() >= RARE * total:
+            main.append(tuple(map(int, commonest)))
+        left[around] = 0
+    return sorted(main)
+
+
+def looks_drawn(found: Counter[Colour], main: list[Colour]) -> bool:
+    """Whether most pixels have one of the main colours, or nearly so; else it is a photo."""
+    colours, counts = np.array(list(found), int), np.array(list(found.values()))
+    close = np.zeros(len(colours), bool)
+    for colour in main:
+        close |= np.abs(colours - colour).max(axis=1) <= NEAR // 4
+    return bool(counts[close].sum() >= _DRAWN * counts.sum())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +163,3 @@ def _distinct(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     values, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
     colours = np.stack([values >> (8 * place) & 255 for place in range(len(pixels))], axis=1)
     return colours, inverse.reshape(pixels.shape[1:]), counts
-
-
-def _small(image: rasterio.DatasetReader) -> tuple[int, int, int]:
-    """The shape in which a large image is looked at."""
-    step = max(1, -(-max(image.height, image.width) // _LOOK_PX))
-    return image.count, -(-image.height // step), -(-image.width // step)

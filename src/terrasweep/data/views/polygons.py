@@ -11,6 +11,7 @@ import numpy as np
 import rasterio
 from rasterio import Affine
 from rasterio.features import rasterize
+from rasterio.transform import array_bounds
 from rasterio.windows import transform as window_transform
 
 from terrasweep.config.data import LabelsConfig
@@ -74,11 +75,7 @@ class GroundPolygons:
         if grid.crs not in self._placed:
             self._placed[grid.crs] = self._frame.to_crs(grid.crs)
         frame, transform = self._placed[grid.crs], Affine(*grid.transform)
-        corners = [
-            transform * corner for corner in ((0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height))
-        ]
-        easts, norths = zip(*corners, strict=True)
-        area = box(min(easts), min(norths), max(easts), max(norths))
+        area = box(*array_bounds(grid.height, grid.width, transform))
         chosen = frame.iloc[np.sort(frame.sindex.query(area, predicate="intersects"))]
         return list(zip(chosen.geometry, chosen[_CLASS], strict=True)), transform
 

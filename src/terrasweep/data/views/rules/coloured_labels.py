@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from rasterio.errors import RasterioError
 
 from terrasweep.config.data import IGNORE, LabelsConfig
 from terrasweep.data.find.sample_list import MASK
@@ -17,14 +18,17 @@ from terrasweep.data.views.headers import Header, read_header
 from terrasweep.data.views.mask_colours import (
     MANY,
     NEAR,
+    RARE,
     Colour,
     ColourTable,
     chosen,
     colours_in,
+    looks_drawn,
     main_colours,
     values_in,
     write_classes,
 )
+from terrasweep.results.errors import raise_out_of_memory
 from terrasweep.results.wording import counted, percent
 
 _COLOUR_BANDS = (3, 4)
@@ -32,8 +36,6 @@ _FEW = 0.01
 """Share of pixels of no named colour up to which they are ignored with a warning."""
 _NAMED = 8
 """How many colours a line names."""
-_COVERED = 0.9
-"""Share of pixels near the main colours below which an image is no mask."""
 
 
 def read_by_colours(files: FileSet, labels: LabelsConfig, colours: dict[str, Any]) -> FileSet:
@@ -53,7 +55,7 @@ def read_by_colours(files: FileSet, labels: LabelsConfig, colours: dict[str, Any
         )
         remarks.append(Remark(rule="label-colours", level=ERROR, line=line))
     if unknown:
-        remarks.append(_unknown(labels, unknown, pixels))
+        remarks.append(_unknown(labels, table, unknown, pixels))
     return files.with_remarks(*remarks)
 
 
@@ -78,19 +80,24 @@ def _written(files: FileSet, table: ColourTable) -> tuple[FileSet, Counter[Colou
             made.append(header)
             continue
         target = files.folder / "classes" / split / f"{name}.tif"
-        unknown += write_classes(header, table, target)
+        try:
+            unknown += write_classes(header, table, target)
+        except RasterioError as error:  # Whoever reads the samples tells of a damaged one.
+            raise_out_of_memory(error)
+            made.append(header)
+            continue
         pixels += header.height * header.width
         made.append(read_header(target))
     return files.with_masks(made), unknown, pixels
 
 
-def _unknown(labels: LabelsConfig, unknown: Counter[Colour], pixels: int) -> Remark:
+def _unknown(labels: LabelsConfig, table: ColourTable, unknown: Counter[Colour], pixels: int) -> Remark:
     share = unknown.total() / pixels
     more = ", ".join(f"NAME: {list(colour)}" for colour, _ in unknown.most_common(_NAMED))
     near = (
         f"they are near colours, as compression (JPEG) or resampling makes them: data.labels.colour_distance={NEAR} "
         "takes the nearest named one"
-        if len(unknown) > MANY
+        if _are_near(table, unknown)
         else f"add those that are classes to the key: {more}"
     )
     line = (
@@ -101,14 +108,19 @@ def _unknown(labels: LabelsConfig, unknown: Counter[Colour], pixels: int) -> Rem
     return Remark(rule="label-colours", level=ERROR if grave else WARNING, line=line)
 
 
+def _are_near(table: ColourTable, unknown: Counter[Colour]) -> bool:
+    """Whether most of the pixels have nearly one of the named colours."""
+    near = replace(table, distance=NEAR).numbers_of(np.array(list(unknown), int))[1]
+    counts = np.array(list(unknown.values()))
+    return bool(counts[near].sum() * 2 > counts.sum())
+
+
 def propose_colours(files: FileSet, found: Counter[Colour]) -> FileSet:
     """Say which colours the masks have, ready to copy, and read them so for a first look."""
     colours = main_colours(found)
     distance = NEAR if len(found) > MANY else 0
     table = _table({colour: number for number, colour in enumerate(colours)}, distance, files.ignored)
-    near = table.numbers_of(_array(found))[1] if colours else np.zeros(len(found), bool)
-    covered = sum(count for count, is_near in zip(found.values(), near, strict=True) if is_near)
-    if covered < _COVERED * found.total():
+    if not looks_drawn(found, colours):
         line = (
             f"data.label_folder={files.config.data.label_folder}: its files have three bands and {len(found):,} "
             "colours, as photos have; name the folder of the masks, or write classes in one band"
@@ -119,14 +131,10 @@ def propose_colours(files: FileSet, found: Counter[Colour]) -> FileSet:
     spoilt = f" and {len(found) - len(colours):,} near them, as compression makes them" if distance else ""
     line = (
         f"data.labels.colours=null: masks are in colours, and show classes by {counted(len(colours), 'colour')}{spoilt}"
-        f"; set {key} (numbers may be names)"
+        f"; set {key} (numbers may be names" + (f"; add classes below {percent(RARE)})" if distance else ")")
     )
     files, _, _ = _written(files, table)
     return files.with_remarks(Remark(rule="label-colours", level=ERROR, line=line))
-
-
-def _array(found: Counter[Colour]) -> np.ndarray:
-    return np.array(list(found), int)
 
 
 def about_palettes(files: FileSet) -> Iterable[Remark]:
