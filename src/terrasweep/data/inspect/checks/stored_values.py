@@ -21,6 +21,8 @@ _ENDS = 8
 """Values in the lowest and the highest of so many parts of the range are near its ends."""
 _AT_ENDS = 0.75
 """Share of pixels near both ends from which on grey levels are of two classes."""
+_TWICE = 2
+"""So many times what is between them has to be near each end."""
 _LEVELS = 3
 """Fewer values away from the lower end are single numbers, like 255 for no data, and no grey levels."""
 
@@ -95,8 +97,11 @@ def _at_ends(counts: Counter[int]) -> float | None:
     low = sum(count for value, count in counts.items() if value <= lowest + part)
     high = sum(count for value, count in counts.items() if value >= highest - part)
     levels = sum(value > lowest + part for value in counts)
-    share = (low + high) / counts.total()
-    return share if levels >= _LEVELS and highest - lowest >= SLIVERS and share >= _AT_ENDS and low and high else None
+    if levels < _LEVELS or highest - lowest < SLIVERS:
+        return None
+    share, between = (low + high) / counts.total(), counts.total() - low - high
+    even = between / (_ENDS - 2)  # What a part of the range between the ends has.
+    return share if share >= _AT_ENDS and min(low, high) >= _TWICE * even else None
 
 
 def _map(values: list[int]) -> str:
