@@ -7,7 +7,7 @@ from terrasweep.data.inspect.checks.case import Case
 from terrasweep.data.inspect.checks.stored_values import looks_like, renumbered
 from tests.unit.data.surveys import config, labels, survey
 
-ROADS = {value: 3 for value in range(256)} | {0: 5000, 255: 900}
+ROADS = dict.fromkeys(range(256), 3) | {0: 5000, 255: 900}
 
 
 def seen(counts, **changes):
@@ -72,7 +72,7 @@ def test_more_classes_than_anybody_means_are_one_error(counts, found):
 def test_the_line_has_what_it_looks_like_and_every_way_out():
     (line,) = [finding.line for finding in findings(ROADS)]
     assert line == (
-        "data.num_classes=null: masks of train have 256 labels from 0 to 255: they look like grey levels of two classes "
-        "(91.4 % of the pixels near 0 or 255), as blurring, resampling or JPEG make them; set "
+        "data.num_classes=null: masks of train have 256 labels from 0 to 255: they look like grey levels of two "
+        "classes (91.4 % of the pixels near 0 or 255), as blurring, resampling or JPEG make them; set "
         "'data.labels.threshold=128', or data.num_classes=256 if all are classes"
     )
