@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,13 +76,15 @@ def _written(files: FileSet, table: ColourTable) -> tuple[FileSet, Counter[Colou
     made: list[Header | None] = []
     unknown: Counter[Colour] = Counter()
     pixels = 0
-    for (split, name), header in zip(files.samples, files.headers[MASK], strict=True):
-        if header is None or not (is_in_colours(header) or header.palette):
+    for (split, name), header, view in zip(files.samples, files.headers[MASK], files.views[MASK], strict=True):
+        if header is None or view is None or not (is_in_colours(header) or header.palette):
             made.append(header)
             continue
         target = files.folder / "classes" / split / f"{name}.tif"
         try:
-            unknown += write_classes(header, table, target)
+            # Another rule may have turned it as its photo.
+            shown = header if view.bands[0].file == header.file else read_header(Path(view.bands[0].file))
+            unknown += write_classes(shown, table, target)
         except RasterioError as error:  # Whoever reads the samples tells of a damaged one.
             raise_out_of_memory(error)
             made.append(header)

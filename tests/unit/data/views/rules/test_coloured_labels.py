@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
+from rasterio.transform import from_origin
 
 from terrasweep.data import stored
 from terrasweep.data.inspect.checks import errors, warnings
 from tests.composing import compose_trial
-from tests.unit.data.labelled import lines, looked_at, masks_read, write_tiles
-from tests.unit.data.rasters import classes, noise, write_raster
+from tests.unit.data.labelled import TILES, lines, looked_at, masks_read, write_tiles
+from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
 
 COLOURS = np.array([[0, 0, 0], [0, 0, 255], [255, 0, 0], [0, 200, 0]], np.uint8)
 
@@ -155,3 +157,31 @@ def test_one_mask_in_other_numbers_is_left_to_the_reader(root):
     write_tiles(root, classes, ".tif")
     write_raster(root / "train" / "masks" / "1.tif", noise(1, bands=3))
     assert any("its mask has 3 bands" in line for line in errors(looked_at(root)))
+
+
+def test_masks_of_photos_that_are_turned_are_turned_with_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # Turned by half.
+    for split, tiles in TILES.items():
+        for tile in tiles:
+            photo = noise(tile, bands=3).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+            for kind, pixels in {"images": photo, "masks": COLOURS[blocks(tile)[0]]}.items():
+                (tmp_path / "photos" / split / kind).mkdir(parents=True, exist_ok=True)
+                target = tmp_path / "photos" / split / kind / f"{tile}.jpg"
+                Image.fromarray(pixels).save(target, exif=exif, quality=100, subsampling=0)
+    keys = ["data.labels.colours={a: [0, 0, 0], b: [0, 0, 255], c: [255, 0, 0]}", "data.labels.colour_distance=48"]
+    assert errors(looked_at(tmp_path / "photos", *keys)) == []
+    assert equal(masks_read(tmp_path / "photos", *keys), lambda tile: blocks(tile)[0, ::-1, ::-1])
+
+
+def test_masks_of_larger_pixels_are_made_classes_before_they_are_resampled(root):
+    for split, tiles in TILES.items():
+        for tile in tiles:
+            write_raster(root / split / "images" / f"{tile}.tif", noise(tile), place=(0, tile))
+            coarse = COLOURS[classes(tile, px=16)[0]].transpose(2, 0, 1)
+            place = from_origin(NORTH_WEST[0] + tile * 320, NORTH_WEST[1], 20, 20)
+            write_raster(root / split / "masks" / f"{tile}.tif", coarse, crs="EPSG:32633", transform=place)
+    keys = keys_in(errors(looked_at(root))[0])
+    assert errors(looked_at(root, *keys)) == []
+    assert equal(masks_read(root, *keys), lambda tile: classes(tile, px=16)[0].repeat(2, axis=0).repeat(2, axis=1))
