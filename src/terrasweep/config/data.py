@@ -12,6 +12,8 @@ LAZILY = "lazily"
 """The value of ``data.cut`` that reads tiles out of the scenes instead of writing them."""
 SPLITTINGS = ("folders", "lists", "fraction", "blocks")
 """Ways to divide a data set."""
+IGNORE = "ignore"
+"""What stands for no class in ``data.labels``: such pixels become ``task.ignore_index``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,26 @@ class LabelsConfig:
     """Table of image-level labels (CSV below ``data.root``): name, then the class or a column per class."""
     keep_no_data: bool = False
     """Whether the value that masks' headers mark as no data is a label like others."""
+    map: dict[str, Any] | None = None
+    """Value in the masks to class number, or to ``ignore``; other values stay as they are."""
+    threshold: float | None = None
+    """Masks of grey levels: values below it are class 0, from it on class 1."""
+    colours: dict[str, Any] | None = None
+    """Masks in colours: class name or number, or ``ignore``, to ``[red, green, blue]``."""
+    colour_distance: int = 0
+    """How far a pixel may be from the nearest of the colours, in levels of the band that differs most."""
+    merge: dict[str, Any] | None = None
+    """Class name or number, or ``ignore``, to the stored classes that make it up; what no list names is ignored."""
+    vector: str | None = None
+    """Polygons instead of masks: GeoPackage, GeoJSON, Shapefile or COCO's JSON, below ``data.root`` or by path."""
+    layer: str | None = None
+    """Of a vector file; null: its only one."""
+    class_column: str | None = None
+    """The vector file's column of classes; null: its only one."""
+    all_touched: bool = False
+    """Whether a polygon takes all pixels that it touches; else those whose centres lie in it."""
+    outside: Any = 0
+    """What pixels outside of all polygons are: ``0``, a class of their own (``background``), or ``ignore``."""
 
 
 @dataclass(kw_only=True)
@@ -140,7 +162,7 @@ class DataConfig:
             known = [setting.name for setting in fields(LabelsConfig)]
             if unknown := [str(key) for key in self.labels if key not in known]:
                 raise ValueError(f"data.labels.{unknown[0]}: there is no such key; use {', '.join(known)}")
-            return LabelsConfig(**self.labels)
+            return LabelsConfig(**{key: _with_text_keys(value) for key, value in self.labels.items()})
         return LabelsConfig(table=self.labels)
 
     def written_briefly(self) -> DataConfig:
@@ -152,3 +174,8 @@ class DataConfig:
         plain = asdict(LabelsConfig())
         given = {key: value for key, value in asdict(self.label_settings).items() if value != plain[key]}
         return replace(self, labels=given.get("table") if given.keys() <= {"table"} else given)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """A table by texts, as JSON would have it, whether or not a person wrote numbers."""
+    return {str(key): inner for key, inner in value.items()} if isinstance(value, Mapping) else value

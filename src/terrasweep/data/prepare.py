@@ -140,7 +140,8 @@ def _num_classes(config: TrialConfig, listed: Listing | None, train: SplitSurvey
     if config.task.name == "multilabel":  # One place per class.
         return max((int(shape) for shape in train.labels.shapes if shape.isdigit()), default=None)
     labels = set(train.labels.counts)
-    if listed is not None and train.read < train.samples and not config.data.num_classes:
+    looked_at = train.read + len(train.unreadable)
+    if listed is not None and looked_at < train.samples and not config.data.num_classes:
         for name in listed.names["train"]:
             with rasterio.open(listed.file("train", name, MASK)) as mask:
                 labels |= {int(value) for value in np.unique(mask.read(1, masked=True).compressed())}

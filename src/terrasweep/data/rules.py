@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from terrasweep.config.data import LAZILY, SPLITTINGS, DataConfig, ModalityConfig
 from terrasweep.config.given_paths import is_folder
 from terrasweep.config.schema import TrialConfig
+from terrasweep.data.label_rules import find_bad_labels
 from terrasweep.data.open.public_sources import find_absent, find_bad_path
 from terrasweep.machine.paths import absolute
 from terrasweep.results.wording import nearest
@@ -17,6 +18,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     yield from _ranges(config.data)
     yield from _division(config)
     yield from find_bad_path(config)
+    yield from find_bad_labels(config, files=files)
     if config.data.name == "synthetic":
         yield from _synthetic(config)
     if files:

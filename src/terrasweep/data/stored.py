@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import cache
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from terrasweep.config.band_choice import OwnBands, are_numbers, chosen_places, 
 from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.config.given_paths import exists
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.find.root_folders import tiles_folder
+from terrasweep.data.find.root_folders import tiles_folder, vector_file
 from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
 from terrasweep.data.inspect.survey import IMAGE, Survey
 from terrasweep.machine.files import write_atomically
@@ -188,6 +189,8 @@ def _state_of(config: TrialConfig) -> str:
         for key in _LATER:
             if settings.get(key) is None:
                 settings.pop(key, None)
+    if isinstance(data["labels"], dict):  # Their order numbers the classes.
+        data["labels"] = [[key, list(v.items()) if isinstance(v, dict) else v] for key, v in data["labels"].items()]
     parts = [_VERSION, data, config.task.name, config.task.ignore_index, _files(config)]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
     return f"{config.data.name}-{digest}"
@@ -202,11 +205,18 @@ def _files(config: TrialConfig) -> list[str]:
     # Lists, tables and folders may lie elsewhere, and a datamodule is told its folders by its arguments.
     named = [data.split.train, data.split.val, data.split.test, data.label_settings.table, *_texts(data.arguments)]
     named += [modality.folder for modality in data.modalities.values()]
+    named += _with_siblings(config)
     for name in filter(None, named):
         candidates = (expanded(name), *(root / name for root in roots[:1]), home() / name)
         roots += [path for path in candidates if path.is_absolute() and exists(path)]
     whole = dict.fromkeys(path.resolve() for path in [*roots, *_sources(data.datamodule)])
     return [_state(path) for path in whole if not any(path != other and path.is_relative_to(other) for other in whole)]
+
+
+def _with_siblings(config: TrialConfig) -> list[str]:
+    """A vector file, and those beside it that belong to it, as a Shapefile has them."""
+    vector = vector_file(config)
+    return [] if vector is None else [str(path) for path in sorted(vector.parent.glob(f"{escape(vector.stem)}.*"))]
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -39,3 +39,12 @@ def samples_root(config: TrialConfig) -> Path:
     root = tiles_folder(config)
     sorted_by_class = config.data.name == "synthetic" and config.task.name == "classification"
     return root / "scenes" if sorted_by_class else root
+
+
+def vector_file(config: TrialConfig) -> Path | None:
+    """The file of polygons, below the data's folder or at a path of its own; None where none is named."""
+    name = config.data.label_settings.vector
+    if name is None:
+        return None
+    below = tiles_folder(config) / name
+    return below if below.is_file() else absolute(name)

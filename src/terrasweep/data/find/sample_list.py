@@ -34,7 +34,7 @@ class Listing:
     labels: dict[str, dict[str, list[int]]]
     """Split to name to the class number, or to 0 or 1 per class; empty where labels are masks."""
     class_names: list[str] | None = None
-    """By number, for image-level labels."""
+    """By number, where the labels have names."""
     folder: str = ""
     """Where :meth:`split_file` and the arrays of image-level labels lie, once they are written."""
     scattered: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def find_samples(config: TrialConfig, root: Path) -> Listing:
     """
     bases = _bases(config, root)
     if config.task.name in PIXEL_TASKS:
-        return _with_masks(config, bases)
+        return _with_masks(config, bases) if config.data.label_settings.vector is None else _without(config, bases)
     if config.data.label_settings.table is not None:
         return _with_table(config, root, bases)
     if config.task.name == "multilabel" or config.data.modalities:
@@ -142,6 +142,21 @@ def _with_masks(config: TrialConfig, bases: dict[str, Path]) -> Listing:
         roots={split: _texts(roots[split]) for split in files},
         suffixes=suffixes,
         mask_roots={split: str(mask_roots[split]) for split in files},
+        labels={},
+    )
+
+
+def _without(config: TrialConfig, bases: dict[str, Path]) -> Listing:
+    """Images alone: their masks are drawn from polygons."""
+    roots = {split: _image_roots(config, base) for split, base in bases.items()}
+    files = {split: _files(config, roots[split], split) for split in bases}
+    files = {split: kinds for split, kinds in files.items() if any(kinds.values())}
+    suffixes = find_suffixes(_pooled(files))
+    return Listing(
+        names={split: matched(kinds, suffixes, str(bases[split])) for split, kinds in files.items()},
+        roots={split: _texts(roots[split]) for split in files},
+        suffixes=suffixes,
+        mask_roots={},
         labels={},
     )
 

@@ -10,7 +10,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.headers import Header
-from terrasweep.data.views.view import View
+from terrasweep.data.views.view import View, whole_file
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
@@ -40,6 +40,8 @@ class FileSet:
     own_bands: dict[str, OwnBands] = field(default_factory=dict)
     """By modality, the bands of its first file."""
     remarks: tuple[Remark, ...] = field(default=())
+    class_names: list[str] | None = None
+    """By number, where the labels have names."""
 
     @property
     def modalities(self) -> list[str]:
@@ -59,6 +61,12 @@ class FileSet:
         place = f"data.root={self.config.data.root}"
         return place if kind == IMAGE else f"{place}: {kind}"
 
+    @property
+    def ignored(self) -> int:
+        """What stands in a mask for no class."""
+        given = self.config.task.ignore_index
+        return -1 if given is None else given
+
     def readable(self, kind: str) -> list[Header]:
         """The headers of a kind's readable files."""
         return [header for header in self.headers[kind] if header is not None]
@@ -67,9 +75,18 @@ class FileSet:
         """A copy in which the files of a kind are read otherwise."""
         return replace(self, views=self.views | {kind: views})
 
+    def with_masks(self, headers: list[Header | None]) -> FileSet:
+        """A copy whose masks are other files, which are read as they lie."""
+        views = [None if header is None else whole_file(header) for header in headers]
+        return replace(self, headers=self.headers | {MASK: headers}, views=self.views | {MASK: views})
+
     def with_remarks(self, *remarks: Remark) -> FileSet:
         """A copy with more to say."""
         return replace(self, remarks=(*self.remarks, *remarks))
+
+    def noted(self, rule: str, line: str) -> FileSet:
+        """A copy that says what was understood and done."""
+        return self.with_remarks(Remark(rule=rule, level=NOTE, line=line))
 
     def place(self, kind: str, index: int) -> str:
         """How a line names a file."""

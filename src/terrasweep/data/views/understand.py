@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -33,9 +34,13 @@ def understand(
     files = replace(files, own_bands=read_own_bands(listing) if own_bands is None else own_bands)
     for rule in RULES:
         files = rule(files)
-    listing = replace(listing, remarks=[asdict(remark) for remark in files.remarks])
+    listing = replace(
+        listing,
+        remarks=[asdict(remark) for remark in files.remarks],
+        class_names=files.class_names or listing.class_names,
+    )
     for kind in files.views:
-        if kind in listing.scattered or not _as_they_lie(files, kind):
+        if kind not in listing.suffixes or kind in listing.scattered or not _as_they_lie(files, listing, kind):
             listing = _viewed(listing, files, kind, folder / "views")
     return listing
 
@@ -53,15 +58,23 @@ def _whole(headers: list[Header | None]) -> list[View | None]:
     return [None if header is None else whole_file(header) for header in headers]
 
 
-def _as_they_lie(files: FileSet, kind: str) -> bool:
-    return _whole(files.headers[kind]) == files.views[kind]
+def _as_they_lie(files: FileSet, listing: Listing, kind: str) -> bool:
+    """Whether every file is the one that was listed, and nothing about it is to be changed."""
+    there = [
+        header is None or header.file == str(listing.file(*sample, kind)) for sample, header in _pairs(files, kind)
+    ]
+    return all(there) and _whole(files.headers[kind]) == files.views[kind]
+
+
+def _pairs(files: FileSet, kind: str) -> Iterable[tuple[tuple[str, str], Header | None]]:
+    return zip(files.samples, files.headers[kind], strict=True)
 
 
 def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path) -> Listing:
     """The listing with the views of a kind instead of its files."""
     for (split, name), view in zip(files.samples, files.views[kind], strict=True):
-        source = listing.file(split, name, kind)
-        write_view(view or _unreadable(source), folder / split / kind / f"{name}{ENDING}")
+        target = folder / split / kind / f"{name}{ENDING}"
+        write_view(view or _unreadable(_source(listing, split, name, kind)), target)
     roots = {split: str(folder / split / kind) for split in listing.names}
     listing = replace(
         listing,
@@ -71,6 +84,11 @@ def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path) -> Listin
     if kind == MASK:
         return replace(listing, mask_roots=roots)
     return replace(listing, roots={split: at | {kind: roots[split]} for split, at in listing.roots.items()})
+
+
+def _source(listing: Listing, split: str, name: str, kind: str) -> Path:
+    """The file that a view is of; masks that are drawn have none, and what hinders them is their image."""
+    return listing.file(split, name, kind if kind in listing.suffixes else listing.modalities[0])
 
 
 def _unreadable(file: Path) -> View:

@@ -12,11 +12,20 @@ from terrasweep.data.inspect.checks.images import IMAGE_RULES
 from terrasweep.data.inspect.checks.labels import LABEL_RULES, TARGET_RULES
 from terrasweep.data.inspect.checks.no_data import NO_DATA_RULES
 from terrasweep.data.inspect.checks.splits import SPLIT_RULES
+from terrasweep.data.inspect.checks.stored_values import STORED_VALUE_RULES
 from terrasweep.data.inspect.checks.summary import summarize
 from terrasweep.data.inspect.survey import Survey
 from terrasweep.results.errors import InvalidConfig
 
-RULES = (*SPLIT_RULES, *IMAGE_RULES, *NO_DATA_RULES, *LABEL_RULES, *CLASS_RULES, *TARGET_RULES)
+RULES = (
+    *SPLIT_RULES,
+    *IMAGE_RULES,
+    *NO_DATA_RULES,
+    *LABEL_RULES,
+    *STORED_VALUE_RULES,
+    *CLASS_RULES,
+    *TARGET_RULES,
+)
 """Every check, in the order of their findings."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.stored_values import is_doubtful, looks_like, renumbered
 from terrasweep.results.wording import counted, listed, percent
 
 RARE = 0.1
@@ -54,6 +55,8 @@ def _way_out(case: Case, classes: int, outside: list[int]) -> str:
     raised = f"raise data.num_classes to {highest + 1}"
     if len(outside) == 1 and case.task == "segmentation":
         ignore = f"set task.ignore_index={lowest} if it means no data"
+        if (key := renumbered(case)) and key.count(":") == classes:
+            ignore += f", number the classes by '{key}'"
         return ignore + (f", or {raised}" if lowest >= 0 else ", or mend the labels")
     return f"{raised}, or mend the labels" if lowest >= 0 else "mend the labels"
 
@@ -62,7 +65,7 @@ def _far_label(case: Case) -> int | None:
     """A largest label that gave the number of classes, though train has fewer than half of them."""
     given = case.config.data.num_classes or case.config.data.class_names or case.survey.class_names
     counts = case.class_counts("train")
-    if case.task not in EXCLUSIVE or given or len(counts) < 2:
+    if case.task not in EXCLUSIVE or given or len(counts) < 2 or is_doubtful(case):
         return None
     largest = max(counts)
     return largest if largest + 1 == case.num_classes and len(counts) < (largest + 1) / 2 else None
@@ -72,10 +75,16 @@ def _gap(case: Case) -> Iterator[str]:
     largest = _far_label(case)
     if largest is not None:
         counts, place = case.class_counts("train"), case.split("train").labels.first_with.get(largest, "?")
+        seen, key = looks_like(case), renumbered(case)
+        by = f" by '{key}'" if key else ""
         yield (
             f"data.num_classes=null: by the largest label, {largest} (first in train/{place}), there are {largest + 1} "
-            f"classes, but train has {len(counts)} of them; set task.ignore_index={largest} if it means no data, "
-            f"number the classes 0 to {len(counts) - 1}, or set data.num_classes={largest + 1}"
+            f"classes, but train has {len(counts)} of them"
+        ) + (
+            f": it looks like {seen[0]}; set '{seen[1]}', or task.ignore_index={largest} if it means no data"
+            if seen
+            else f"; set task.ignore_index={largest} if it means no data, number the classes 0 to {len(counts) - 1}"
+            f"{by}, or set data.num_classes={largest + 1}"
         )
 
 
@@ -131,11 +140,13 @@ def _unused(case: Case) -> Iterator[str]:
             f"{_names(case, marked)}; {_of_marks(marked)}"
         )
     unused = [label for label in unused if label not in marked]
-    if seen and unused and _far_label(case) is None:
+    if seen and unused and _far_label(case) is None and not is_doubtful(case):
         carrier = "positive in" if case.task == "multilabel" else "in"
+        key = None if case.config.data.num_classes else renumbered(case)
+        way_out = f"number those that are there by '{key}'" if case.task == "segmentation" and key else "lower it"
         yield (
             f"data.num_classes={case.num_classes}: {counted(len(unused), 'class')} never {carrier} train or "
-            f"val{case.partly('train')}: {_names(case, unused)}; lower it, or add samples of them"
+            f"val{case.partly('train')}: {_names(case, unused)}; {way_out}, or add samples of them"
         )
 
 
@@ -167,7 +178,7 @@ def _rare(case: Case) -> Iterator[str]:
         return
     total, limit = sum(counts.values()), RARE / (case.num_classes or len(counts))
     shares = {label: count / total for label, count in counts.items() if count / total < limit}
-    if shares:
+    if shares and not is_doubtful(case):
         labels = "pixels" if case.task == "segmentation" else "samples"
         yield (
             f"{case.place}: rare classes in train ({_shares(case, shares)} of the {labels}; an even share is "

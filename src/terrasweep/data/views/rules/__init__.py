@@ -8,6 +8,7 @@ from terrasweep.data.views.file_set import FileSet
 from terrasweep.data.views.rules.alpha import take_alpha_as_validity
 from terrasweep.data.views.rules.bands import choose_bands
 from terrasweep.data.views.rules.ground import lay_over_each_other
+from terrasweep.data.views.rules.labels import read_labels
 from terrasweep.data.views.rules.mask_no_data import keep_no_data_of_masks
 from terrasweep.data.views.rules.no_data import mark_no_data
 from terrasweep.data.views.rules.no_data_in_headers import compare_no_data
@@ -19,6 +20,7 @@ RULES: tuple[Callable[[FileSet], FileSet], ...] = (
     turn_upright,
     keep_no_data_of_masks,
     compare_no_data,
+    read_labels,
     take_alpha_as_validity,
     choose_bands,
     apply_scales,

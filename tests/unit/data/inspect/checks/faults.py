@@ -276,6 +276,16 @@ LABELS = [
 
 CLASSES = [
     (
+        "class-many",
+        survey(
+            train={"labels": labels("segmentation", 40, counts=dict.fromkeys(range(90), 9))},
+            num_classes=90,
+            class_names=None,
+        ),
+        config(),
+        "data.num_classes=null: masks of train have 90 labels from 0 to 89, as measured values",
+    ),
+    (
         "class-settings",
         survey(),
         config(task__class_weights=[1.0, 2.0]),
