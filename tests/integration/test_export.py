@@ -15,6 +15,7 @@ import yaml
 
 from tests.conftest import SMALL, make_home, run_sweep
 from tests.integration.study import read_results
+from tests.unit.data.series import write_places
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +142,29 @@ def test_a_single_trial_of_a_classification_is_exported_by_its_folder(home, expo
     run_terratorch(commands["predict"], tmp_path)
     predicted = Path(data["predict_data_root"]["image"])
     assert len(list((folder / "exported" / "predictions").iterdir())) == len(list(predicted.iterdir()))
+
+
+def test_a_trial_on_several_dates_is_exported_and_tested_by_terratorch(home, export, tmp_path):
+    write_places(home / "places", "files", places=12)
+    data = ("data=segmentation_folder", "data.root=places", "data.split.by=fraction", "data.frames=3")
+    steps = ("train.batch_size=4", "train.max_steps=4", "train.warmup_steps=1", "train.lr=0.01")
+    folders = {}
+    for backbone in ("prithvi_eo_tiny", "prithvi_eo_v2_tiny_tl"):
+        finished = run_sweep(home, *data, f"backbone={backbone}", "backbone.checkpoint=null", *steps)
+        assert finished.returncode == 0, finished.stderr
+        folders[backbone] = re.search(r"^folder: (.*)$", finished.stdout, re.MULTILINE)[1]
+    finished = export(folders["prithvi_eo_tiny"])
+    assert finished.returncode == 0, finished.stderr
+    told = float(re.search(r"validation split, in fp32: (\S+);", finished.stdout)[1])
+    settings = yaml.safe_load((Path(folders["prithvi_eo_tiny"]) / "exported" / "config.yaml").read_text())
+    own = settings["data"]["init_args"]
+    own |= {key.replace("val_", "test_", 1): value for key, value in own.items() if key.startswith("val_")}
+    (home / "on_dates.yaml").write_text(yaml.safe_dump(settings))
+    command = [*printed_commands(finished)["test"], "--config", str(home / "on_dates.yaml")]
+    assert score(command, "mIoU", tmp_path) == pytest.approx(told, abs=1e-4)
+    refused = export(folders["prithvi_eo_v2_tiny_tl"])
+    assert refused.returncode == 2
+    assert "it was trained with each sample's time and location" in refused.stderr
 
 
 def test_what_can_not_be_exported_is_one_line_and_status_2(home, export, tmp_path):

@@ -112,3 +112,21 @@ def test_images_with_a_number_per_pixel(home, cli, rng):
     assert result.measurements["accuracy_name"] == "R²"
     assert result.measurements["accuracy"] > 0.5  # The mean of all gives 0.
     assert "val_RMSE" in result.metrics
+
+
+def test_a_folder_of_three_dates_per_place(home, cli, rng):
+    """Class 1 grows brighter over the year and class 0 darker: no date, and no average, tells them apart."""
+    for number in range(24):
+        mask = np.zeros((1, 32, 32), np.uint8)
+        mask[0, :, 16 * (number % 2) : 16 * (number % 2) + 16] = 1
+        for step, date in ((-1, "20240115"), (0, "20240615"), (1, "20241115")):
+            image = 1000 + 300 * step * (2.0 * mask - 1) + rng.normal(0, 50, (2, 32, 32))
+            write_raster(home / "years" / "images" / f"f{number}_{date}.tif", image.astype(np.int16), place=(0, number))
+        write_raster(home / "years" / "masks" / f"f{number}.png", mask)
+    overrides = ("data.root=years", "data.frames=3", "backbone=prithvi_eo_v2_tiny_tl", "train.max_steps=40")
+    done = run(cli, "years", *overrides)
+    result = result_of(home, "years")
+    assert result.measurements["accuracy"] > 0.6  # All of one class gives 0.25.
+    assert result.config["data"]["bands"] == ["B1", "B2"]
+    assert result.config["data"]["means"] == pytest.approx([1000, 1000], abs=10)
+    assert "3 dates of 2 bands, a file each (2024-01-15 to 2024-11-15)" in done.stderr

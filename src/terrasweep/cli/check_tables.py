@@ -58,7 +58,8 @@ def _splits(summary: dict[str, Any]) -> Table:
 def _heading(images: dict[str, Any]) -> str:
     subject = "images" if images["modality"] == IMAGE else images["modality"]
     sizes = ", ".join(images["sizes"]) or "of unknown size"
-    return f"{subject}: {counted(len(images['bands']), 'band')}, {sizes} pixels, {', '.join(images['dtypes'])}"
+    dates = f"{images['dates']} dates of " if images["dates"] > 1 else ""
+    return f"{subject}: {dates}{counted(len(images['bands']), 'band')}, {sizes} pixels, {', '.join(images['dtypes'])}"
 
 
 def _bands(images: dict[str, Any]) -> Table:

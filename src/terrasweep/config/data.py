@@ -10,6 +10,10 @@ from omegaconf import MISSING
 
 LAZILY = "lazily"
 """The value of ``data.cut`` that reads tiles out of the scenes instead of writing them."""
+DATE_MAJOR, BAND_MAJOR, FILES = "date_major", "band_major", "files"
+"""The values of ``data.frame_order``."""
+FOR_ONE_DATE = REFUSE, MEAN, STACK = "refuse", "mean", "stack"
+"""The values of ``data.frames_for_one_date``."""
 SPLITTINGS = ("folders", "lists", "fraction", "blocks")
 """Ways to divide a data set."""
 IGNORE = "ignore"
@@ -78,6 +82,8 @@ class ModalityConfig:
     no_data: float | None = None
     """Value in its files that stands for nothing, though they don't say so; nan: every number is meant; null:
     ``data.no_data``."""
+    frames: int | None = None
+    """Its dates per sample; null: ``data.frames``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,11 +151,27 @@ class DataConfig:
     """Value in the images that stands for nothing, though their headers don't say so; nan: every number is meant."""
     no_data_replace: float | None = None
     """Value for pixels that are no data or not finite; null: such pixels are an error."""
+    frames: int | None = None
+    """Dates per sample; null: samples are not told apart by dates, and no backbone is told of any."""
+    frame_order: str | None = None
+    """Where the dates are: ``date_major`` (each file holds all bands of the first date, then those of the second, ...),
+    ``band_major`` (all dates of the first band, ...) or ``files`` (a file per date); null: by the files."""
+    date_pattern: str | None = None
+    """Regular expression for file names without their ending, with the groups ``place`` and ``date`` (or ``frame``, a
+    number); null: a date anywhere in the name, as 20240131, 2024-01-31 or 2024031."""
+    frames_for_one_date: str = "refuse"
+    """What backbones that take images of one date get of several: nothing (``refuse``), their ``mean``, or a ``stack``
+    of the bands of all."""
     state: str | None = None
     """Set by terrasweep: which state of the files a trial was run on."""
     check_tiles: int | None = 2000
     """Tiles per split that the checks and the band statistics read, drawn by chance; null: all."""
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+
+    def frames_of(self, modality: str) -> int:
+        """Dates per sample of a modality; 1 where nothing is said of dates."""
+        own = self.modalities[modality].frames if modality in self.modalities else None
+        return own or self.frames or 1
 
     @property
     def label_settings(self) -> LabelsConfig:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import rasterio
 
-from terrasweep.config.data import LAZILY
+from terrasweep.config.data import LAZILY, DataConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
+from terrasweep.data.find.coordinates import find_coordinates
+from terrasweep.data.find.frame_files import gather_dates
 from terrasweep.data.find.root_folders import samples_root, scenes, synthetic_root
 from terrasweep.data.find.sample_list import MASK, Listing, find_samples
 from terrasweep.data.find.splits import divide
@@ -23,7 +25,9 @@ from terrasweep.data.inspect.scan import Sample, Seen, find_shared, scan_split
 from terrasweep.data.inspect.survey import IMAGE, SplitSurvey, Survey
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import build_datamodule
+from terrasweep.data.open.frames import with_frames
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
+from terrasweep.data.views.frames import first_date
 from terrasweep.data.views.headers import read_header
 from terrasweep.data.views.own_bands import band_names, read_own_bands
 from terrasweep.data.views.understand import understand
@@ -57,7 +61,7 @@ def make_survey(config: TrialConfig) -> Survey:
     for split, dataset in datasets.items():
         names = listed.names[split] if listed else [f"sample {index}" for index in range(len(dataset))]  # type: ignore[arg-type]
         task, ignore = config.task.name, config.task.ignore_index
-        read = partial(_read, dataset, listed, split)
+        read = partial(_read, dataset, config.data, listed, split)
         seen[split] = scan_split(read, names, task, ignore, config.data.check_tiles)
     class_names = listed.class_names if listed else None
     if config.data.name == "synthetic":
@@ -65,7 +69,7 @@ def make_survey(config: TrialConfig) -> Survey:
     splits = {split: counted.survey() for split, counted in seen.items()}
     return Survey(
         splits=splits,
-        bands={IMAGE: config.data.bands} if listed is None else _bands(listed),
+        bands={IMAGE: config.data.bands} if listed is None else _bands(listed, config.data),
         class_names=class_names,
         num_classes=len(class_names) if class_names else _num_classes(config, listed, splits["train"]),
         tile_px=_tile_px(splits["train"]),
@@ -76,10 +80,10 @@ def make_survey(config: TrialConfig) -> Survey:
 
 def _make_listing(config: TrialConfig) -> Listing:
     """Find the samples, see how their files are to be read, cut them and divide them."""
-    listing = find_samples(config, samples_root(config))
+    listing = gather_dates(find_samples(config, samples_root(config)), config)
     if config.data.split.by == "lists":  # They name the files as people see them.
         listing = divide(listing, config)
-    own_bands = {} if config.data.name == "synthetic" else read_own_bands(listing)
+    own_bands = {} if config.data.name == "synthetic" else read_own_bands(listing, config.data)
     if own_bands:
         stored.keep_own_bands(own_bands, config)
     folder = stored.data_folder(config)
@@ -90,7 +94,7 @@ def _make_listing(config: TrialConfig) -> Listing:
     if config.data.cut:
         assert config.data.tile_px is not None
         listing = cut_scenes(listing, config.data.tile_px, folder / "tiles", lazily=config.data.cut == LAZILY)
-    return divide(listing, config)
+    return find_coordinates(divide(listing, config), config)
 
 
 def _open_raw(config: TrialConfig, listed: Listing) -> Any:
@@ -106,10 +110,11 @@ def _open_raw(config: TrialConfig, listed: Listing) -> Any:
     return source
 
 
-def _read(dataset: Any, listed: Listing | None, split: str, index: int) -> Sample:
-    """A sample, with the numeric types of its files and the values that they mark as no data."""
+def _read(dataset: Any, data: DataConfig, listed: Listing | None, split: str, index: int) -> Sample:
+    """A sample, its dates apart, with the numeric types of its files and the values that they mark as no data."""
     sample: Sample = dict(dataset[index])
     if listed is not None:
+        sample["image"] = with_frames(sample["image"], data)
         sample["dtypes"], sample["no_data"] = {}, {}
         for kind in listed.suffixes:
             with rasterio.open(listed.file(split, listed.names[split][index], kind)) as image:
@@ -119,15 +124,16 @@ def _read(dataset: Any, listed: Listing | None, split: str, index: int) -> Sampl
     return sample
 
 
-def _bands(listed: Listing) -> dict[str, list[str]]:
-    """Names of the bands by modality, as the first file has them."""
+def _bands(listed: Listing, data: DataConfig) -> dict[str, list[str]]:
+    """Names of the bands by modality, as the first file has them, whatever the number of dates."""
     split, names = next(iter(listed.names.items()))
-    return {kind: _bands_of(listed.file(split, names[0], kind)) for kind in listed.modalities}
+    first = {kind: listed.file(split, names[0], kind) for kind in listed.modalities}
+    return {kind: _bands_of(file, data.frames_of(kind)) for kind, file in first.items()}
 
 
-def _bands_of(file: Path) -> list[str]:
+def _bands_of(file: Path, frames: int) -> list[str]:
     try:
-        return list(band_names(read_header(file)))
+        return list(band_names(first_date(read_header(file), frames)))
     except rasterio.errors.RasterioError as error:
         raise_out_of_memory(error)
         raise DataError(f"{file}: it can't be read: {first_line(error)}; mend it, or take it out") from error

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from terrasweep.config.data import LAZILY, SPLITTINGS, DataConfig, ModalityConfig
 from terrasweep.config.given_paths import is_folder
 from terrasweep.config.schema import TrialConfig
+from terrasweep.data.frame_rules import find_bad_frames, find_misplaced_frames
 from terrasweep.data.label_rules import find_bad_labels
 from terrasweep.data.open.public_sources import find_absent, find_bad_path
 from terrasweep.machine.paths import absolute
@@ -17,6 +18,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     """One line per value that is wrong on its own; also what names an absent folder, unless ``files=False``."""
     yield from _ranges(config.data)
     yield from _division(config)
+    yield from find_bad_frames(config.data)
     yield from find_bad_path(config)
     yield from find_bad_labels(config, files=files)
     if config.data.name == "synthetic":
@@ -119,6 +121,7 @@ def _combinations(config: TrialConfig) -> Iterator[str]:
             f"data.bands={data.bands} with backbone.bands={backbone.bands}: the input layer differs from the data; "
             "give each band one name of the backbone, or drop backbone.bands"
         )
+    yield from find_misplaced_frames(data)
     given = {
         "means": data.means is not None,
         "cut": bool(data.cut),

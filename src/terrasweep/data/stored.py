@@ -35,13 +35,14 @@ _VERSION = 3
 _IRRELEVANT = (
     *("state", "bands", "means", "stds", "num_classes", "class_names"),
     *("workers", "in_memory", "no_data_replace", "check_tiles", "resize_px", "synthetic"),
+    "frames_for_one_date",
 )
 """Settings that change nothing of what lies in the folder; :func:`complete` may fill them in. Bands that are a choice
 have a folder of their own in it."""
 
 _OWN_BANDS = "bands.json"
 """What bands the files have, in the folder of their state."""
-_LATER = ("no_data",)
+_LATER = ("no_data", "frames", "frame_order", "date_pattern")
 """Keys that came later, and count from when they are set."""
 
 

@@ -16,7 +16,8 @@ from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
-from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data, resampling
+from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data
+from terrasweep.data.open.plain_frames import plain_frames
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.device import select_device
@@ -126,8 +127,7 @@ def _datamodule(config: TrialConfig, data: OpenData) -> dict[str, Any]:
     """The datamodule and its arguments; without test tiles the validation split is tested and predicted."""
     if config.data.datamodule is not None:
         return {"class_path": config.data.datamodule, "init_args": public.built_with(config)}
-    arguments = datamodule_arguments(config, data.num_classes, stored.read_listing(config))
-    arguments |= resampling(config.data.resize_px)
+    arguments = plain_frames(datamodule_arguments(config, data.num_classes, stored.read_listing(config)), config)
     if "test_split" not in arguments:
         arguments |= {k.replace("val_", "test_", 1): v for k, v in arguments.items() if k.startswith("val_")}
     arguments |= {"num_workers": config.data.workers, "predict_data_root": _predicted(config, arguments)}

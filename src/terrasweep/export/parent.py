@@ -14,6 +14,7 @@ from pathlib import Path
 from terrasweep import process
 from terrasweep.config.compose import trial_config
 from terrasweep.config.schema import BudgetConfig, TrialConfig
+from terrasweep.data.open.plain_frames import refuse_untold
 from terrasweep.data.stored import located
 from terrasweep.machine.files import put_in_place
 from terrasweep.machine.paths import WEIGHTS, expanded, results_folder
@@ -89,6 +90,7 @@ def export(trial: Trained, output: Path | None) -> Exported:
     log.unlink(missing_ok=True)
     trial = replace(trial, config=_on_present_data(trial))
     prepare.prepare(trial.config)
+    refuse_untold(trial.config)
     with _weights(trial) as weights, _draft(final) as draft:
         arguments = {"config": trial.config, "trial": weights, "draft": draft, "final": final, "title": trial.title}
         outcome = process.run("terrasweep.export.in_child:write_plain", arguments, log, process.Limits())

@@ -34,7 +34,8 @@ class BuiltModel:
     """A model that is ready to train, and what was done to it."""
 
     module: nn.Module
-    """Takes float32 (B, C, H, W), or a dict of them by modality, and returns TerraTorch's ModelOutput."""
+    """Takes float32 (B, C, H, W), of several dates (B, C, T, H, W), or a dict of them by modality, and returns
+    TerraTorch's ModelOutput."""
     layout: Layout
     """Of the backbone's features; an export needs it."""
     trainable_parameters: int
@@ -139,6 +140,8 @@ def assemble(config: TrialConfig, num_classes: int, encoder: nn.Module, layout: 
         InvalidConfig: TerraTorch knows no such decoder, or it does not go with these features.
     """
     arguments = model_arguments(config, num_classes, layout) | {"backbone": encoder}
+    # The encoder is wrapped where each date is seen by itself; the factory would wrap it a second time.
+    arguments.pop("backbone_use_temporal", None)
     with refusals(config):
         return EncoderDecoderFactory().build_model(task=FACTORY_TASKS[config.task.name], **arguments)
 
@@ -188,7 +191,8 @@ def necks(config: TrialConfig, layout: Layout) -> list[dict[str, Any]]:
     if layout.indices is not None:
         chain.append({"name": "SelectIndices", "indices": list(layout.indices)})
     if layout.tokens:
-        chain.append({"name": "ReshapeTokensToImage", "remove_cls_token": layout.cls_token})
+        reshape: dict[str, Any] = {"name": "ReshapeTokensToImage", "remove_cls_token": layout.cls_token}
+        chain.append(reshape | ({"effective_time_dim": layout.steps} if layout.steps > 1 else {}))
     elif layout.channels_last:
         chain.append({"name": "PermuteDims", "new_order": [0, 3, 1, 2]})
     if config.decoder.pyramid:

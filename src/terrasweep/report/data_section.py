@@ -67,8 +67,9 @@ def _split(summary: dict[str, Any], split: dict[str, Any]) -> list[str]:
 def _images(images: dict[str, Any]) -> tuple[str, str]:
     """``images``, or the modality, and its bands, size and number type."""
     names = [band["name"] for band in images["bands"]]
+    dates = images.get("dates", 1)  # Studies from before there were dates have none.
     parts = [
-        f"{counted(len(names), 'band')} ({listed(names, _BANDS)})",
+        f"{f'{dates} dates of ' if dates > 1 else ''}{counted(len(names), 'band')} ({listed(names, _BANDS)})",
         f"{listed(images['sizes'])} pixels",
         listed(images["dtypes"]),
     ]

@@ -6,8 +6,10 @@ import csv
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from terrasweep.config.schema import TrialConfig
+from terrasweep.data.find.dates import places
 from terrasweep.data.find.file_names import check_unique, find_suffixes, images_in, matched
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.results.errors import DataError, raise_out_of_memory
@@ -41,6 +43,12 @@ class Listing:
     """By kind, split and name the files of kinds that do not lie as described above: views bring them together."""
     remarks: list[dict[str, str]] = field(default_factory=list)
     """What the files' headers tell: ``rule``, ``level`` and ``line`` of each."""
+    frame_files: dict[str, dict[str, dict[str, list[list[str]]]]] = field(default_factory=dict)
+    """By kind, split and name the date (empty where its name has none) and the file of each date, where dates may be
+    files of their own: views bring them together."""
+    coordinates: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """By split and name the ``time`` (year, and day of the year from 0, of each date) and the ``location`` (latitude,
+    longitude), each where all samples have one."""
 
     @property
     def modalities(self) -> list[str]:
@@ -114,7 +122,7 @@ def _files(config: TrialConfig, roots: dict[str, Path], place: str) -> dict[str,
     files = {}
     for name, folder in roots.items():
         modality = config.data.modalities.get(name)
-        files[name] = images_in(folder, modality.glob if modality else config.data.image_glob)
+        files[name] = places(images_in(folder, modality.glob if modality else config.data.image_glob), config.data)
         if not files[name] and place != "test":
             raise DataError(
                 f"data.root={config.data.root}: the split {place} has no images in {folder}; see docs/data.md"
@@ -131,7 +139,7 @@ def _with_masks(config: TrialConfig, bases: dict[str, Path]) -> Listing:
         if split == "test" and not mask_roots[split].is_dir():
             continue  # No trial reads it; it may have no labels yet.
         files[split] = _files(config, roots[split], split)
-        files[split][MASK] = images_in(mask_roots[split], config.data.mask_glob)
+        files[split][MASK] = places(images_in(mask_roots[split], config.data.mask_glob), config.data)
         check_unique(files[split][MASK], str(mask_roots[split]))
         if not files[split][MASK] and any(files[split].values()):
             raise DataError(f"data.root={config.data.root}: the split {split} has no masks in {mask_roots[split]}")
@@ -162,7 +170,7 @@ def _without(config: TrialConfig, bases: dict[str, Path]) -> Listing:
 
 
 def _with_class_folders(config: TrialConfig, bases: dict[str, Path]) -> Listing:
-    files = {split: images_in(base, config.data.image_glob, below="*/") for split, base in bases.items()}
+    files = {s: places(images_in(base, config.data.image_glob, below="*/"), config.data) for s, base in bases.items()}
     for split, base in bases.items():
         if deeper := images_in(base, config.data.image_glob, below="*/*/"):
             raise DataError(

@@ -50,6 +50,7 @@ def divide(listing: Listing, config: TrialConfig) -> Listing:
         names=parts,
         roots=dict.fromkeys(parts, listing.roots[WHOLE]),
         scattered={kind: dict.fromkeys(parts, paths[WHOLE]) for kind, paths in listing.scattered.items()},
+        frame_files={kind: dict.fromkeys(parts, paths[WHOLE]) for kind, paths in listing.frame_files.items()},
         mask_roots={name: root for name in parts for root in listing.mask_roots.values()},
         labels=labels,
     )

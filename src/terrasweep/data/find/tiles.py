@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rasterio import Affine
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
+from terrasweep.data.find.dates import DATES
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.views.headers import read_header
 from terrasweep.data.views.view import ENDING, moved, whole_file, write_view
@@ -81,12 +83,17 @@ def _placed(transform: tuple[float, ...] | None, columns: int, rows: int) -> tup
 
 def _view_tiles(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
     header = read_header(scene)
-    whole = replace(whole_file(header), tags=((SCENE, scene.name),))
+    whole = replace(whole_file(header), tags=((SCENE, scene.name), *_dates(dict(header.tags))))
     for stem, (row, column) in stems.items():
         west, north = column * tile_px, row * tile_px
         placed = _placed(header.transform, west, north)
         tile = replace(whole, window=(west, north, tile_px, tile_px), transform=placed)
         write_view(tile, folder / f"{stem}{ENDING}")
+
+
+def _dates(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The tag of a scene that its tiles keep."""
+    return ((DATES, tags[DATES]),) if DATES in tags else ()
 
 
 def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
@@ -111,6 +118,6 @@ def _cut(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: 
             ):
                 tile.write(source.read(window=window))
                 tile.descriptions = source.descriptions
-                tile.update_tags(**{SCENE: scene.name})
+                tile.update_tags(**{SCENE: scene.name, **dict(_dates(source.tags()))})
                 if any(MaskFlags.per_dataset in flags for flags in source.mask_flag_enums):
                     tile.write_mask(source.dataset_mask(window=window))

@@ -17,6 +17,7 @@ from terrasweep.data.find.root_folders import scenes
 from terrasweep.data.find.sample_list import LABEL_ENDING, MASK, PIXEL_TASKS, Listing
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.open import public
+from terrasweep.data.open.frames import combined, with_coordinates, with_frames
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.results.errors import DataError, TerrasweepError, first_line, raise_out_of_memory
 
@@ -82,13 +83,19 @@ class SplitData(pl.LightningDataModule):
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Normalize as the datamodule does; the batch's own tensors stay as they were read."""
         training = self.trainer is None or self.trainer.training
-        normalized: Sample = public.normalized(self._source, batch, training)
-        return {key: value for key, value in normalized.items() if key != "filename"}
+        return {key: value for key, value in self._as_taken(batch, training).items() if key != "filename"}
 
     def normalized(self, batch: Sample, device: torch.device, *, training: bool) -> Sample:
         """A batch as a step gets it, without a trainer."""
         on_device = move_data_to_device({k: v for k, v in batch.items() if k != "filename"}, device)
-        return public.normalized(self._source, on_device, training)
+        return self._as_taken(on_device, training)
+
+    def _as_taken(self, batch: Sample, training: bool) -> Sample:
+        """Normalized per band over all dates, and then as the backbone takes dates."""
+        own = self._config.data.datamodule is None
+        apart = batch | {"image": with_frames(batch["image"], self._config.data)} if own else batch
+        normalized: Sample = public.normalized(self._source, apart, training)
+        return normalized | {"image": combined(normalized["image"], self._config)}
 
     def _loader(self, dataset: Dataset[Sample], *, shuffle: bool, drop_last: bool) -> DataLoader[Sample]:
         return DataLoader(
@@ -127,6 +134,7 @@ def open_data(config: TrialConfig) -> OpenData:
             source.setup("fit")
             splits = {"train": source.train_dataset, "val": source.val_dataset}
             _check_complete(splits, listing)
+            splits = {split: with_coordinates(samples, split, listing, config) for split, samples in splits.items()}
             data = SplitData(source, splits, config)
     except TerrasweepError:
         raise
@@ -176,23 +184,13 @@ def datamodule_arguments(config: TrialConfig, num_classes: int, listing: Listing
     return arguments
 
 
-def resampling(size: int | None) -> dict[str, list[dict[str, Any]]]:
-    """Albumentations' steps of each split that bring tiles to one size, as TerraTorch's configurations name them."""
-    if size is None:
-        return {}
-    resize = {"class_path": "albumentations.Resize", "init_args": {"height": size, "width": size}}
-    steps = [resize, {"class_path": "albumentations.pytorch.ToTensorV2", "init_args": {}}]
-    return {f"{split}_transform": steps for split in ("train", "val", "test")}
-
-
 def build_datamodule(config: TrialConfig, num_classes: int, listing: Listing) -> GenericMultiModalDataModule:
     """TerraTorch's datamodule over the listed files."""
     import albumentations
 
-    steps = (
-        [albumentations.Resize(size, size), albumentations.ToTensorV2()] if (size := config.data.resize_px) else None
-    )
-    transforms = dict.fromkeys(resampling(size), steps)
+    size = config.data.resize_px
+    steps = [albumentations.Resize(size, size), albumentations.ToTensorV2()] if size else None
+    transforms = {f"{split}_transform": steps for split in ("train", "val", "test")} if steps else {}
     return GenericMultiModalDataModule(**datamodule_arguments(config, num_classes, listing), **transforms)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import rasterio
 
 from terrasweep.config.band_choice import PHOTO, OwnBands
+from terrasweep.config.data import DataConfig
 from terrasweep.data.find.sample_list import Listing
+from terrasweep.data.views.frames import of_first_dates
 from terrasweep.data.views.headers import Header, read_headers
 from terrasweep.results.errors import raise_out_of_memory
 
@@ -49,14 +51,14 @@ def has_alpha(header: Header) -> bool:
     return header.count > 1 and header.colours[-1] == ALPHA.lower()
 
 
-def read_own_bands(listing: Listing) -> dict[str, OwnBands]:
-    """By modality the bands in its first file; absent where none can be read."""
+def read_own_bands(listing: Listing, data: DataConfig) -> dict[str, OwnBands]:
+    """By modality the bands of its first file, of one date; absent where none can be read."""
     own = {}
     for kind in listing.modalities:
         files = [listing.file(split, name, kind) for split, names in listing.names.items() for name in names]
         headers, _ = read_headers(spread(files))
         if headers:
-            own[kind] = own_bands(list(headers.values()))
+            own[kind] = own_bands(of_first_dates(listing, kind, headers.values(), data))
     return own
 
 

@@ -10,6 +10,7 @@ from terrasweep.config.band_choice import OwnBands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.views.file_set import FileSet
+from terrasweep.data.views.frames import open_frames, stacked, written
 from terrasweep.data.views.headers import Header, read_headers
 from terrasweep.data.views.own_bands import read_own_bands
 from terrasweep.data.views.rules import RULES
@@ -30,10 +31,12 @@ def understand(
     Returns:
         The listing of what is to be read, with what there is to say of the files.
     """
-    files = _opened(listing, config, folder)
-    files = replace(files, own_bands=read_own_bands(listing) if own_bands is None else own_bands)
-    for rule in RULES:
-        files = rule(files)
+    own = read_own_bands(listing, config.data) if own_bands is None else own_bands
+    if config.data.frames is None:
+        files = _ruled(replace(_opened(listing, config, folder), own_bands=own))
+    else:
+        files = _of_dates(listing, config, folder / "made", own)
+        listing = replace(listing, frame_files={})
     listing = replace(
         listing,
         remarks=[asdict(remark) for remark in files.remarks],
@@ -45,13 +48,29 @@ def understand(
     return listing
 
 
+def _of_dates(listing: Listing, config: TrialConfig, folder: Path, own_bands: dict[str, OwnBands]) -> FileSet:
+    """The files of samples of several dates: the rules see each date by itself, and then the dates are stacked."""
+    frames = written(open_frames(listing, config.data), folder / "dates")
+    dated = (frames.at(date, config, folder / f"{date}") for date in range(frames.dates))
+    return stacked([_ruled(replace(at, views=_views(at.headers), own_bands=own_bands)) for at in dated], frames)
+
+
+def _ruled(files: FileSet) -> FileSet:
+    for rule in RULES:
+        files = rule(files)
+    return files
+
+
 def _opened(listing: Listing, config: TrialConfig, folder: Path) -> FileSet:
     samples = tuple((split, name) for split, names in listing.names.items() for name in names)
     paths = {kind: [listing.file(*sample, kind) for sample in samples] for kind in listing.suffixes}
     headers, _ = read_headers(path for files in paths.values() for path in files)
     by_kind = {kind: [headers.get(str(path)) for path in files] for kind, files in paths.items()}
-    views = {kind: _whole(found) for kind, found in by_kind.items()}
-    return FileSet(config=config, samples=samples, headers=by_kind, views=views, folder=folder / "made")
+    return FileSet(config=config, samples=samples, headers=by_kind, views=_views(by_kind), folder=folder / "made")
+
+
+def _views(headers: dict[str, list[Header | None]]) -> dict[str, list[View | None]]:
+    return {kind: _whole(found) for kind, found in headers.items()}
 
 
 def _whole(headers: list[Header | None]) -> list[View | None]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from terrasweep.config.band_choice import are_numbers
+from terrasweep.config.data import REFUSE
 from terrasweep.config.input_bands import input_bands, input_modalities
+from terrasweep.config.input_frames import has_frames, input_frames, is_stacked, sees_each_date, takes_frames
 from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.prepared import find_unknown
 from terrasweep.results.errors import InvalidConfig
@@ -119,7 +121,9 @@ def known_bands(config: TrialConfig) -> list[str]:
 
 
 def _prithvi(config: TrialConfig) -> dict[str, Any]:
-    return {"bands": known_bands(config), "num_frames": 1, "img_size": padded_px(config, _known_patch(config))}
+    frames = 1 if sees_each_date(config) else input_frames(config)
+    size = padded_px(config, _known_patch(config))
+    return {"bands": known_bands(config), "num_frames": frames, "img_size": size}
 
 
 def _prithvi_swin(config: TrialConfig) -> dict[str, Any]:
@@ -210,6 +214,7 @@ def find_conflicts(config: TrialConfig) -> Iterator[str]:
     yield from _modalities(config, family)
     yield from _wavelengths(config, family)
     yield from find_small_tile(config, _known_patch(config))
+    yield from _frames(config)
     if backbone.out_indices == []:
         yield "backbone.out_indices=[]: the decoder needs at least one feature; name some, or null"
     if family not in _SELECTING and "out_indices" in backbone.arguments:
@@ -250,10 +255,40 @@ def _wavelengths(config: TrialConfig, family: str | None) -> Iterator[str]:
     known = {"dofa": WAVELENGTHS, "clay": CLAY_WAVELENGTHS}.get(family or "", ())
     if are_numbers(config.data.bands) and not config.backbone.bands:
         return  # The files may name them.
-    strangers = [band for band in input_bands(config) if band not in known]
+    strangers = [band for band in dict.fromkeys(input_bands(config)) if band not in known]
     if known and strangers and not {"bands", "model_bands"} & config.backbone.arguments.keys():
         yield (
             f"backbone.bands: {', '.join(strangers)} with backbone={config.backbone.name}: it goes by a band's "
             f"wavelength and knows {', '.join(known[:4])}, ...; give backbone.bands by these names, one per band of "
             "the data (docs/models.md lists them)"
+        )
+
+
+def _frames(config: TrialConfig) -> Iterator[str]:
+    """Several dates for a backbone of one, or another number of them than it is built for."""
+    backbone, data = config.backbone, config.data
+    stated = backbone.arguments.get("num_frames")
+    if stated is not None and stated != (data.frames or 1):
+        frames = "null" if data.frames is None else data.frames
+        yield (
+            f"backbone.arguments.num_frames={stated} with data.frames={frames}: samples have {data.frames or 1} "
+            f"{'date' if (data.frames or 1) == 1 else 'dates'}; drop it, and set data.frames to the dates in the data"
+        )
+    patch = backbone.arguments.get("patch_size")
+    if isinstance(patch, list) and len(patch) == 3 and input_frames(config) % int(patch[0]):
+        yield (
+            f"backbone.arguments.patch_size={patch} with data.frames={data.frames}: a patch is {patch[0]} dates deep, "
+            "and the dates don't fill whole ones; use a depth that divides them"
+        )
+    if takes_frames(config) or not has_frames(config):
+        return
+    if data.frames_for_one_date == REFUSE:
+        yield (
+            f"data.frames={data.frames} with backbone={backbone.name}: it takes images of one date; set "
+            "data.frames_for_one_date=mean (their average) or stack (the bands of all as one image's), or use Prithvi"
+        )
+    if is_stacked(config) and backbone.name.endswith("_tim"):
+        yield (
+            f"data.frames_for_one_date=stack with backbone={backbone.name}: its input layers are fixed; use mean, or "
+            "the variant without _tim"
         )

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from terratorch.models.utils import pad_images
 from torch import Tensor, nn
 
 from terrasweep.config.input_bands import input_modalities
+from terrasweep.config.input_frames import input_frames, sees_each_date
 from terrasweep.config.schema import TrialConfig
 from terrasweep.models.backbones.families import find_small_tile, known_bands, spread, tile_px
 from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
@@ -40,6 +41,8 @@ class Layout:
     """Whether an image is (B, H, W, C)."""
     indices: tuple[int, ...] | None = None
     """Which features the decoder sees; None: all."""
+    steps: int = 1
+    """Steps in time that a sequence of tokens has, one behind the other; an image has their channels side by side."""
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -81,9 +84,15 @@ def find_layout(config: TrialConfig, encoder: Any, arguments: dict[str, Any]) ->
         return Layout(channels, (patch,) * len(channels) if patch else (), tokens=True)
     stated = backbone.out_indices is not None and backbone.cls_token is not None
     if stated and patch is not None:
-        layout = Layout(channels, (patch,) * len(channels), tokens=True, cls_token=bool(backbone.cls_token))
+        layout = Layout(
+            channels,
+            (patch,) * len(channels),
+            tokens=True,
+            cls_token=bool(backbone.cls_token),
+            steps=time_steps(config, encoder),
+        )
     else:
-        layout = _read(config, look(config, encoder), channels, patch)
+        layout = _read(config, look(config, encoder), channels, patch, time_steps(config, encoder))
     return _select(config, layout, given="out_indices" in arguments)
 
 
@@ -93,6 +102,15 @@ def patch_px(encoder: nn.Module) -> int | None:
     if isinstance(patch, Sequence):
         patch = patch[-1]
     return patch if isinstance(patch, int) else None
+
+
+def time_steps(config: TrialConfig, encoder: nn.Module) -> int:
+    """Steps in time of an encoder's tokens: its frames, by the depth of a patch where that is several."""
+    if sees_each_date(config):
+        return 1
+    patch = next((module.patch_size for module in encoder.modules() if hasattr(module, "patch_size")), None)
+    depth = patch[0] if isinstance(patch, Sequence) and len(patch) == 3 else 1
+    return -(-input_frames(config) // depth)
 
 
 @torch.no_grad()
@@ -135,8 +153,10 @@ def zero_images(config: TrialConfig, device: torch.device) -> Tensor | dict[str,
     """One image of zeros as the data have them, float32 (1, C, H, W), or one for each modality."""
     side = tile_px(config)
 
+    frames = [input_frames(config)] if input_frames(config) > 1 else []
+
     def zeros(bands: list[str]) -> Tensor:
-        return torch.zeros(1, len(bands), side, side, device=device)
+        return torch.zeros(1, len(bands), *frames, side, side, device=device)
 
     modalities = {name: zeros(bands) for name, bands in input_modalities(config).items()}
     return modalities or zeros(known_bands(config))
@@ -154,7 +174,9 @@ def _evaluating(encoder: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _read(config: TrialConfig, features: list[Tensor], channels: tuple[int, ...], patch: int | None) -> Layout:
+def _read(
+    config: TrialConfig, features: list[Tensor], channels: tuple[int, ...], patch: int | None, steps: int
+) -> Layout:
     side = tile_px(config)
     if patch is not None:
         side = -(-side // (2 * patch)) * 2 * patch
@@ -165,8 +187,8 @@ def _read(config: TrialConfig, features: list[Tensor], channels: tuple[int, ...]
         if all(len(shape) == 4 and shape[3] == width for shape, width in zip(shapes, channels, strict=True)):
             strides = tuple(math.ceil(side / shape[1]) for shape in shapes)
             return Layout(channels, strides, tokens=False, channels_last=True)
-        if all(len(shape) == 3 and shape[2] == width for shape, width in zip(shapes, channels, strict=True)):
-            return _read_tokens(config, shapes, channels, side, patch)
+        if all(len(shape) == 3 and shape[2] * steps == width for shape, width in zip(shapes, channels, strict=True)):
+            return _read_tokens(config, shapes, channels, (side, patch, steps))
     raise InvalidConfig(
         f"backbone.name={config.backbone.name}: {len(shapes)} features of shapes {shapes[:4]} for the channels "
         f"{list(channels[:4])} are neither images nor tokens; {_WAY_OUT}"
@@ -174,20 +196,22 @@ def _read(config: TrialConfig, features: list[Tensor], channels: tuple[int, ...]
 
 
 def _read_tokens(
-    config: TrialConfig, shapes: list[tuple[int, ...]], channels: tuple[int, ...], side: int, patch: int | None
+    config: TrialConfig, shapes: list[tuple[int, ...]], channels: tuple[int, ...], sizes: tuple[int, int | None, int]
 ) -> Layout:
     """Where the patch is known, so is the number of tokens; else a square number of them has no class token."""
-    length = shapes[-1][1]
-    cells = side // patch if patch else math.isqrt(length)
-    extra = length - cells * cells
+    length, (side, patch, steps) = shapes[-1][1], sizes
+    cells = side // patch if patch else math.isqrt(length // steps)
+    extra = length - steps * cells * cells
     if extra not in (0, 1) or any(shape[1] != length for shape in shapes):
         raise InvalidConfig(
             f"backbone.name={config.backbone.name}: a feature has {length} tokens, and a tile {cells} x {cells} "
-            f"patches; TerraTorch can drop one class token, no registers; {_WAY_OUT}"
+            f"patches{f' on {steps} dates' if steps > 1 else ''}; TerraTorch can drop one class token, no registers; "
+            f"{_WAY_OUT}"
         )
     stated = config.backbone.cls_token
     strides = (side // cells,) * len(channels)
-    return Layout(channels, strides, tokens=True, cls_token=bool(extra) if stated is None else stated)
+    cls_token = bool(extra) if stated is None else stated
+    return Layout(channels, strides, tokens=True, cls_token=cls_token, steps=steps)
 
 
 def _select(config: TrialConfig, layout: Layout, *, given: bool) -> Layout:
@@ -211,6 +235,4 @@ def _select(config: TrialConfig, layout: Layout, *, given: bool) -> Layout:
             f"{strangers[0]}; use 0 to {count - 1}, or null for four evenly spread"
         )
     chosen = tuple(index % count for index in indices)
-    return Layout(
-        layout.channels, layout.strides, layout.tokens, layout.cls_token, layout.channels_last, indices=chosen
-    )
+    return replace(layout, indices=chosen)

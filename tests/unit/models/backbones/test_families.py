@@ -224,3 +224,49 @@ def test_the_line_comes_where_torch_refuses_and_nowhere_else(px, patch, padding)
     except RuntimeError:
         fits = False
     assert (list(find_small_tile(small, patch)) == []) is fits
+
+
+def of_dates(name, frames=3, **data):
+    way = data.pop("frames_for_one_date", "refuse")
+    return config(name, DataConfig(name="x", bands=RGB, tile_px=64, frames=frames, frames_for_one_date=way), **data)
+
+
+def test_prithvi_is_built_for_the_dates_of_the_data():
+    assert builder_arguments(of_dates("prithvi_eo_v2_300"))["num_frames"] == 3
+    wrapped = of_dates("prithvi_eo_v2_300", arguments={"use_temporal": True})
+    assert builder_arguments(wrapped)["num_frames"] == 1
+    assert list(find_conflicts(of_dates("prithvi_eo_v2_300"))) == []
+
+
+def test_a_backbone_of_one_date_says_both_ways_out():
+    (line,) = find_conflicts(of_dates("dofa_base_patch16_224"))
+    assert line.startswith("data.frames=3 with backbone=dofa_base_patch16_224: it takes images of one date; ")
+    assert "data.frames_for_one_date=mean" in line
+    assert "stack" in line
+    for way in ("mean", "stack"):
+        stated = of_dates("dofa_base_patch16_224", frames_for_one_date=way)
+        assert list(find_conflicts(stated)) == []
+        bands = builder_arguments(stated)["model_bands"]
+        assert bands == (RGB if way == "mean" else RGB * 3)
+
+
+def test_dates_fill_whole_patches():
+    arguments = {"patch_size": [3, 16, 16]}
+    assert list(find_conflicts(of_dates("prithvi_eo_tiny", 3, arguments=arguments))) == []
+    (line,) = find_conflicts(of_dates("prithvi_eo_tiny", 4, arguments=arguments))
+    assert line.startswith("backbone.arguments.patch_size=[3, 16, 16] with data.frames=4")
+
+
+def test_fixed_input_layers_take_no_stack():
+    (line,) = find_conflicts(of_dates("terramind_v1_base_tim", frames_for_one_date="stack"))
+    assert line.startswith("data.frames_for_one_date=stack with backbone=terramind_v1_base_tim")
+
+
+@pytest.mark.parametrize("frames", [None, 1, 2])
+def test_frames_that_the_data_do_not_have_are_a_line(frames):
+    lines = list(find_conflicts(of_dates("prithvi_eo_tiny", frames, arguments={"num_frames": 3})))
+    shown = "null" if frames is None else frames
+    assert lines[0].startswith(
+        f"backbone.arguments.num_frames=3 with data.frames={shown}: samples have {frames or 1} date"
+    )
+    assert list(find_conflicts(of_dates("prithvi_eo_tiny", 3, arguments={"num_frames": 3}))) == []

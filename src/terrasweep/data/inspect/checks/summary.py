@@ -15,10 +15,10 @@ def summarize(survey: Survey, config: TrialConfig) -> dict[str, Any]:
 
     Returns:
         ``place`` and ``task``; ``splits``: name, samples, how many were read, labels that count and the share of those
-        that do not; ``images``, per modality: bands, sizes in pixels and number types with their numbers of samples,
-        and per band the mean and standard deviation that are given and those of each split; ``classes``: label, name
-        and share per split (of the labels that count; for several labels per sample, of the samples); ``targets``, for
-        regression: minimum, maximum, mean and standard deviation per split. What is not known is None.
+        that do not; ``images``, per modality: bands, dates, sizes in pixels and number types with their numbers of
+        samples, and per band the mean and standard deviation that are given and those of each split; ``classes``:
+        label, name and share per split (of the labels that count; for several labels per sample, of the samples);
+        ``targets``, for regression: minimum, maximum, mean and standard deviation per split. What is not known is None.
     """
     case = Case(survey, config)
     return {
@@ -48,13 +48,14 @@ def _split(case: Case, name: str) -> dict[str, Any]:
 def _images(case: Case, modality: str) -> dict[str, Any]:
     sizes: dict[str, int] = {}
     for shape, count in shapes_of(case, modality).most_common():
-        size = " x ".join(map(str, numbers_in(shape)[1:]))
+        size = " x ".join(map(str, numbers_in(shape)[-2:]))
         sizes[size] = sizes.get(size, 0) + count
     dtypes: dict[str, int] = {}
     for _, image in case.images(modality):
         for dtype, count in image.dtypes.items():
             dtypes[dtype] = dtypes.get(dtype, 0) + count
-    return {"modality": modality, "sizes": sizes, "dtypes": dtypes, "bands": _bands(case, modality)}
+    dates = case.config.data.frames_of(modality)
+    return {"modality": modality, "sizes": sizes, "dates": dates, "dtypes": dtypes, "bands": _bands(case, modality)}
 
 
 def _bands(case: Case, modality: str) -> list[dict[str, Any]]:

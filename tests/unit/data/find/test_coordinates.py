@@ -1,0 +1,53 @@
+"""When and where a sample is, against values known beforehand."""
+
+from datetime import date
+
+import pytest
+from rasterio.transform import from_origin
+
+from terrasweep.data.find.coordinates import find_coordinates, temporal_coordinates
+from terrasweep.data.find.frame_files import gather_dates
+from terrasweep.data.find.sample_list import find_samples
+from terrasweep.data.views.understand import understand
+from tests.composing import compose_trial
+from tests.unit.data.series import write_places
+
+
+def located(root, *overrides):
+    config = compose_trial(
+        "data=segmentation_folder", f"data.root={root}", "data.split.by=fraction", "data.frames=3", *overrides
+    )
+    listing = understand(gather_dates(find_samples(config, root), config), config, root.parent / "kept")
+    return find_coordinates(listing, config)
+
+
+def test_days_are_counted_from_0():
+    days = [date(2023, 1, 1), date(2023, 12, 31), date(2024, 12, 31)]
+    assert temporal_coordinates(days) == [[2023, 0], [2023, 364], [2024, 365]]
+
+
+def test_dates_by_names_and_the_place_of_the_centre(tmp_path):
+    # On the central meridian of zone 33, 15 degrees east, at the equator: 16 pixels of 10 m to each side.
+    write_places(tmp_path / "data", "files", transform=from_origin(500_000 - 160, 160, 10, 10))
+    found = located(tmp_path / "data").coordinates["all"]["p0"]
+    assert found["time"] == [[2024, 9], [2024, 60], [2024, 365]]
+    assert found["location"] == pytest.approx([0, 15], abs=1e-6)
+
+
+def test_latitude_comes_first(tmp_path):
+    write_places(tmp_path / "data", "files", crs="EPSG:4326", transform=from_origin(11, 48, 0.25, 0.125))
+    assert located(tmp_path / "data").coordinates["all"]["p2"]["location"] == pytest.approx([46, 15])
+
+
+def test_what_not_every_sample_has_is_told_of_none(tmp_path):
+    write_places(tmp_path / "data", "date_major")
+    listing = located(tmp_path / "data", "data.frame_order=date_major")
+    assert set(listing.coordinates["all"]["p0"]) == {"location"}
+    assert "told location; not time" in listing.remarks[-1]["line"]
+
+
+def test_nothing_is_looked_for_without_frames(tmp_path):
+    write_places(tmp_path / "data", "date_major")
+    config = compose_trial("data=segmentation_folder", f"data.root={tmp_path / 'data'}", "data.split.by=fraction")
+    listing = find_samples(config, tmp_path / "data")
+    assert find_coordinates(listing, config) is listing
