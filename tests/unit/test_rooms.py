@@ -44,7 +44,7 @@ ROOMS = {
     "pycocotools": ["data/views/coco.py"],
     "pynvml": ["machine/hardware.py", "measure/board.py"],
     "rasterio": ["data", "trial/preload.py"],
-    "rich": ["cli", "study/terminal.py"],
+    "rich": ["cli", "study/terminal.py", "trial/look_progress.py"],
     "rioxarray": ["trial/preload.py"],
     "safetensors": ["models", "trial/pretrain_synthetic.py"],
     "shapely": ["data/views/polygons.py"],

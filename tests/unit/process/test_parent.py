@@ -34,6 +34,12 @@ def test_reports_are_merged_in_order(run):
     assert outcome.reported["measurements"] == {"accuracy": 0.5, "train_loss": 1.0}
 
 
+def test_each_report_is_heard_as_it_comes(run, tmp_path):
+    heard = []
+    process.run(FAULTS + "answer", {"value": 0.5}, tmp_path / "log.txt", Limits(), hear=heard.append)
+    assert heard == [{"measurements": {"accuracy": 0.5}}, {"measurements": {"train_loss": 1.0}, "metrics": {"m": 2.0}}]
+
+
 def test_sigkill_is_a_crash_that_keeps_what_was_measured(run):
     outcome = run("kill_itself")
     assert outcome.error.reason is Reason.CRASHED
