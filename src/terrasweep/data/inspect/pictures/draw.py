@@ -16,7 +16,14 @@ from terrasweep.data.inspect.checks.case import Case
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, class_colour, css, ramp
 from terrasweep.data.inspect.pictures.histograms import BandHistogram, band_histogram
 from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_pixels
-from terrasweep.data.inspect.pictures.sample_card import MOST_PX, Look, Picture, SampleCard, grey_picture, target_range
+from terrasweep.data.inspect.pictures.sample_card import (
+    Look,
+    Picture,
+    SampleCard,
+    bands_of_a_date,
+    grey_picture,
+    target_range,
+)
 from terrasweep.data.inspect.pictures.shown_by import Examples
 from terrasweep.data.inspect.pictures.tile_map import TileMap, tile_maps
 from terrasweep.data.inspect.survey import IMAGE, Survey
@@ -95,7 +102,7 @@ def draw(config: TrialConfig, survey: Survey, findings: list[Finding]) -> DataPi
         )
     listing = stored.read_listing(located)
     case = Case(survey, config)
-    values = {modality: _values(listing, modality) for modality in listing.modalities}
+    values = {modality: _values(listing, case, modality) for modality in listing.modalities}
     stretch = {modality: _stretch(found) for modality, found in values.items()}
     look = Look(stored.complete(located), case, listing, stretch)
     headers = _some_headers(listing)
@@ -124,8 +131,8 @@ def _drawn_by_chance(listing: Listing, number: dict[str, int]) -> list[tuple[str
     return chosen
 
 
-def _values(listing: Listing, modality: str) -> dict[str, np.ndarray]:
-    """By split the values of some samples, (bands, pixels); of files with another number of bands than most, none."""
+def _values(listing: Listing, case: Case, modality: str) -> dict[str, np.ndarray]:
+    """By split the values of some samples, (bands, pixels of all dates); none of files with another number of bands."""
     samples = _drawn_by_chance(listing, {"train": _COUNTED, "val": _COUNTED})
 
     def attempt(sample: tuple[str, str]) -> np.ndarray | None:
@@ -133,7 +140,9 @@ def _values(listing: Listing, modality: str) -> dict[str, np.ndarray]:
             pixels = read_pixels(listing.file(*sample, modality), _COUNTED_PX)
         except Unreadable:
             return None
-        return pixels.reshape(len(pixels), -1)
+        bands = bands_of_a_date(case, modality, len(pixels))
+        dates = pixels.reshape(-1, bands, *pixels.shape[1:])
+        return dates.swapaxes(0, 1).reshape(bands, -1)
 
     with ThreadPoolExecutor(_READERS) as readers:
         read = [(split, found) for (split, _), found in zip(samples, readers.map(attempt, samples), strict=True)]
@@ -230,7 +239,7 @@ def _inputs(look: Look) -> list[ModelInput]:
     for modality in look.listing.modalities:
         name = look.listing.names["train"][0]
         try:
-            pixels = read_pixels(look.listing.file("train", name, modality), MOST_PX)
+            pixels = look.read("train", name, modality)
         except Unreadable:
             continue
         normalised = look.normalised(pixels, modality)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from terrasweep.config.band_choice import PHOTO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.inspect.checks.case import Case
@@ -14,7 +15,6 @@ from terrasweep.data.inspect.pictures.encode import drawing, photo
 from terrasweep.data.inspect.pictures.model_view import as_a_model_sees, shades
 from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_pixels
 from terrasweep.data.inspect.survey import IMAGE
-from terrasweep.data.views.view import RGB
 
 MOST_PX = 1024
 """Of larger images some rows and columns are left out."""
@@ -71,7 +71,7 @@ class Look:
         for modality in self.listing.modalities:
             title = "" if modality == IMAGE else f"{modality}: "
             try:
-                pixels = read_pixels(self.listing.file(split, name, modality), MOST_PX)
+                pixels = self.read(split, name, modality)
             except Unreadable as error:
                 problems.append(f"{title}{error}")
                 continue
@@ -91,6 +91,15 @@ class Look:
             problem="; ".join(problems),
         )
 
+    def read(self, split: str, name: str, modality: str) -> np.ndarray:
+        """A sample's image; of several dates, which lie one after the other, the first.
+
+        Raises:
+            Unreadable: It is no image, or is damaged.
+        """
+        pixels = read_pixels(self.listing.file(split, name, modality), MOST_PX)
+        return pixels[: bands_of_a_date(self.case, modality, len(pixels))]
+
     def normalised(self, pixels: np.ndarray, modality: str) -> np.ndarray | None:
         """A modality's pixels as a model gets them; None where the statistics don't fit the file."""
         data = self.config.data
@@ -102,9 +111,9 @@ class Look:
     def shown_bands(self, modality: str, count: int) -> list[int]:
         """Places of the bands drawn red, green and blue: those so called, else the first three, or the first."""
         names = [name.upper() for name in self.case.band_names(modality, count)]
-        if all(name in names for name in RGB):
-            return [names.index(name) for name in RGB]
-        return [0, 1, 2] if count >= len(RGB) else [0, 0, 0]
+        if all(name in names for name in PHOTO):
+            return [names.index(name) for name in PHOTO]
+        return [0, 1, 2] if count >= len(PHOTO) else [0, 0, 0]
 
     def _composite(self, pixels: np.ndarray, modality: str) -> np.ndarray:
         limits = self.stretch.get(modality, [])
@@ -141,6 +150,12 @@ class Look:
         given = self.listing.labels[split][name]
         numbers = [place for place, value in enumerate(given) if value] if self.case.task == "multilabel" else given
         return [(self.case.class_name(number), css(class_colour(number))) for number in numbers]
+
+
+def bands_of_a_date(case: Case, modality: str, count: int) -> int:
+    """How many of a file's bands are of one date: all, unless they are a multiple of those that have names."""
+    names = len(case.declared_bands(modality) or case.survey.bands.get(modality) or ())
+    return names if names and count % names == 0 else count
 
 
 def coloured(labels: np.ndarray, num_classes: int, ignored: int | None) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from terrasweep.data.inspect.checks.case import Case
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, class_colour
-from terrasweep.data.inspect.pictures.sample_card import coloured
+from terrasweep.data.inspect.pictures.sample_card import bands_of_a_date, coloured
+from tests.unit.data.surveys import config, survey
 
 
 def test_each_label_has_its_colour():
@@ -15,3 +17,9 @@ def test_each_label_has_its_colour():
     ]
     assert [[tuple(pixel[:3]) for pixel in row] for row in drawn.tolist()] == expected
     assert (drawn[..., 3] == 255).all()
+
+
+def test_of_several_dates_one_is_drawn():
+    case = Case(survey(), config())
+    assert [bands_of_a_date(case, "image", count) for count in (2, 6, 3)] == [2, 2, 3]
+    assert bands_of_a_date(Case(survey(bands={}), config()), "image", 5) == 5
