@@ -15,9 +15,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from terrasweep.data.inspect.checks import describe, find_problems
 from terrasweep.report import write_report
+from terrasweep.report.data_page import write_data_page
 from terrasweep.results.states import State
+from tests.unit.data.surveys import config as surveyed
+from tests.unit.data.surveys import survey
 from tests.unit.report import sample_study as sample
+from tests.unit.report.test_data_page import pictures
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
@@ -242,3 +247,25 @@ def test_pages_of_unfinished_studies_have_no_errors(browser: webdriver.Chrome, t
         assert len(browser.find_elements(By.CSS_SELECTOR, "tr.trial")) == len(results)
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
         assert "undefined" not in browser.find_element(By.TAG_NAME, "body").text
+
+
+def test_the_page_of_the_data_fits_a_telephone_and_lays_masks_over_images(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    described = describe(survey(), surveyed(), find_problems(survey(), surveyed()))
+    write_data_page(tmp_path / "data.html", pictures(), described)
+    browser.get_log("browser")
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        browser.get((tmp_path / "data.html").as_uri())
+        wait(browser, "return document.documentElement.scrollWidth <= window.innerWidth")
+        over = browser.find_element(By.CSS_SELECTOR, "#samples img.over")
+        assert over.value_of_css_property("opacity") == "0"
+        show(browser, browser.find_element(By.CSS_SELECTOR, "label.switch"))
+        browser.find_element(By.CSS_SELECTOR, "label.switch").click()
+        assert over.value_of_css_property("opacity") == "1"
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

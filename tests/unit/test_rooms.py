@@ -14,6 +14,7 @@ SRC = ROOT / "src"
 PACKAGE = SRC / "terrasweep"
 
 ROOMS = {
+    "PIL": ["data/inspect/pictures"],
     "albumentations": ["data/open"],
     "alembic": ["study/mlflow_tables.py"],
     "bitsandbytes": ["models/transforms", "training/optimizers.py", "trial/preload.py"],
@@ -43,7 +44,7 @@ ROOMS = {
     "pycocotools": ["data/views/coco.py"],
     "pynvml": ["machine/hardware.py", "measure/board.py"],
     "rasterio": ["data", "trial/preload.py"],
-    "rich": ["cli", "study/terminal.py"],
+    "rich": ["cli", "study/terminal.py", "trial/look_progress.py"],
     "rioxarray": ["trial/preload.py"],
     "safetensors": ["models", "trial/pretrain_synthetic.py"],
     "shapely": ["data/views/polygons.py"],
@@ -86,7 +87,7 @@ ARROWS: dict[str, set[str]] = {
         *("config", "data", "machine", "measure", "models", "predict", "process", "results", "training"),
     },
     "report": {"data", "machine", "measure", "results"},
-    "study": {"config", "machine", "measure", "process", "report", "results", "trial"},
+    "study": {"config", "data", "machine", "measure", "process", "report", "results", "trial"},
     "export": {
         *("config", "data", "machine", "measure", "models", "process", "results", "study", "terratorch_backbones"),
         *("training", "trial"),
@@ -187,7 +188,7 @@ def test_the_parent_process_imports_no_torch():
     code = (
         "import sys; import terrasweep.study.sweep, terrasweep.trial.run, terrasweep.cli.app, "
         "terrasweep.cli.plan_tables, terrasweep.cli.check, terrasweep.cli.check_tables, "
-        "terrasweep.report, terrasweep.measure.catalog; from mlflow import MlflowClient; "
+        "terrasweep.report, terrasweep.measure.catalog, terrasweep.report.data_page; from mlflow import MlflowClient; "
         "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

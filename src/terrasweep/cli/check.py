@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
@@ -32,8 +33,18 @@ class Checked:
 
     def as_json(self) -> dict[str, Any]:
         """Numbers, errors and warnings as plain values."""
-        described = checks.describe(self.survey, self.config, self.findings)
-        return {"summary": described["summary"], "findings": [dataclasses.asdict(f) for f in self.findings]}
+        return {"summary": self._described["summary"], "findings": [dataclasses.asdict(f) for f in self.findings]}
+
+    def write_page(self, file: Path) -> None:
+        """Write a page with samples, histograms, a map, and the findings with the files that show them."""
+        from terrasweep.data.inspect.pictures.draw import draw
+        from terrasweep.report.data_page import write_data_page
+
+        write_data_page(file, draw(self.config, self.survey, self.findings), self._described)
+
+    @property
+    def _described(self) -> dict[str, Any]:
+        return checks.describe(self.survey, self.config, self.findings)
 
 
 def check(overrides: list[str]) -> Checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,22 +22,31 @@ from terrasweep.data.find.root_folders import samples_root, scenes, synthetic_ro
 from terrasweep.data.find.sample_list import MASK, Listing, find_samples
 from terrasweep.data.find.splits import divide
 from terrasweep.data.find.tiles import cut_scenes
+from terrasweep.data.in_parts import InParts, Tell, processes_here, silent
 from terrasweep.data.inspect.scan import Sample, Seen, find_shared, scan_split
 from terrasweep.data.inspect.survey import IMAGE, SplitSurvey, Survey
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import build_datamodule
 from terrasweep.data.open.frames import with_frames
+from terrasweep.data.open.reading_processes import start_reading
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
 from terrasweep.data.views.frames import first_date
 from terrasweep.data.views.headers import read_header
 from terrasweep.data.views.own_bands import band_names, read_own_bands
 from terrasweep.data.views.understand import understand
-from terrasweep.machine.files import write_atomically
+from terrasweep.machine.files import flush_everything, write_atomically
 from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
 
+_MASKS = 500
+"""Masks whose labels are kept together."""
 
-def prepare_data(config: TrialConfig) -> None:
+
+def prepare_data(config: TrialConfig, tell: Tell = silent) -> None:
     """Make the listing and the survey, where they are missing.
+
+    Args:
+        config: Whose data.
+        tell: Is told how far it is.
 
     Raises:
         DataError: The files are not what the configuration says.
@@ -44,12 +54,30 @@ def prepare_data(config: TrialConfig) -> None:
     if config.data.name == "synthetic":
         write_synthetic(synthetic_root(), scenes(config))
     if config.data.datamodule is None and not stored.listing_file(config).is_file():
-        stored.write_listing(_make_listing(config), config)
+        parts = _in_parts(config, "listing", tell)
+        listing = _make_listing(config, parts)
+        flush_everything()  # The listing says that what it lists is there.
+        stored.write_listing(listing, config)
+        parts.forget()
     if config.data.name != "synthetic" and not stored.survey_file(config).is_file():
-        write_atomically(stored.survey_file(config), make_survey(config).to_json())
+        write_survey(config, tell)
 
 
-def make_survey(config: TrialConfig) -> Survey:
+def write_survey(config: TrialConfig, tell: Tell = silent) -> None:
+    """Make the survey and store it."""
+    parts = _in_parts(config, f"survey-{stored.data_folder(config).name}", tell)
+    write_atomically(stored.survey_file(config), make_survey(config, parts).to_json())
+    parts.forget()
+
+
+def _in_parts(config: TrialConfig, what: str, tell: Tell) -> InParts:
+    """Datamodules of others may hold what can't be forked, and are read by one process."""
+    processes = processes_here() if config.data.datamodule is None else 1
+    kept = stored.parts_folder(config) / what
+    return InParts(kept=kept, tell=tell, processes=processes, start=start_reading)
+
+
+def make_survey(config: TrialConfig, parts: InParts) -> Survey:
     """Read the samples of every split, as a trial would but for missing values, and whatever the configuration says."""
     listed = stored.read_listing(config) if config.data.datamodule is None else None
     if listed is None:
@@ -62,7 +90,8 @@ def make_survey(config: TrialConfig) -> Survey:
         names = listed.names[split] if listed else [f"sample {index}" for index in range(len(dataset))]  # type: ignore[arg-type]
         task, ignore = config.task.name, config.task.ignore_index
         read = partial(_read, dataset, config.data, listed, split)
-        seen[split] = scan_split(read, names, task, ignore, config.data.check_tiles)
+        own = replace(parts, kept=parts.kept and parts.kept / split)
+        seen[split] = scan_split(read, names, task, ignore, config.data.check_tiles, own)
     class_names = listed.class_names if listed else None
     if config.data.name == "synthetic":
         class_names = list(SyntheticScenes.CLASSES)
@@ -71,14 +100,14 @@ def make_survey(config: TrialConfig) -> Survey:
         splits=splits,
         bands={IMAGE: config.data.bands} if listed is None else _bands(listed, config.data),
         class_names=class_names,
-        num_classes=len(class_names) if class_names else _num_classes(config, listed, splits["train"]),
+        num_classes=len(class_names) if class_names else _num_classes(config, listed, splits["train"], parts),
         tile_px=_tile_px(splits["train"]),
         shared=find_shared(seen),
         remarks=listed.remarks if listed else [],
     )
 
 
-def _make_listing(config: TrialConfig) -> Listing:
+def _make_listing(config: TrialConfig, parts: InParts) -> Listing:
     """Find the samples, see how their files are to be read, cut them and divide them."""
     listing = gather_dates(find_samples(config, samples_root(config)), config)
     if config.data.split.by == "lists":  # They name the files as people see them.
@@ -90,11 +119,13 @@ def _make_listing(config: TrialConfig) -> Listing:
     for leftover in ("views", "made", "tiles"):
         shutil.rmtree(folder / leftover, ignore_errors=True)  # What a killed process left.
     if config.data.name != "synthetic":
-        listing = understand(listing, config, folder, own_bands)
+        listing = understand(listing, config, folder, own_bands, parts)
     if config.data.cut:
         assert config.data.tile_px is not None
-        listing = cut_scenes(listing, config.data.tile_px, folder / "tiles", lazily=config.data.cut == LAZILY)
-    return find_coordinates(divide(listing, config), config)
+        listing = cut_scenes(
+            listing, config.data.tile_px, folder / "tiles", lazily=config.data.cut == LAZILY, parts=parts
+        )
+    return find_coordinates(divide(listing, config, parts), config)
 
 
 def _open_raw(config: TrialConfig, listed: Listing) -> Any:
@@ -139,7 +170,7 @@ def _bands_of(file: Path, frames: int) -> list[str]:
         raise DataError(f"{file}: it can't be read: {first_line(error)}; mend it, or take it out") from error
 
 
-def _num_classes(config: TrialConfig, listed: Listing | None, train: SplitSurvey) -> int | None:
+def _num_classes(config: TrialConfig, listed: Listing | None, train: SplitSurvey, parts: InParts) -> int | None:
     """One more than the largest label of the training split, of which then every mask is read."""
     if config.task.name == "regression":
         return None
@@ -148,10 +179,17 @@ def _num_classes(config: TrialConfig, listed: Listing | None, train: SplitSurvey
     labels = set(train.labels.counts)
     looked_at = train.read + len(train.unreadable)
     if listed is not None and looked_at < train.samples and not config.data.num_classes:
-        for name in listed.names["train"]:
-            with rasterio.open(listed.file("train", name, MASK)) as mask:
-                labels |= {int(value) for value in np.unique(mask.read(1, masked=True).compressed())}
+        masks = [listed.file("train", name, MASK) for name in listed.names["train"]]
+        labels = labels.union(*parts.over("Reading masks", masks, _labels_in, size=_MASKS))
     return max((label for label in labels if label != config.task.ignore_index), default=0) + 1
+
+
+def _labels_in(masks: Sequence[Path]) -> set[int]:
+    labels: set[int] = set()
+    for file in masks:
+        with rasterio.open(file) as mask:
+            labels |= {int(value) for value in np.unique(mask.read(1, masked=True).compressed())}
+    return labels
 
 
 def _tile_px(train: SplitSurvey) -> int | None:

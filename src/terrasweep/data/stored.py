@@ -27,6 +27,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.root_folders import tiles_folder, vector_file
 from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
 from terrasweep.data.inspect.survey import IMAGE, Survey
+from terrasweep.data.memory import fits_in_memory
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.paths import absolute, cache_folder, expanded, home
 
@@ -68,6 +69,11 @@ def data_folder(config: TrialConfig) -> Path:
     if not chosen:
         return whole
     return whole / f"bands-{hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def parts_folder(config: TrialConfig) -> Path:
+    """Where lies what a look has read so far, whatever bands are chosen."""
+    return _whole_folder(config) / "parts"
 
 
 def _whole_folder(config: TrialConfig) -> Path:
@@ -143,6 +149,7 @@ def complete(config: TrialConfig) -> TrialConfig:
         tile_px=data.resize_px or data.tile_px or survey.tile_px,
         num_classes=data.num_classes or len(data.class_names or ()) or survey.num_classes,
         class_names=data.class_names or survey.class_names,
+        in_memory=data.in_memory and fits_in_memory(survey, config),
     )
     return replace(config, data=filled)
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.context import BaseContext
@@ -52,6 +53,14 @@ class Limits:
     """Growth of what the child and its data-loader workers hold in memory, what they share counted once."""
 
 
+Hear = Callable[[dict[str, Any]], None]
+"""Takes what a child reports."""
+
+
+def _unheard(content: dict[str, Any]) -> None:
+    """Leave a report to the outcome."""
+
+
 def warm_up() -> None:
     """Start the forkserver; it imports in the background, and the first trial waits for it."""
     if startup.start_method() == "forkserver":
@@ -61,7 +70,15 @@ def warm_up() -> None:
         forkserver.ensure_running()
 
 
-def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, start_method: str | None = None) -> Outcome:
+def run(
+    task: str,
+    arguments: dict[str, Any],
+    log: Path,
+    limits: Limits,
+    *,
+    start_method: str | None = None,
+    hear: Hear = _unheard,
+) -> Outcome:
     """Run one task in a child and wait for it.
 
     Args:
@@ -70,8 +87,9 @@ def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, star
         log: File that takes everything the child prints.
         limits: When to end it.
         start_method: ``spawn`` for a child that needs less than the forkserver imports; None: what trials take.
+        hear: Is given each report as soon as it arrives.
     """
-    outcome = _run_once(task, arguments, log, limits, start_method)
+    outcome = _run_once(task, arguments, log, limits, start_method, hear)
     if outcome.reported.pop("cuda_unusable", False):
         warnings.warn(
             "CUDA was initialised while the libraries were preloaded; every trial now gets a fresh interpreter, "
@@ -80,7 +98,7 @@ def run(task: str, arguments: dict[str, Any], log: Path, limits: Limits, *, star
             stacklevel=2,
         )
         startup.use_fresh_interpreters()
-        outcome = _run_once(task, arguments, log, limits, None)
+        outcome = _run_once(task, arguments, log, limits, None, hear)
     if reason := outcome.reported.pop("not_preloaded", ""):
         _warn_of_slow_starts(reason)
     return outcome
@@ -104,7 +122,9 @@ def _context(start_method: str | None = None) -> BaseContext:
     return context
 
 
-def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, start_method: str | None) -> Outcome:
+def _run_once(
+    task: str, arguments: dict[str, Any], log: Path, limits: Limits, start_method: str | None, hear: Hear
+) -> Outcome:
     context = _context(start_method)
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=main, args=(sender, str(log), task, arguments), daemon=False)  # type: ignore[attr-defined]
@@ -113,7 +133,7 @@ def _run_once(task: str, arguments: dict[str, Any], log: Path, limits: Limits, s
     try:
         child.start()
         sender.close()
-        leaves = _Watch(child, limits, relief).listen(receiver, outcome)
+        leaves = _Watch(child, limits, relief).listen(receiver, outcome, hear)
     finally:
         _end(child, leaves=leaves)
         relief.give_back()  # Now that the memory is free, the others may look again.
@@ -142,12 +162,12 @@ class _Watch:
         self._reserve = min(RESERVE_BYTES, allowed // 16)
         self._host_limit = allowed - self._reserve
 
-    def listen(self, receiver: Any, outcome: Outcome) -> bool:
+    def listen(self, receiver: Any, outcome: Outcome, hear: Hear) -> bool:
         """Collect what the child says; returns whether it said its last word, and leaves by itself."""
         while True:
             ready = connection.wait([receiver, self._child.sentinel], timeout=POLL_S)
             if receiver in ready:
-                if not _receive(receiver, outcome):
+                if not _receive(receiver, outcome, hear):
                     return True
             elif ready:
                 return True
@@ -179,7 +199,7 @@ class _Watch:
         return None
 
 
-def _receive(receiver: Any, outcome: Outcome) -> bool:
+def _receive(receiver: Any, outcome: Outcome, hear: Hear) -> bool:
     """Take one message; False once there will be no more."""
     try:
         message: Message = receiver.recv()
@@ -188,6 +208,7 @@ def _receive(receiver: Any, outcome: Outcome) -> bool:
     kind, content = message
     if kind == "report":
         _merge(outcome.reported, content)
+        hear(content)
     elif kind == "error":
         error = CHILD_ERRORS[content["reason"]]
         outcome.error = error(content["message"], violation=content["violation"])

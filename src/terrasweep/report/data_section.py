@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from terrasweep.data.inspect.survey import IMAGE
-from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.wording import counted, listed, percent, rounded
 
 SHOWN = 40
@@ -14,23 +13,23 @@ _BANDS = 16
 """Bands that are named."""
 
 
-def data_section(record: StudyRecord) -> dict[str, Any]:
+def data_section(data: dict[str, Any]) -> dict[str, Any]:
     """The section as plain strings and lists; empty for a study that did not look at its data.
 
     Args:
-        record: With ``data`` as :func:`terrasweep.data.inspect.checks.describe` gives it.
+        data: As :func:`terrasweep.data.inspect.checks.describe` gives it.
     """
-    if not record.data:
+    if not data:
         return {}
-    summary = record.data["summary"]
+    summary = data["summary"]
     classes, splits = summary["classes"], [split["name"] for split in summary["splits"]]
     if len(classes) > SHOWN:
         classes = sorted(classes, key=lambda entry: -(entry["shares"].get("train") or 0.0))
     columns = ["split", "samples", *(["read for the checks"] if _in_part(summary) else [])]
     return {
         "heading": f"{summary['place']}, task={summary['task']}",
-        "warnings": record.data["warnings"],
-        "notes": record.data.get("notes", []),
+        "warnings": data["warnings"],
+        "notes": data.get("notes", []),
         "split_columns": [*columns, *_label_columns(summary)],
         "splits": [_split(summary, split) for split in summary["splits"]],
         "images": [_images(images) for images in summary["images"]],

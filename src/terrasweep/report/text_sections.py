@@ -32,7 +32,7 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "recommendations": recommendations(outcome),
         "failures": failures(outcome),
         "sensitivity": rankings(outcome),
-        "data": data_section(outcome.record),
+        "data": data_section(outcome.record.data),
         "definitions": _definitions(outcome),
         "environment": _environment(outcome),
         "setup": _setup(outcome),

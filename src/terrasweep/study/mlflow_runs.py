@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 NUMBER_TAG = "trial_number"
 OWNER_TAG = "owner"
 """The process that writes a run, so that nobody deletes a run that is still being written."""
+ARTIFACTS = (
+    *("report.html", "data.html", "report.md", "pareto.png", "pareto.svg", "trials.csv", "pareto.csv", "study.json"),
+)
+"""Files of a study that go to its parent run, where they are there."""
 _BATCH = 1000
 _STATUS = {State.COMPLETE: "FINISHED", State.INFEASIBLE: "FINISHED", State.PRUNED: "FINISHED", State.FAILED: "FAILED"}
 
@@ -71,7 +75,7 @@ class StudyTracker:
 
         now = int(time.time() * 1000)
         self._client.log_batch(self._parent, [Metric(name, value, now, 0) for name, value in summary.items()])
-        for name in ("report.html", "report.md", "pareto.png", "pareto.svg", "trials.csv", "pareto.csv", "study.json"):
+        for name in ARTIFACTS:
             if (folder / name).is_file():
                 self._client.log_artifact(self._parent, str(folder / name))
         if (folder / "recommended").is_dir():

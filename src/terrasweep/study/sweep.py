@@ -24,6 +24,7 @@ from terrasweep.results.errors import InvalidConfig, SweepStopped
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, reconcile
 from terrasweep.study.composer import Composer
+from terrasweep.study.data_page import write_data_page
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import runs_in_this_process, trials_at_once
 from terrasweep.study.loop import StudyRun
@@ -115,6 +116,7 @@ class StudySweep:
         folder.open(record)  # What was refused until here left nothing behind.
         reconcile.remember(folder, stored)
         folder.remove_drafts()
+        write_data_page(folder.path, config, record, existing)
         drawn = max([stored.trials_before(), *(number + 1 for number in folder.trials.numbers())])
         drawn = stored.reserve_seed(drawn) if missing else drawn  # Of processes that start together, each has its own.
         sampler, _ = build_sampler(self._sampler_settings, config.study, self._space, self._composer.base, drawn)

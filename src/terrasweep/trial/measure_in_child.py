@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,10 @@ import torch
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data import stored
 from terrasweep.data.open.folders import OpenData, open_data
-from terrasweep.data.prepare import make_survey, prepare_data
+from terrasweep.data.prepare import prepare_data, write_survey
 from terrasweep.machine.arithmetic import arithmetic_settings, set_arithmetic
 from terrasweep.machine.device import device_name, select_device
-from terrasweep.machine.files import write_atomically
 from terrasweep.measure.accuracy import ACCURACY, ACCURACY_NAME, read_accuracy
 from terrasweep.measure.catalog import budget_peaks, meters_for, of_build
 from terrasweep.measure.durations import BUILD_SECONDS, EVALUATE_SECONDS, FIT_SECONDS, OPEN_DATA_SECONDS
@@ -120,7 +119,7 @@ def prepare(report: Report, config: TrialConfig) -> None:
     is_pretrained = config.backbone.checkpoint == "synthetic" and not synthetic.pretrained_file(config).is_file()
     if is_pretrained or config.offload.name == "nvme":
         device = select_device(config.train.device)  # Before anything is made for a device that is not there.
-    prepare_data(config)
+    prepare_data(config, partial(_tell, report))
     if config.offload.name == "nvme" and not are_compiled(device.type):
         compile_extensions(device)
     if is_pretrained:
@@ -131,7 +130,11 @@ def prepare(report: Report, config: TrialConfig) -> None:
 
 def survey(report: Report, config: TrialConfig) -> None:
     """Look at data that a trial would take as it is."""
-    write_atomically(stored.survey_file(config), make_survey(config).to_json())
+    write_survey(config, partial(_tell, report))
+
+
+def _tell(report: Report, what: str, done: int, total: int) -> None:
+    report(progress={"what": what, "done": done, "total": total})
 
 
 def _build(report: Report, config: TrialConfig, data: OpenData, metering: MeteredTrial) -> BuiltModel:

@@ -13,6 +13,7 @@ from terrasweep.machine.locks import locked
 from terrasweep.machine.paths import cache_folder
 from terrasweep.results.errors import DataError, InvalidConfig, retold
 from terrasweep.trial import rules
+from terrasweep.trial.look_progress import LookProgress
 
 if TYPE_CHECKING:
     from terrasweep.data.inspect.checks import Finding
@@ -148,7 +149,9 @@ def check_data(config: TrialConfig) -> dict[str, Any]:
 def _make(config: TrialConfig, task: str, missing: list[str]) -> None:
     print(f"Preparing once: {', '.join(missing)} ...", file=sys.stderr, flush=True)
     log = cache_folder() / f"prepare-{os.getpid()}.log"
-    outcome = process.run(f"terrasweep.trial.measure_in_child:{task}", {"config": config}, log, process.Limits())
+    with LookProgress() as progress:
+        child = f"terrasweep.trial.measure_in_child:{task}"
+        outcome = process.run(child, {"config": config}, log, process.Limits(), hear=progress.hear)
     if isinstance(outcome.error, DataError | InvalidConfig):
         log.unlink(missing_ok=True)
         raise outcome.error

@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from terrasweep.data import stored
+from terrasweep.data import prepare, stored
+from terrasweep.data.inspect import scan
 from terrasweep.data.inspect.checks import errors, find_problems
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
@@ -160,3 +161,38 @@ def test_a_list_elsewhere_and_a_hidden_file(folder, tmp_path):
     prepare_data(stored.located(compose_trial(*overrides)))
     (tmp_path / "val.txt").write_text("4\n5\n")
     assert state() != before
+
+
+def test_a_look_that_was_broken_off_goes_on_and_sees_the_same(folder, monkeypatch):
+    read, plain = [], prepare._read
+    monkeypatch.setattr(scan, "_PART", 2)
+    monkeypatch.setattr(prepare, "processes_here", lambda: 1)
+    monkeypatch.setattr(prepare, "_read", lambda *given: read.append(given[-1]) or plain(*given))
+
+    def break_off(what, done, total):
+        if (what, done) == ("Reading samples", 4):
+            raise KeyboardInterrupt
+
+    config = stored.located(compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4"))
+    with pytest.raises(KeyboardInterrupt):
+        prepare_data(config, break_off)
+    assert read == [0, 1, 2, 3]
+    prepare_data(config)
+    assert read == [0, 1, 2, 3, 4, 5, 0, 1, 2]
+    assert not (stored.data_folder(config) / "parts").exists()
+    taken_up = stored.read_survey(config)
+    stored.survey_file(config).unlink()
+    prepare_data(config)
+    assert stored.read_survey(config) == taken_up
+
+
+def test_a_look_by_several_processes_sees_what_one_sees(folder, monkeypatch):
+    monkeypatch.setattr(scan, "_PART", 1)
+    config = stored.located(compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4"))
+    looks = []
+    for processes in (1, 3):
+        monkeypatch.setattr(prepare, "processes_here", lambda count=processes: count)
+        prepare_data(config)
+        looks.append(stored.read_survey(config))
+        stored.survey_file(config).unlink()
+    assert looks[0] == looks[1]

@@ -13,10 +13,12 @@ from terrasweep.machine import files
 from terrasweep.machine.files import (
     draft_file,
     draft_folder,
+    flush_everything,
     put_in_place,
     remove_abandoned_drafts,
     remove_folder,
     write_atomically,
+    write_unflushed,
 )
 from terrasweep.machine.process_identity import short_name
 
@@ -169,3 +171,14 @@ def test_a_removal_that_is_killed_leaves_nothing_under_the_name(tmp_path, monkey
     assert not (tmp_path / "folder").exists()
     monkeypatch.undo()
     remove_folder(tmp_path / "never there")
+
+
+def test_an_unflushed_file_is_there_at_once_and_everything_can_be_flushed(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    monkeypatch.setattr(os, "sync", lambda: flushed.append("everything"))
+    write_unflushed(tmp_path / "new" / "a.vrt", "<Grün/>")
+    assert (tmp_path / "new" / "a.vrt").read_text(encoding="utf-8") == "<Grün/>"
+    assert flushed == []
+    flush_everything()
+    assert flushed == ["everything"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from copy import deepcopy
 
 import psutil
 import pytest
@@ -32,6 +33,18 @@ def test_reports_are_merged_in_order(run):
     outcome = run("answer", value=0.5)
     assert outcome.error is None
     assert outcome.reported["measurements"] == {"accuracy": 0.5, "train_loss": 1.0}
+
+
+def test_each_report_is_heard_as_it_comes(run, tmp_path):
+    heard = []
+    process.run(
+        FAULTS + "answer",
+        {"value": 0.5},
+        tmp_path / "log.txt",
+        Limits(),
+        hear=lambda report: heard.append(deepcopy(report)),
+    )
+    assert heard == [{"measurements": {"accuracy": 0.5}}, {"measurements": {"train_loss": 1.0}, "metrics": {"m": 2.0}}]
 
 
 def test_sigkill_is_a_crash_that_keeps_what_was_measured(run):
@@ -143,7 +156,7 @@ def test_a_child_with_an_interpreter_of_its_own_leaves_the_next_one_as_it_was(tm
     monkeypatch.delenv(START_METHOD, raising=False)
     asked = []
 
-    def once(task, arguments, log, limits, start_method):
+    def once(task, arguments, log, limits, start_method, hear):
         asked.append(start_method or startup.start_method())
         return process.Outcome({"done": True})
 

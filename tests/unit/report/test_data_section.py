@@ -53,7 +53,7 @@ def test_tables_in_markdown_are_whole(tmp_path):
 
 def test_a_bar_is_as_wide_as_its_share():
     record, described = recorded(survey(), config())
-    section = data_section(record)
+    section = data_section(record.data)
     for (_, cells), entry in zip(section["classes"], described["summary"]["classes"], strict=True):
         assert [width for _, width in cells] == [100 * entry["shares"][split] for split in SAMPLES]
 
@@ -62,20 +62,20 @@ def test_of_many_classes_the_most_frequent_are_shown_and_the_others_counted():
     counts = {label: label + 1 for label in range(SHOWN + 7)}
     many = {"class_names": None, "num_classes": len(counts)}
     changed = {name: {"labels": labels("classification", 40, counts=counts)} for name in SAMPLES}
-    section = data_section(recorded(survey("classification", **changed, **many), config("classification"))[0])
+    section = data_section(recorded(survey("classification", **changed, **many), config("classification"))[0].data)
     assert section["more_classes"] == 7
     assert [name for name, _ in section["classes"]] == [str(n) for n in sorted(counts, reverse=True)[:SHOWN]]
 
 
 @pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
 def test_every_task_has_columns_for_its_cells(task):
-    section = data_section(recorded(survey(task), config(task))[0])
+    section = data_section(recorded(survey(task), config(task))[0].data)
     assert {len(row) for row in section["splits"]} == {len(section["split_columns"])}
     assert ("targets from" in section["split_columns"]) is (task == "regression") is (section["classes"] == [])
 
 
 def test_samples_that_were_not_read_are_told():
-    section = data_section(recorded(survey(train={"samples": 5400}), config())[0])
+    section = data_section(recorded(survey(train={"samples": 5400}), config())[0].data)
     assert section["split_columns"][1:3] == ["samples", "read for the checks"]
     assert section["splits"][0][:3] == ["train", "5,400", "40"]
 
@@ -91,3 +91,10 @@ def test_the_record_keeps_it_and_older_records_are_read():
     older = json.loads(record.to_json())
     del older["data"]
     assert StudyRecord.from_json(json.dumps(older)) == dataclasses.replace(record, data={})
+
+
+def test_the_page_of_the_data_is_linked_where_it_is_there(tmp_path):
+    record, _ = recorded(survey(), config())
+    assert "data.html" not in written(tmp_path, record)[0]
+    (tmp_path / "data.html").touch()
+    assert '<a href="data.html">' in written(tmp_path, record)[0]

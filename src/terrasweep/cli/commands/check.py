@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from json import dumps
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ from terrasweep.config.bad_input import EXIT_BAD_INPUT
 def command(
     overrides: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print all numbers and findings as JSON.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write a page to look at: samples, histograms, a map.")] = False,
+    output: Annotated[Path, typer.Option(help="The page that --html writes.")] = Path("data_check.html"),
 ) -> None:
     """Check a data set as a sweep does before it starts: splits, images, labels. Exits 2 where it finds an error."""
     from terrasweep.cli.check import check
@@ -24,5 +27,8 @@ def command(
         typer.echo(dumps(checked.as_json(), indent=2))
     else:
         show(checked.as_json())
+    if html:
+        checked.write_page(output)
+        typer.echo(f"Page: {output.absolute()}", err=json)
     if checked.has_errors:
         raise typer.Exit(EXIT_BAD_INPUT)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import rasterio
@@ -13,45 +15,54 @@ from terrasweep.config.data import SplitConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, SPLITS, WHOLE, Listing
 from terrasweep.data.find.tiles import SCENE
+from terrasweep.data.in_parts import InParts
 from terrasweep.machine.paths import absolute
 from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
 
+Found = TypeVar("Found")
+_PART = 500
+"""Files whose answers are kept together."""
 PRESENT = 0.01
 """Share of a tile's labels from which on a class counts as present."""
 _QUANTILES = 4
 
 
-def divide(listing: Listing, config: TrialConfig) -> Listing:
+def divide(listing: Listing, config: TrialConfig, parts: InParts | None = None) -> Listing:
     """Put each sample of an undivided listing into one split.
+
+    Args:
+        listing: Undivided; one that is divided comes back as it is.
+        config: How.
+        parts: How many masks, or places, are read.
 
     Raises:
         DataError: A list names an unknown sample, tiles have no place on the ground, or a split would be empty.
     """
     if WHOLE not in listing.names:
         return listing
-    split = config.data.split
+    split, reading = config.data.split, parts or InParts()
     if split.by == "lists":
-        parts = _by_lists(listing, config)
+        chosen = _by_lists(listing, config)
     elif split.by == "blocks":
-        parts = share_out(_places(listing, split.block_tiles), split)
+        chosen = share_out(_places(listing, split.block_tiles, reading), split)
     else:
-        parts = _by_fraction(listing, config)
-    empty = [name for name in ("train", "val") if not parts.get(name)]
+        chosen = _by_fraction(listing, config, reading)
+    empty = [name for name in ("train", "val") if not chosen.get(name)]
     if empty:
         raise DataError(
             f"data.split.by={split.by}: no sample would be in {empty[0]} (of {len(listing.names[WHOLE])}); "
             "change data.split.fractions, data.split.block_tiles or data.split.seed"
         )
-    parts = {name: sorted(names) for name, names in parts.items() if names}
+    chosen = {name: sorted(names) for name, names in chosen.items() if names}
     whole = listing.labels.get(WHOLE)
-    labels = {} if whole is None else {split: {name: whole[name] for name in names} for split, names in parts.items()}
+    labels = {} if whole is None else {split: {name: whole[name] for name in names} for split, names in chosen.items()}
     return replace(
         listing,
-        names=parts,
-        roots=dict.fromkeys(parts, listing.roots[WHOLE]),
-        scattered={kind: dict.fromkeys(parts, paths[WHOLE]) for kind, paths in listing.scattered.items()},
-        frame_files={kind: dict.fromkeys(parts, paths[WHOLE]) for kind, paths in listing.frame_files.items()},
-        mask_roots={name: root for name in parts for root in listing.mask_roots.values()},
+        names=chosen,
+        roots=dict.fromkeys(chosen, listing.roots[WHOLE]),
+        scattered={kind: dict.fromkeys(chosen, paths[WHOLE]) for kind, paths in listing.scattered.items()},
+        frame_files={kind: dict.fromkeys(chosen, paths[WHOLE]) for kind, paths in listing.frame_files.items()},
+        mask_roots={name: root for name in chosen for root in listing.mask_roots.values()},
         labels=labels,
     )
 
@@ -80,11 +91,11 @@ def share_out(
     return parts
 
 
-def _by_fraction(listing: Listing, config: TrialConfig) -> dict[str, list[str]]:
+def _by_fraction(listing: Listing, config: TrialConfig, reading: InParts) -> dict[str, list[str]]:
     """By chance, alike in every stratum; what rounding takes from a split in one stratum, it gets in the next."""
     names = listing.names[WHOLE]
     strata: dict[Hashable, list[str]] = {}
-    for name, stratum in zip(names, _strata(listing, config), strict=True):
+    for name, stratum in zip(names, _strata(listing, config, reading), strict=True):
         strata.setdefault(stratum, []).append(name)
     parts: dict[str, list[str]] = {name: [] for name in SPLITS}
     owed = dict.fromkeys(SPLITS, 0.0)
@@ -96,7 +107,7 @@ def _by_fraction(listing: Listing, config: TrialConfig) -> dict[str, list[str]]:
     return parts
 
 
-def _strata(listing: Listing, config: TrialConfig) -> list[Hashable]:
+def _strata(listing: Listing, config: TrialConfig, reading: InParts) -> list[Hashable]:
     """What each sample has to be spread by: its class, its rarest class, or the quartile of its mean target."""
     names = listing.names[WHOLE]
     if not listing.mask_roots:
@@ -106,10 +117,10 @@ def _strata(listing: Listing, config: TrialConfig) -> list[Hashable]:
         return _rarest(np.array(labels, dtype=float))
     masks = [listing.file(WHOLE, name, MASK) for name in names]
     if config.task.name == "regression":
-        means = np.array([_mean_target(mask, config.task.ignore_index) for mask in masks])
+        means = np.array(_of_each(masks, partial(_mean_target, ignore=config.task.ignore_index), reading))
         edges = np.nanquantile(means, np.linspace(0, 1, _QUANTILES + 1)[1:-1])
         return [int(np.searchsorted(edges, mean)) for mean in means]
-    return _rarest(_shares(masks, config.task.ignore_index))
+    return _rarest(_shares(masks, config.task.ignore_index, reading))
 
 
 def _rarest(shares: np.ndarray) -> list[Hashable]:
@@ -119,15 +130,26 @@ def _rarest(shares: np.ndarray) -> list[Hashable]:
     return [next((int(column) for column in order if row[column]), -1) for row in present]
 
 
-def _shares(masks: list[Path], ignore: int | None) -> np.ndarray:
+def _of_each(files: list[Path], read: Callable[[Path], Found], reading: InParts) -> list[Found]:
+    """What is read of each of many files."""
+
+    def read_some(some: Sequence[Path]) -> list[Found]:
+        return [read(file) for file in some]
+
+    return [found for some in reading.over("Dividing samples", files, read_some, size=_PART) for found in some]
+
+
+def _shares(masks: list[Path], ignore: int | None, reading: InParts) -> np.ndarray:
     """Share of each class in each mask: one row per mask, one column per label that occurs."""
-    counts: list[dict[int, float]] = []
-    for mask in masks:
-        values, pixels = np.unique(_read(mask), return_counts=True)
-        found = zip(values.tolist(), (pixels / pixels.sum()).tolist(), strict=True)
-        counts.append({int(value): share for value, share in found if np.isfinite(value) and value != ignore})
+    counts = _of_each(masks, partial(_shares_in, ignore=ignore), reading)
     labels = sorted({label for found in counts for label in found})
     return np.array([[found.get(label, 0.0) for label in labels] for found in counts]).reshape(len(masks), -1)
+
+
+def _shares_in(mask: Path, ignore: int | None) -> dict[int, float]:
+    values, pixels = np.unique(_read(mask), return_counts=True)
+    found = zip(values.tolist(), (pixels / pixels.sum()).tolist(), strict=True)
+    return {int(value): share for value, share in found if np.isfinite(value) and value != ignore}
 
 
 def _mean_target(mask: Path, ignore: int | None) -> float:
@@ -146,10 +168,11 @@ def _read(mask: Path) -> np.ndarray:
     return pixels
 
 
-def _places(listing: Listing, block_tiles: int) -> dict[Hashable, list[str]]:
+def _places(listing: Listing, block_tiles: int, reading: InParts) -> dict[Hashable, list[str]]:
     """Squares of neighbouring tiles, counted from the north-west corner of each coordinate system."""
     kind = listing.modalities[0]
-    places = {name: _place(listing.file(WHOLE, name, kind)) for name in listing.names[WHOLE]}
+    tiles = [listing.file(WHOLE, name, kind) for name in listing.names[WHOLE]]
+    places = dict(zip(listing.names[WHOLE], _of_each(tiles, _place, reading), strict=True))
     corners: dict[str, tuple[float, float]] = {}
     for system, column, row in places.values():
         west, north = corners.get(system, (column, row))

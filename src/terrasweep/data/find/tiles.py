@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +13,20 @@ from rasterio.windows import Window
 
 from terrasweep.data.find.dates import DATES
 from terrasweep.data.find.sample_list import MASK, Listing
+from terrasweep.data.in_parts import InParts
 from terrasweep.data.views.headers import read_header
 from terrasweep.data.views.view import ENDING, moved, whole_file, write_view
 from terrasweep.results.errors import DataError
 
+_PART = 1000
+"""Views that one process writes at a time."""
 SCENE = "TERRASWEEP_SCENE"
 """Tag of a tile: the name of the scene that it was cut from."""
 
 
-def cut_scenes(listing: Listing, tile_px: int, target: Path, *, lazily: bool = False) -> Listing:
+def cut_scenes(
+    listing: Listing, tile_px: int, target: Path, *, lazily: bool = False, parts: InParts | None = None
+) -> Listing:
     """Cut every image and mask into squares, row by row from the upper left; what is left over is dropped.
 
     Tiles keep the scene's numeric type, its no-data value, names of bands and place on the ground. A scene without a
@@ -32,6 +37,7 @@ def cut_scenes(listing: Listing, tile_px: int, target: Path, *, lazily: bool = F
         tile_px: Height and width of a tile.
         target: Takes ``<split>/<modality>/<scene>_r<row>_c<column>.tif``, and the masks below ``mask``.
         lazily: Write views of the scenes instead of tiles.
+        parts: How many views are written.
 
     Returns:
         The tiles.
@@ -47,8 +53,11 @@ def cut_scenes(listing: Listing, tile_px: int, target: Path, *, lazily: bool = F
             windows = _windows([listing.file(split, scene, kind) for kind in kinds], tile_px)
             stems = {f"{scene.replace('/', '_')}_r{row:03d}_c{column:03d}": (row, column) for row, column in windows}
             for kind in kinds:
-                cut = _view_tiles if lazily else _cut
-                cut(listing.file(split, scene, kind), target / split / kind, stems, tile_px)
+                source, folder = listing.file(split, scene, kind), target / split / kind
+                if lazily:
+                    _view_tiles(source, folder, stems, tile_px, parts or InParts())
+                else:
+                    _cut(source, folder, stems, tile_px)
             names[split] += stems
     return replace(
         listing,
@@ -81,14 +90,19 @@ def _placed(transform: tuple[float, ...] | None, columns: int, rows: int) -> tup
     return moved(transform, columns, rows) if transform else (1.0, 0.0, float(columns), 0.0, -1.0, float(-rows))
 
 
-def _view_tiles(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int) -> None:
+def _view_tiles(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], tile_px: int, parts: InParts) -> None:
     header = read_header(scene)
     whole = replace(whole_file(header), tags=((SCENE, scene.name), *_dates(dict(header.tags))))
-    for stem, (row, column) in stems.items():
-        west, north = column * tile_px, row * tile_px
-        placed = _placed(header.transform, west, north)
-        tile = replace(whole, window=(west, north, tile_px, tile_px), transform=placed)
-        write_view(tile, folder / f"{stem}{ENDING}")
+
+    def write_some(tiles: Sequence[tuple[str, tuple[int, int]]]) -> None:
+        for stem, (row, column) in tiles:
+            west, north = column * tile_px, row * tile_px
+            placed = _placed(header.transform, west, north)
+            tile = replace(whole, window=(west, north, tile_px, tile_px), transform=placed)
+            write_view(tile, folder / f"{stem}{ENDING}")
+
+    # What is written is what counts, so that nothing is kept of it elsewhere.
+    replace(parts, kept=None).over(f"Cutting {scene.name}", list(stems.items()), write_some, size=_PART)
 
 
 def _dates(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -64,12 +64,34 @@ class ExtremesCount:
         for value in self._pixels.keys() - ends:
             count = self._pixels.pop(value)
             self._first.pop(value)
-            self._others += count
-            self._total += count * value
-            self._squares += count * value**2 if abs(value) < 1e150 else math.inf
+            self._add_others(value, count)
         for value, count in pixels.items():
             self._pixels[value] = self._pixels.get(value, 0) + count
             self._first.setdefault(value, name)
+
+    def merge(self, later: ExtremesCount) -> None:
+        """Add what was counted in samples that come after these."""
+        low, high = min(self._low, later._low), max(self._high, later._high)
+        lows = (self._low, self._above_low, later._low, later._above_low)
+        highs = (self._high, self._below_high, later._high, later._below_high)
+        self._above_low = min((value for value in lows if value > low), default=math.inf)
+        self._below_high = max((value for value in highs if value < high), default=-math.inf)
+        self._others += later._others
+        self._total += later._total
+        self._squares += later._squares
+        self._keep({low, high}, {}, "")
+        for value, count in later._pixels.items():
+            if value in (low, high):
+                self._keep({low, high}, {value: count}, later._first[value])
+            else:
+                self._add_others(value, count)
+        self._low, self._high = low, high
+
+    def _add_others(self, value: float, count: int) -> None:
+        """Numbers of one value that are no extremes, or no longer."""
+        self._others += count
+        self._total += count * value
+        self._squares += count * value**2 if abs(value) < 1e150 else math.inf
 
     def extremes(self) -> Extremes | None:
         """What was counted; None where there was nothing."""

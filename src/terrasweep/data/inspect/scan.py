@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from terrasweep.data.find.sample_list import MASK, PIXEL_TASKS
+from terrasweep.data.in_parts import InParts
 from terrasweep.data.inspect.extremes import ExtremesCount
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey
 from terrasweep.results.errors import first_line, raise_out_of_memory
 
+_PART = 100
+"""Samples whose counts are kept together."""
 Sample = dict[str, Any]
 Read = Callable[[int], Sample]
 """Gives the sample of an index: ``image`` (an array, or one per modality), ``mask`` or ``label``, and by modality the
 ``dtypes`` that files store and the values (``no_data``) that they mark, where they are known."""
 
 
-def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limit: int | None) -> Seen:
+def scan_split(
+    read: Read, names: list[str], task: str, ignore: int | None, limit: int | None, parts: InParts | None = None
+) -> Seen:
     """Read a split.
 
     Args:
@@ -30,6 +35,7 @@ def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limi
         task: Decides what the labels are.
         ignore: Label that does not count.
         limit: Read at most so many samples, drawn by a fixed seed; None: all.
+        parts: How many samples are read.
 
     Raises:
         DeviceOutOfMemory, HostOutOfMemory: A sample doesn't fit; that says nothing about its file.
@@ -37,11 +43,21 @@ def scan_split(read: Read, names: list[str], task: str, ignore: int | None, limi
     chosen = np.arange(len(names))
     if limit is not None and limit < len(names):
         chosen = np.sort(np.random.default_rng(0).choice(len(names), limit, replace=False))
+
+    def look(some: Sequence[tuple[int, str]]) -> Seen:
+        return _scan(read, some, Seen(samples=0, labels=_Labels(task, ignore)))
+
+    samples = [(index, names[index]) for index in chosen.tolist()]
     seen = Seen(samples=len(names), labels=_Labels(task, ignore))
-    for index in chosen:
-        name = names[int(index)]
+    for later in (parts or InParts()).over("Reading samples", samples, look, size=_PART):
+        seen.merge(later)
+    return seen
+
+
+def _scan(read: Read, samples: Sequence[tuple[int, str]], seen: Seen) -> Seen:
+    for index, name in samples:
         try:
-            sample = read(int(index))
+            sample = read(index)
         except Exception as error:  # noqa: BLE001 - a reader of the user's raises what it likes
             raise_out_of_memory(error)
             seen.unreadable[name] = first_line(error)
@@ -91,6 +107,19 @@ class Seen:
         self.labels.add(name, np.asarray(sample["mask"] if "mask" in sample else sample["label"]))
         self.labels.mark(sample.get("no_data", {}).get(MASK))
 
+    def merge(self, later: Seen) -> None:
+        """Add what was counted in samples that come after these."""
+        self.read += later.read
+        self.unreadable |= later.unreadable
+        for modality, images in later.images.items():
+            if modality in self.images:
+                self.images[modality].merge(images)
+            else:
+                self.images[modality] = images
+        for digest, name in later.digests.items():
+            self.digests.setdefault(digest, name)
+        self.labels.merge(later.labels)
+
     def survey(self) -> SplitSurvey:
         """The counts as a record."""
         return SplitSurvey(
@@ -138,6 +167,23 @@ class _Images:
         self._high = np.maximum(self._high, np.where(finite, flat, -np.inf).max(axis=1))
         for extremes, values, is_finite in zip(self._extremes, flat, finite, strict=True):
             extremes.add(name, values if is_finite.all() else values[is_finite])
+
+    def merge(self, later: _Images) -> None:
+        self._shapes += later._shapes
+        self._dtypes += later._dtypes
+        if len(later._low) != self._bands:
+            return  # The shapes tell.
+        self._first_not_finite = self._first_not_finite or later._first_not_finite
+        self._pixels += later._pixels
+        self._count += later._count
+        self._infinite += later._infinite
+        self._total += later._total
+        with np.errstate(over="ignore"):
+            self._squares += later._squares
+        self._low = np.minimum(self._low, later._low)
+        self._high = np.maximum(self._high, later._high)
+        for extremes, more in zip(self._extremes, later._extremes, strict=True):
+            extremes.merge(more)
 
     def survey(self) -> ImageSurvey:
         count = np.maximum(self._count, 1)
@@ -210,6 +256,20 @@ class _Labels:
             with np.errstate(over="ignore"):
                 self._squares += float((values**2).sum())
             self._low, self._high = min(self._low, float(values.min())), max(self._high, float(values.max()))
+
+    def merge(self, later: _Labels) -> None:
+        self._counts += later._counts
+        for label, name in later._first.items():
+            self._first.setdefault(label, name)
+        self._shapes += later._shapes
+        self._not_finite += later._not_finite
+        self._not_whole += later._not_whole
+        self._counted += later._counted
+        self._total += later._total
+        self._squares += later._squares
+        self._low, self._high = min(self._low, later._low), max(self._high, later._high)
+        self._extremes.merge(later._extremes)
+        self._no_data |= later._no_data
 
     def survey(self) -> LabelSurvey:
         targets = self._task == "regression" and self._counted > 0

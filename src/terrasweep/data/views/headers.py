@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,13 @@ import rasterio
 import rasterio.shutil
 from rasterio.enums import ColorInterp, MaskFlags
 
+from terrasweep.data.in_parts import InParts
 from terrasweep.results.errors import first_line, raise_out_of_memory
 
 _READERS = 8
 """Threads: opening a file mostly waits for the disk."""
+_PART = 500
+"""Files whose headers are kept together."""
 UPRIGHT = 1
 """EXIF's number for an image whose first row is its upper edge."""
 
@@ -87,8 +90,12 @@ def read_header(file: Path) -> Header:
         )
 
 
-def read_headers(files: Iterable[Path]) -> tuple[dict[str, Header], dict[str, str]]:
+def read_headers(files: Iterable[Path], parts: InParts | None = None) -> tuple[dict[str, Header], dict[str, str]]:
     """The headers of many files, several at a time.
+
+    Args:
+        files: Their paths.
+        parts: How it is done where they are very many.
 
     Returns:
         By path, the headers, and the reasons of those that can't be read.
@@ -96,19 +103,24 @@ def read_headers(files: Iterable[Path]) -> tuple[dict[str, Header], dict[str, st
     Raises:
         HostOutOfMemory: The host has no memory left; that says nothing about a file.
     """
-
-    def attempt(file: Path) -> Header | str:
-        try:
-            return read_header(file)
-        except (rasterio.errors.RasterioError, OSError, ValueError) as error:
-            raise_out_of_memory(error)
-            return first_line(error)
-
     paths = list(files)
-    with ThreadPoolExecutor(_READERS) as readers:
-        found = dict(zip(map(str, paths), readers.map(attempt, paths), strict=True))
+    read = (parts or InParts()).over("Reading headers", paths, _read_some, size=_PART)
+    found = dict(zip(map(str, paths), (header for some in read for header in some), strict=True))
     headers = {file: header for file, header in found.items() if isinstance(header, Header)}
     return headers, {file: reason for file, reason in found.items() if isinstance(reason, str)}
+
+
+def _read_some(paths: Sequence[Path]) -> list[Header | str]:
+    with ThreadPoolExecutor(_READERS) as readers:
+        return list(readers.map(_attempt, paths))
+
+
+def _attempt(file: Path) -> Header | str:
+    try:
+        return read_header(file)
+    except (rasterio.errors.RasterioError, OSError, ValueError) as error:
+        raise_out_of_memory(error)
+        return first_line(error)
 
 
 def declared_no_data(file: str) -> float | None:

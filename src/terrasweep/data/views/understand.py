@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from terrasweep.config.band_choice import OwnBands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, Listing
+from terrasweep.data.in_parts import InParts
 from terrasweep.data.views.file_set import FileSet
 from terrasweep.data.views.frames import open_frames, stacked, written
 from terrasweep.data.views.headers import Header, read_headers
@@ -16,9 +17,16 @@ from terrasweep.data.views.own_bands import read_own_bands
 from terrasweep.data.views.rules import RULES
 from terrasweep.data.views.view import ENDING, BandSource, View, whole_file, write_view
 
+_PART = 1000
+"""Views that one process writes at a time."""
+
 
 def understand(
-    listing: Listing, config: TrialConfig, folder: Path, own_bands: dict[str, OwnBands] | None = None
+    listing: Listing,
+    config: TrialConfig,
+    folder: Path,
+    own_bands: dict[str, OwnBands] | None = None,
+    parts: InParts | None = None,
 ) -> Listing:
     """Read the header of every file, and write a view of each that is not to be read as it lies.
 
@@ -27,13 +35,14 @@ def understand(
         config: What the user says about them.
         folder: Takes the views, below ``views``, and what can't be viewed, below ``made``.
         own_bands: By modality, the bands of its first file; None: they are read.
+        parts: How headers are read, and views are written.
 
     Returns:
         The listing of what is to be read, with what there is to say of the files.
     """
     own = read_own_bands(listing, config.data) if own_bands is None else own_bands
     if config.data.frames is None:
-        files = _ruled(replace(_opened(listing, config, folder), own_bands=own))
+        files = _ruled(replace(_opened(listing, config, folder, parts), own_bands=own))
     else:
         files = _of_dates(listing, config, folder / "made", own)
         listing = replace(listing, frame_files={})
@@ -44,7 +53,7 @@ def understand(
     )
     for kind in files.views:
         if kind not in listing.suffixes or kind in listing.scattered or not _as_they_lie(files, listing, kind):
-            listing = _viewed(listing, files, kind, folder / "views")
+            listing = _viewed(listing, files, kind, folder / "views", parts or InParts())
     return listing
 
 
@@ -61,10 +70,10 @@ def _ruled(files: FileSet) -> FileSet:
     return files
 
 
-def _opened(listing: Listing, config: TrialConfig, folder: Path) -> FileSet:
+def _opened(listing: Listing, config: TrialConfig, folder: Path, parts: InParts | None) -> FileSet:
     samples = tuple((split, name) for split, names in listing.names.items() for name in names)
     paths = {kind: [listing.file(*sample, kind) for sample in samples] for kind in listing.suffixes}
-    headers, _ = read_headers(path for files in paths.values() for path in files)
+    headers, _ = read_headers((path for files in paths.values() for path in files), parts)
     by_kind = {kind: [headers.get(str(path)) for path in files] for kind, files in paths.items()}
     return FileSet(config=config, samples=samples, headers=by_kind, views=_views(by_kind), folder=folder / "made")
 
@@ -89,11 +98,17 @@ def _pairs(files: FileSet, kind: str) -> Iterable[tuple[tuple[str, str], Header 
     return zip(files.samples, files.headers[kind], strict=True)
 
 
-def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path) -> Listing:
+def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path, parts: InParts) -> Listing:
     """The listing with the views of a kind instead of its files."""
-    for (split, name), view in zip(files.samples, files.views[kind], strict=True):
-        target = folder / split / kind / f"{name}{ENDING}"
-        write_view(view or _unreadable(_source(listing, split, name, kind)), target)
+
+    def write_some(places: Sequence[int]) -> None:
+        for place in places:
+            split, name = files.samples[place]
+            view = files.views[kind][place] or _unreadable(_source(listing, split, name, kind))
+            write_view(view, folder / split / kind / f"{name}{ENDING}")
+
+    # What is written is what counts, so that nothing is kept of it elsewhere.
+    replace(parts, kept=None).over("Writing views", range(len(files.samples)), write_some, size=_PART)
     roots = {split: str(folder / split / kind) for split in listing.names}
     listing = replace(
         listing,

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from terrasweep.config.band_choice import PHOTO
 from terrasweep.data.views.headers import Header
-from terrasweep.machine.files import write_atomically
+from terrasweep.machine.files import write_unflushed
 
 ENDING = ".vrt"
 GDAL_TYPES = {
@@ -135,7 +135,7 @@ def moved(transform: tuple[float, ...], columns: int, rows: int) -> tuple[float,
 
 
 def write_view(view: View, target: Path) -> Path:
-    """Write a view to a file that ends in :data:`ENDING`."""
+    """Write a view to a file that ends in :data:`ENDING`; it is on the disk once everything is flushed."""
     _, _, width, height = view.window or (0, 0, view.width, view.height)
     root = Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     if view.crs:
@@ -157,8 +157,7 @@ def write_view(view: View, target: Path) -> Path:
     if view.validity is not None:
         mask = SubElement(SubElement(root, "MaskBand"), "VRTRasterBand", dataType="Byte")
         _add_source(mask, view.validity, replace(view, resampling="nearest"))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, tostring(root, encoding="unicode"))
+    write_unflushed(target, tostring(root, encoding="unicode"))
     return target
 
 

@@ -1,11 +1,14 @@
 """A survey counts what numpy counts over all samples at once, and names what can't be read."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from terrasweep.data.in_parts import InParts
 from terrasweep.data.inspect.scan import find_shared, scan_split
 from terrasweep.results.errors import HostOutOfMemory
 
@@ -97,3 +100,61 @@ def test_each_modality_is_seen_by_itself():
     seen = scanned([{"image": {"S1": np.ones((2, 4, 4)), "S2": np.zeros((3, 8, 8))}, "mask": np.eye(4)}]).survey()
     assert {name: image.shapes for name, image in seen.images.items()} == {"S1": {"2x4x4": 1}, "S2": {"3x8x8": 1}}
     assert seen.images["S1"].means == [1.0, 1.0]
+
+
+LABELLED = st.lists(
+    st.tuples(
+        arrays(np.float32, (2, 3, 3), elements=st.floats(-1e4, 1e4, width=32) | st.just(float("nan"))),
+        arrays(np.int64, (3, 3), elements=st.integers(-1, 4)),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+def assert_alike(one, other):
+    """Equal, but for the rounding of sums."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_alike(one[key], other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for first, second in zip(one, other, strict=True):
+            assert_alike(first, second)
+    elif isinstance(one, float):
+        assert other == pytest.approx(one, rel=1e-6, abs=0.2)
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("task", ["segmentation", "regression"])
+@given(samples=LABELLED, cut=st.integers(1, 5))
+def test_counting_in_parts_is_counting_at_once(samples, cut, task):
+    given_samples = [{"image": image, "mask": mask} for image, mask in samples]
+    whole, parted = scanned(given_samples, task), scanned(given_samples[:cut], task)
+    rest = [f"s{number}" for number in range(cut, len(samples))]
+    parted.merge(scan_split(given_samples[cut:].__getitem__, rest, task, -1, None))
+    parted.samples = whole.samples
+    assert_alike(asdict(whole.survey()), asdict(parted.survey()))
+    assert whole.digests == parted.digests
+
+
+def test_a_look_by_several_processes_is_that_of_one(tmp_path):
+    chance = np.random.default_rng(0)
+    samples = [{"image": chance.normal(0, 1, (1, 4, 4)), "label": index % 3} for index in range(450)]
+
+    def read(index):
+        if index == 333:
+            raise OSError("no image")
+        return samples[index]
+
+    names = [f"s{index}" for index in range(450)]
+    looks = [
+        scan_split(
+            read, names, "classification", None, 420, InParts(processes=processes, kept=tmp_path / str(processes))
+        )
+        for processes in (1, 3)
+    ]
+    assert looks[0].survey() == looks[1].survey()
+    assert list(looks[0].digests.items()) == list(looks[1].digests.items())

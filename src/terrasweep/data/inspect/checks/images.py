@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, replacing, shape_text, shapes_of
 from terrasweep.data.inspect.checks.no_data import spoils_images
 from terrasweep.data.inspect.survey import ImageSurvey
+from terrasweep.data.memory import fits_in_memory, in_memory_bytes, room_bytes
 from terrasweep.results.wording import counted, listed, percent, rounded
 
 MOSTLY = 0.5
@@ -206,6 +207,16 @@ def _shift(case: Case) -> Iterator[str]:
             )
 
 
+def _in_memory(case: Case) -> Iterator[str]:
+    if case.config.data.in_memory and not fits_in_memory(case.survey, case.config):
+        needed, room = (size / 2**30 for size in (in_memory_bytes(case.survey, case.config), room_bytes(case.config)))
+        yield (
+            f"data.in_memory=true: train and val take {rounded(needed)} GiB, and there is room for {rounded(room)}, so "
+            "that tiles are read anew in each epoch; set data.in_memory=false, and data.workers to some processes that "
+            "read ahead"
+        )
+
+
 def _size(shift: tuple[str, float]) -> float:
     return -abs(shift[1])
 
@@ -227,4 +238,5 @@ IMAGE_RULES = (
     Rule("constant-band", WARNING, _constant),
     Rule("statistics", WARNING, _statistics),
     Rule("domain-shift", WARNING, _shift),
+    Rule("in-memory", WARNING, _in_memory),
 )

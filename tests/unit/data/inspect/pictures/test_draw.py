@@ -1,0 +1,96 @@
+"""A whole data set in pictures, from files that a test writes."""
+
+import re
+from base64 import b64decode
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from terrasweep.data import stored
+from terrasweep.data.inspect.checks import Finding, find_problems
+from terrasweep.data.inspect.pictures.draw import CARDS, draw
+from terrasweep.data.prepare import prepare_data
+from tests.composing import compose_trial
+from tests.unit.data.rasters import classes, noise, write_raster
+from tests.unit.data.surveys import survey
+
+
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """Ten tiles with a mask; one has a class too many, one is broken, some have -9999."""
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for split, tiles in (("train", range(7)), ("val", range(7, 10))):
+        for tile in tiles:
+            image, mask = noise(tile, bands=4), classes(tile)
+            if tile % 2:
+                image[2, :, :8] = -9999
+            if tile == 4:
+                mask[0, 0, 0] = 7
+            write_raster(tmp_path / "data" / split / "images" / f"t{tile}.tif", image, place=(tile % 3, tile // 3))
+            write_raster(tmp_path / "data" / split / "masks" / f"t{tile}.tif", mask)
+    (tmp_path / "data/val/images/t8.tif").write_text("no image")
+    stored._state.cache_clear()
+    config = compose_trial(
+        *("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=4", "data.num_classes=3"),
+        *("data.bands=[NIR,RED,GREEN,BLUE]", "data.resize_px=24"),
+    )
+    prepare_data(config)
+    seen = stored.read_survey(config)
+    return draw(config, seen, find_problems(seen, config))
+
+
+def image_of(picture):
+    return Image.open(BytesIO(b64decode(picture.source.partition(",")[2])))
+
+
+def test_samples_findings_histograms_and_map(drawn):
+    assert [card.split for card in drawn.cards] == ["train"] * CARDS["train"] + ["val"] * 3
+    card = next(card for card in drawn.cards if not card.problem)
+    assert [picture.title for picture in card.pictures] == ["image", "mask", "model's input"]
+    assert [image_of(picture).size for picture in card.pictures] == [(32, 32), (32, 32), (24, 24)]
+    (broken,) = [card for card in drawn.cards if card.problem]
+    assert (broken.name, [picture.title for picture in broken.pictures]) == ("t8", ["mask"])
+    assert "RED, GREEN, BLUE" in drawn.shown
+    by_rule = {explained.finding.rule: [card.name for card in explained.cards] for explained in drawn.findings}
+    assert by_rule["label-range"] == ["t4"]
+    assert by_rule["unreadable"] == ["t8"]
+    ((_, bands),) = drawn.histograms
+    apart = {band.band: band.apart for band in bands}
+    assert apart == {"NIR": [], "RED": [], "GREEN": [(-9999, pytest.approx(5 / 9 / 4))], "BLUE": []}
+    (tiles,) = drawn.maps
+    assert tiles.tiles == {"train": 7, "val": 2}
+    assert [name for name, _ in drawn.legend] == ["0", "1", "2", "no class"]
+
+
+def test_a_model_s_input_is_normalised_by_the_statistics_of_train(drawn):
+    (shown,) = drawn.inputs
+    assert shown.note.startswith("4 x 24 x 24")
+    mean = float(re.match(r"(-?[\d.]+) ±", shown.bands[0].note)[1])
+    assert abs(mean) < 0.5
+
+
+def test_the_same_data_are_drawn_alike(drawn, tmp_path):
+    stored._state.cache_clear()
+    config = compose_trial(
+        *("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=4", "data.num_classes=3"),
+        *("data.bands=[NIR,RED,GREEN,BLUE]", "data.resize_px=24"),
+    )
+    seen = stored.read_survey(config)
+    assert draw(config, seen, find_problems(seen, config)) == drawn
+
+
+def test_data_of_an_own_datamodule_have_findings_and_a_line():
+    config = compose_trial("data=datamodule", "data.datamodule=mine.Module", "data.num_classes=3")
+    found = Finding(rule="shapes", level="error", line="two shapes; mend them")
+    drawn = draw(config, survey(), [found])
+    assert [explained.finding for explained in drawn.findings] == [found]
+    assert "mine.Module reads these data" in drawn.absent
+    assert (drawn.cards, drawn.histograms, drawn.maps) == ([], [], [])
+
+
+def test_what_has_no_value_has_no_moments():
+    from terrasweep.data.inspect.pictures.draw import _moments
+
+    assert _moments(np.full((2, 2), np.nan)) == "no value"
