@@ -82,13 +82,15 @@ def _with_no_data(view: View, value: float, inner: Path) -> View:
     GDAL knows one such value per band, and none beside a mask: other marks are brought to this value by a view of the
     view.
     """
+    is_scaled = any((source.scale, source.offset) != (1.0, 0.0) for source in view.bands)
+    seen = math.nan if is_scaled else value
     if all(source.no_data is None for source in view.bands):
-        view = replace(view, no_data=value, bands=tuple(replace(source, no_data=value) for source in view.bands))
+        view = replace(view, no_data=seen, bands=tuple(replace(source, no_data=value) for source in view.bands))
     if view.validity is None and all(source.no_data == value for source in view.bands):
-        return replace(view, no_data=value)
+        return replace(view, no_data=seen)
     file = str(write_view(view, inner))
     bands = tuple(BandSource(file=file, number=number, masked=True) for number in range(1, len(view.bands) + 1))
-    return replace(view, bands=bands, validity=None, no_data=value)
+    return replace(view, bands=bands, validity=None, no_data=seen, stretched_from=None)
 
 
 def _of_type(dtype: str, value: float) -> float:

@@ -116,3 +116,38 @@ def test_floats_hold_more_than_their_exact_values():
     assert not holds("float32", -1.7976931348623157e308)
     assert holds("float64", -1.7976931348623157e308)
     assert not holds("int16", float("nan"))
+
+
+def test_a_value_as_stored_is_no_data_whatever_scale_is_applied(tmp_path):
+    """Files of two scales are read in physical units, and the named value is one of those that are stored."""
+
+    def image(seed):
+        pixels = (noise(seed) * (100 if seed % 2 else 1)).astype(np.int16)
+        pixels[:, 2] = -9999
+        return pixels
+
+    root = write_set(tmp_path / "tiles", image)
+    for file in root.glob("*/images/*.tif"):
+        if int(file.stem) % 2:
+            with rasterio.open(file, "r+") as raster:
+                raster.scales = (0.01, 0.01)
+    listing = understood(root, "data.no_data=-9999")
+    for name in ("0", "1"):
+        seen = pixels_of(listing, "train", name)
+        assert np.array_equal(np.ma.getmaskarray(seen), image(int(name)) == -9999)
+        assert seen.compressed() == pytest.approx(noise(int(name))[image(int(name)) != -9999], abs=1)
+
+
+def test_an_alpha_band_counts_as_well(tmp_path):
+    def image(seed):
+        pixels = np.random.default_rng(seed).integers(20, 200, (4, 32, 32)).astype(np.uint8)
+        pixels[:3, :, 7], pixels[3], pixels[3, :5] = 7, 255, 0
+        return pixels
+
+    root = write_set(tmp_path / "tiles", image)
+    listing = understood(root, "data.no_data=7")
+    seen = pixels_of(listing, "train", "0")
+    expected = (image(0)[:3] == 7) | (image(0)[3] == 0)
+    assert seen.shape == (3, 32, 32)
+    assert np.array_equal(seen.mask, expected)
+    assert np.array_equal(seen.data[~expected], image(0)[:3][~expected])
