@@ -14,6 +14,8 @@ from terrasweep.data.find.root_folders import vector_file
 
 _EXCLUSIVE = ("table", "map", "threshold", "colours", "vector")
 """Ways to say what labels are, of which one holds."""
+_OF_OTHERS = ("table", "keep_no_data")
+"""Settings that are judged elsewhere."""
 _OF_POLYGONS = ("layer", "class_column", "all_touched", "outside")
 _CHANNELS = (3, 4)
 """Numbers of a colour: red, green and blue, with or without alpha."""
@@ -22,7 +24,7 @@ _CHANNELS = (3, 4)
 def find_bad_labels(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per setting of ``data.labels`` that is wrong; also where its file is absent, unless ``files=False``."""
     labels, plain = config.data.label_settings, asdict(LabelsConfig())
-    given = {key: value for key, value in asdict(labels).items() if value != plain[key] and key != "table"}
+    given = {key: value for key, value in asdict(labels).items() if value != plain[key] and key not in _OF_OTHERS}
     if given:
         yield from _out_of_place(config, next(iter(given)))
     yield from _map(labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from terrasweep.config.data import LabelsConfig
 from terrasweep.data.inspect.checks.case import ERROR, Case, Rule
@@ -30,7 +31,7 @@ _LEVELS = 3
 def looks_like(case: Case) -> tuple[str, str] | None:
     """What the values of masks look like, and the key that makes classes of them; None where nothing is seen."""
     counts = _counts(case)
-    if case.task != "segmentation" or len(counts) < 2 or case.config.data.label_settings != LabelsConfig():
+    if case.task != "segmentation" or len(counts) < 2 or not _is_as_stored(case):
         return None
     values = sorted(counts)
     if len(values) == 2:
@@ -48,8 +49,7 @@ def looks_like(case: Case) -> tuple[str, str] | None:
 def renumbered(case: Case) -> str | None:
     """The key that numbers the stored values without gaps; None where they are too many to list."""
     values = sorted(_counts(case))
-    plain = case.config.data.label_settings == LabelsConfig()
-    return f"data.labels.map={_map(values)}" if 2 <= len(values) <= _LISTED and plain else None
+    return f"data.labels.map={_map(values)}" if 2 <= len(values) <= _LISTED and _is_as_stored(case) else None
 
 
 def is_doubtful(case: Case) -> bool:
@@ -73,6 +73,11 @@ def _many(case: Case) -> Iterator[str]:
         else f"{max(counts)}{few}, as measured values, numbered objects or lossy compression make them; use "
         f"task=regression for values, data.labels.merge for classes that belong together, or {stated}"
     )
+
+
+def _is_as_stored(case: Case) -> bool:
+    """Whether the labels are the values in the files."""
+    return replace(case.config.data.label_settings, keep_no_data=False) == LabelsConfig()
 
 
 def _is_stated(case: Case) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,7 +82,7 @@ def _written(files: FileSet, table: ColourTable) -> tuple[FileSet, Counter[Colou
         target = files.folder / "classes" / split / f"{name}.tif"
         try:
             # Another rule may have turned it as its photo.
-            shown = header if view.bands[0].file == header.file else read_header(Path(view.bands[0].file))
+            shown = replace(header, file=view.bands[0].file, height=view.height, width=view.width)
             unknown += write_classes(shown, table, target)
         except RasterioError as error:  # Whoever reads the samples tells of a damaged one.
             raise_out_of_memory(error)

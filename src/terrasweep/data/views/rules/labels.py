@@ -110,7 +110,7 @@ def _through(view: View, lookup: Points, dtype: str, ignored: int, named: Contai
     no_data = None if source.no_data in named else source.no_data
     if no_data is None and view.dtype.startswith("float"):
         no_data = math.nan  # A table of values would make it 0.
-    kept = no_data is not None or view.validity is not None
+    kept = no_data is not None or view.validity is not None or source.masked
     band = replace(source, no_data=no_data, lookup=lookup)
     return replace(view, bands=(band,), dtype=dtype, no_data=float(ignored) if kept else None)
 

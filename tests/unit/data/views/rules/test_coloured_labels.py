@@ -126,6 +126,16 @@ def test_palettes_that_contradict_each_other_are_told_and_read_by_colour(root):
     assert equal(masks_read(root, *keys), lambda tile: classes(tile)[0])
 
 
+def test_palettes_are_read_by_colour_though_some_files_mark_a_value(root):
+    """What other rules say of the same files keeps the colours."""
+    with_palette(root, [(0, 1, 2), (2, 0, 1)])
+    with rasterio.open(root / "train" / "masks" / "0.tif", "r+") as mask:
+        mask.nodata = 2
+    key = "data.labels.colours={0: [0, 0, 0], 1: [0, 0, 255], 2: [255, 0, 0]}"
+    looked_at(root, key)
+    assert equal(masks_read(root, key), lambda tile: classes(tile)[0])
+
+
 def test_colours_for_masks_without_any_are_an_error(root):
     write_tiles(root, classes)
     key = "data.labels.colours={0: [0, 0, 0], 1: [255, 0, 0]}"

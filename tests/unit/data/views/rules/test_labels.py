@@ -11,7 +11,7 @@ from terrasweep.data.inspect.checks import errors
 from terrasweep.data.open.folders import datamodule_arguments, open_data
 from tests.composing import compose_trial
 from tests.unit.data.labelled import lines, looked_at, masks_read, road_mask, roads, write_tiles
-from tests.unit.data.rasters import classes
+from tests.unit.data.rasters import classes, write_raster
 
 
 @pytest.fixture
@@ -81,6 +81,22 @@ def test_a_target_may_be_ignored_and_what_the_header_ignores_stays_so(root):
     named = "data.labels.map={0: 0, 7: 1, 255: ignore, 9: 2}"
     looked_at(root, named)
     assert equal(masks_read(root, named), lambda tile: np.array([0, 1, -1, 2])[classes(tile, 4)[0]])
+
+
+def test_what_some_headers_mark_is_ignored_in_all_and_kept_by_the_users_word(root):
+    """255 stands alone, and one mask marks it."""
+
+    def stored_values(tile):
+        return np.array([0, 1, 255], np.uint8)[classes(tile)]
+
+    write_tiles(root, stored_values, ".tif")
+    write_raster(root / "train" / "masks" / "1.tif", stored_values(1), place=(0, 1), nodata=255)
+    swapped = "data.labels.map={0: 1, 1: 0}"
+    assert errors(looked_at(root, swapped)) == []
+    assert equal(masks_read(root, swapped), lambda tile: np.array([1, 0, -1])[classes(tile)[0]])
+    kept = ["data.labels.keep_no_data=true", "data.labels.map={0: 1, 1: 0, 255: 2}"]
+    assert errors(looked_at(root, *kept)) == []
+    assert equal(masks_read(root, *kept), lambda tile: np.array([1, 0, 2])[classes(tile)[0]])
 
 
 def test_classes_that_belong_together_become_one_with_its_name(root):

@@ -1,0 +1,43 @@
+"""Masks of grey levels: from a first ``terrasweep check`` to a trained trial in one more command."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.study import read_results
+from tests.unit.data.labelled import road_mask, write_tiles
+
+pytestmark = pytest.mark.slow
+
+OVERRIDES = (
+    *("data=segmentation_folder", "data.root=aerial", "backbone=timm_vit_tiny_patch16_224"),
+    *("backbone.pretrained=false", "train.batch_size=4", "train.max_steps=4", "train.warmup_steps=1"),
+)
+
+
+def test_road_masks_go_from_a_check_to_a_trained_trial(home, cli):
+    write_tiles(home / "aerial", road_mask)
+    checked = subprocess.run(
+        [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "check", *OVERRIDES, "--json"],
+        cwd="/",
+        env={**os.environ, "TERRASWEEP_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert checked.returncode == 2, checked.stderr
+    (line,) = [found["line"] for found in json.loads(checked.stdout)["findings"] if found["level"] == "error"]
+    key = re.search(r"'(data\.labels\.[^']+)'", line)[1]
+    named = ("data.class_names=[ground, road]", "sweeps=own_data", "data.split.by=folders", "study.n_trials=1")
+    done = cli("-m", *named, "study.name=roads", "quantization=none", "tuning=full", *OVERRIDES, key)
+    assert done.returncode == 0, done.stderr
+    (result,) = read_results(home / "results" / "roads").values()
+    assert result.state == "complete", result.message
+    assert result.config["data"]["labels"] == {"threshold": 128}
+    assert result.config["data"]["num_classes"] == 2
+    assert "values of masks below it are class 0" in (home / "results" / "roads" / "report.md").read_text()
