@@ -114,12 +114,13 @@ def test_each_of_many_faults_is_found_in_one_go_and_stops_a_sweep(fields, comman
     finished = command("--json")
     assert finished.returncode == 2, finished.stderr
     lines = {f["rule"]: f["line"] for f in json.loads(finished.stdout)["findings"] if f["level"] == "error"}
-    assert lines.keys() == {"unreadable", "shapes", "band-count", "not-finite", "label-range", "leak"}
+    assert lines.keys() == {"unreadable", "shapes", "band-count", "not-finite", "label-range", "leak", "ground"}
     assert "2 samples of train can't be read" in lines["unreadable"]
     assert f"first {images[0].stem}" in lines["unreadable"]
     assert images[2].stem in lines["not-finite"]
     assert "6 (first in train/" in lines["label-range"]
     assert images[5].stem in lines["leak"]
+    assert "1 mask on other ground than the image of the same sample" in lines["ground"]
     sweep = run_sweep(home, "-m", *OVERRIDES, "backbone.checkpoint=null", "study.name=broken", "study.n_trials=1")
     assert sweep.returncode == 2
     assert set(lines.values()) <= set(sweep.stderr.splitlines())

@@ -85,6 +85,20 @@ def test_finer_masks_are_read_by_the_most_frequent_class(root):
         assert np.array_equal(seen.pixels(name, MASK).data, classes(number))
 
 
+def test_finer_masks_are_translated_and_resampled(root):
+    """Stored values become classes, of which the most frequent counts."""
+
+    def grey(number):
+        fine = (classes(number, number=2) * 255).repeat(2, 1).repeat(2, 2)
+        fine[:, ::2, ::2] = 255 - fine[:, ::2, ::2]
+        return fine, over(number, metres=5.0)
+
+    tiles(root, grey)
+    seen = look_at(root, "data.labels={map: {0: 0, 255: 1}}")
+    for number, name in enumerate(places(root)):
+        assert np.array_equal(seen.pixels(name, MASK).data, classes(number, number=2))
+
+
 def test_finer_targets_are_averaged(root):
     masks = tiles(root, lambda number: (noise(number, bands=1, px=64), over(number, metres=5.0)))
     seen = look_at(root, "task=regression", "data=regression_folder", "data.label_folder=masks")

@@ -48,6 +48,17 @@ def test_no_data_stays_no_data(root):
     assert np.array_equal(mask, np.broadcast_to(np.arange(32)[:, None] < 3, (2, 32, 32)))
 
 
+def test_a_value_that_the_configuration_names_is_a_stored_one(root):
+    physical = scenes(root, lambda number: (1e-4, -0.1) if number % 2 else (1e-4, 0.0))
+    with rasterio.open(places(root)["b"], "r+") as file:
+        pixels = file.read()
+        pixels[:, :3] = 65535
+        file.write(pixels)
+    image = look_at(root, "data.no_data=65535", "data.no_data_replace=0").pixels("b")
+    assert np.array_equal(np.ma.getmaskarray(image), np.broadcast_to(np.arange(32)[:, None] < 3, (2, 32, 32)))
+    assert image.data[:, 3:] == pytest.approx(physical["b"][:, 3:], abs=1e-6)
+
+
 def test_files_that_agree_keep_their_stored_values(root):
     scenes(root, lambda number: (1e-4, 0.0))
     seen = look_at(root)
