@@ -171,6 +171,12 @@ IMAGES = [
         config(),
         "means of val are more than 1 std of train away from train's (RED by +1.3 std)",
     ),
+    (
+        "in-memory",
+        survey(train={"samples": 10**12}),
+        config(),
+        "data.in_memory=true: train and val take 61,035,156 GiB, and there is room for ",
+    ),
 ]
 
 
