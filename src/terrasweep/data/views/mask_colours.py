@@ -28,6 +28,7 @@ NEAR = 48
 """Colours that differ by fewer levels may be one, spoilt by compression."""
 RARE = 0.02
 """Share of the pixels around a colour from which on it may be a class, where there are many."""
+_OPAQUE = 255
 _TRIED = 64
 """How many colours are tried, the commonest first."""
 _DRAWN = 0.6
@@ -118,6 +119,8 @@ class ColourTable:
     def numbers_of(self, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Class numbers of colours (n, bands), and whether each is near one of the table."""
         table = np.array(self.colours, int)
+        if colours.shape[1] < table.shape[1]:  # Without alpha all is opaque.
+            colours = np.pad(colours, ((0, 0), (0, 1)), constant_values=_OPAQUE)
         best, nearest = np.full(len(colours), 256), np.zeros(len(colours), int)
         for place, colour in enumerate(table):
             distance = np.abs(colours[:, : table.shape[1]].astype(int) - colour).max(axis=1)

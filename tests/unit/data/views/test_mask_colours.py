@@ -60,6 +60,12 @@ def test_the_nearest_colour_counts_within_the_distance():
     assert near.tolist() == [True, True, False, True]
 
 
+def test_colours_without_alpha_are_opaque_to_a_table_with_it_and_alpha_is_nothing_to_one_without():
+    with_alpha = table(colours=[(*RED, 255), (*RED, 0)])
+    assert with_alpha.numbers_of(np.array([RED, BLACK]))[0].tolist() == [0, -1]
+    assert table().numbers_of(np.array([(*RED, 255), (*RED, 0)]))[0].tolist() == [0, 0]
+
+
 def test_few_colours_are_all_meant_and_of_many_those_that_others_lie_around():
     assert main_colours(Counter({RED: 1, BLACK: 99})) == [BLACK, RED]
     random = np.random.default_rng(0)

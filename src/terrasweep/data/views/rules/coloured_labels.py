@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from terrasweep.results.errors import raise_out_of_memory
 from terrasweep.results.wording import counted, percent
 
 _COLOUR_BANDS = (3, 4)
+_WRITERS = 4
 _FEW = 0.01
 """Share of pixels of no named colour up to which they are ignored with a warning."""
 _NAMED = 8
@@ -72,25 +75,35 @@ def _table(by_colour: dict[Colour, int], distance: int, ignored: int) -> ColourT
 
 def _written(files: FileSet, table: ColourTable) -> tuple[FileSet, Counter[Colour], int]:
     """The files with class rasters for masks, the pixels of colours that the table lacks, and all pixels."""
-    made: list[Header | None] = []
+    made = list(files.headers[MASK])
+    places = [i for i, header in enumerate(made) if header and (is_in_colours(header) or header.palette)]
     unknown: Counter[Colour] = Counter()
     pixels = 0
-    for (split, name), header, view in zip(files.samples, files.headers[MASK], files.views[MASK], strict=True):
-        if header is None or view is None or not (is_in_colours(header) or header.palette):
-            made.append(header)
-            continue
-        target = files.folder / "classes" / split / f"{name}.tif"
-        try:
-            # Another rule may have turned it as its photo.
-            shown = replace(header, file=view.bands[0].file, height=view.height, width=view.width)
-            unknown += write_classes(shown, table, target)
-        except RasterioError as error:  # Whoever reads the samples tells of a damaged one.
-            raise_out_of_memory(error)
-            made.append(header)
-            continue
-        pixels += header.height * header.width
-        made.append(read_header(target))
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        written = writers.map(partial(_write, files, table), places)
+        for index, result in zip(places, written, strict=True):
+            if result is not None:
+                made[index], found = result
+                unknown += found
+                pixels += result[0].height * result[0].width
     return files.with_masks(made), unknown, pixels
+
+
+def _write(files: FileSet, table: ColourTable, index: int) -> tuple[Header, Counter[Colour]] | None:
+    """The class raster of a mask and what the table lacks; None where the mask is damaged, as its reader will tell."""
+    header, view = files.headers[MASK][index], files.views[MASK][index]
+    assert header is not None
+    assert view is not None
+    split, name = files.samples[index]
+    target = files.folder / "classes" / split / f"{name}.tif"
+    # Another rule may have turned it as its photo.
+    shown = replace(header, file=view.bands[0].file, height=view.height, width=view.width)
+    try:
+        unknown = write_classes(shown, table, target)
+    except RasterioError as error:
+        raise_out_of_memory(error)
+        return None
+    return read_header(target), unknown
 
 
 def _unknown(labels: LabelsConfig, table: ColourTable, unknown: Counter[Colour], pixels: int) -> Remark:
