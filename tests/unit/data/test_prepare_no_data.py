@@ -36,7 +36,7 @@ def write(tmp_path, monkeypatch):
         for split, seeds in SPLITS.items():
             for seed in seeds:
                 write_raster(tmp_path / "data" / split / "images" / f"{seed}.tif", image(seed), place=(0, seed))
-                write_raster(tmp_path / "data" / split / labels / f"{seed}.tif", mask(seed), **profile)
+                write_raster(tmp_path / "data" / split / labels / f"{seed}.tif", mask(seed), place=(0, seed), **profile)
         return tmp_path / "data"
 
     return fill
