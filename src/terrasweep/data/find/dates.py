@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def without_dates(text: str) -> str:
         at = match.end()
         if kept and kept[-1] in _SEPARATORS:
             kept = kept[:-1]
-        elif at < len(text) - 1 and text[at] in f"{_SEPARATORS}/":
+        elif at < len(text) - 1 and text[at] in _SEPARATORS:
             at += 1
     return kept + text[at:]
 
@@ -56,8 +56,14 @@ def without_dates(text: str) -> str:
 def read_name(name: str, pattern: str | None) -> FrameName:
     """What a file's name says, by ``data.date_pattern`` or, for None, by any date in it.
 
-    A name that does not match is that of a file of no date.
+    Folders before the name stay as they are. A name that does not match is that of a file of no date.
     """
+    folder, slash, name = name.rpartition("/")
+    read = _read_bare(name, pattern)
+    return replace(read, place=folder + slash + read.place)
+
+
+def _read_bare(name: str, pattern: str | None) -> FrameName:
     stem, ending = str(Path(name).with_suffix("")), Path(name).suffix
     if pattern is None:
         found = dates_in(stem)

@@ -49,14 +49,23 @@ def _shown(split: str, name: str) -> str:
 
 
 def _files_of(listing: Listing, split: str, kind: str, data: DataConfig) -> dict[str, list[Frame]]:
-    """The files of each place, by rising date."""
-    root = Path(listing.mask_roots[split] if kind == MASK else listing.roots[split][kind])
+    """The files of each place, which lie in one folder, by rising date."""
+    folders: dict[Path, dict[str, list[Frame]]] = {}
+    found = {}
+    for name in listing.names[split]:
+        file = listing.file(split, name, kind)
+        if file.parent not in folders:
+            folders[file.parent] = _by_place(file.parent, data)
+        found[name] = folders[file.parent][read_name(file.name, data.date_pattern).place]
+    return found
+
+
+def _by_place(folder: Path, data: DataConfig) -> dict[str, list[Frame]]:
     found: dict[str, list[Frame]] = {}
-    for name in images_in(root, "*", below="**/"):
+    for name in images_in(folder, "*"):
         read = read_name(name, data.date_pattern)
-        found.setdefault(read.place, []).append((read, str(root / name)))
-    places = {name: found[name + listing.suffixes[kind]] for name in listing.names[split]}
-    return {name: sorted(frames, key=lambda frame: (frame[0].order, frame[1])) for name, frames in places.items()}
+        found.setdefault(read.place, []).append((read, str(folder / name)))
+    return {place: sorted(of, key=lambda frame: (frame[0].order, frame[1])) for place, of in found.items()}
 
 
 def _check_numbers(places: dict[str, list[Frame]], kind: str, config: TrialConfig) -> None:

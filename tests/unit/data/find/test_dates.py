@@ -43,6 +43,11 @@ def test_a_pattern_says_what_is_place_and_what_is_date():
     assert read_name("mask.tif", r"(?P<place>.+)_(?P<frame>\d+)").place == "mask.tif"
 
 
+def test_folders_stay_as_they_are():
+    assert read_name("2023/20240131/a_20240201.tif", None).place == "2023/20240131/a.tif"
+    assert read_name("x/a_1.tif", r"(?P<place>.+)_(?P<frame>\d+)").place == "x/a.tif"
+
+
 def test_names_are_brought_together_only_where_a_date_may_be_a_file():
     names = ["a_20240101.tif", "a_20240201.tif", "b_20240101.tif"]
     assert places(names, DataConfig(frames=2)) == ["a.tif", "b.tif"]

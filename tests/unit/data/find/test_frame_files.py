@@ -74,3 +74,17 @@ def test_stacks_whose_names_differ_by_a_date_are_told_apart_by_their_order(tmp_p
         gathered(tmp_path, "data.mask_glob=p_20240101.tif")
     listing, _ = gathered(tmp_path, "data.frame_order=date_major")
     assert listing.names["all"] == ["p_20240101", "p_20250101"]
+
+
+def test_class_folders_hold_places_with_several_dates(tmp_path):
+    for place in ("forest/a", "forest/b", "river/a"):
+        for date in DATES:
+            write_raster(tmp_path / f"{place}_{date}.tif", classes(1))
+    config = compose_trial(
+        *("data=classification_folder", "task=classification", "decoder=identity", f"data.root={tmp_path}"),
+        *("data.split.by=fraction", "data.frames=3"),
+    )
+    listing = gather_dates(find_samples(config, tmp_path), config)
+    assert [name.removesuffix(".tif") for name in listing.names["all"]] == ["forest/a", "forest/b", "river/a"]
+    assert {len(frames) for frames in listing.frame_files[IMAGE]["all"].values()} == {3}
+    assert list(listing.labels["all"].values()) == [[0], [0], [1]]
