@@ -40,6 +40,21 @@ def test_extremes_are_numpy_s_over_all_values(tiles):
         assert seen.std == pytest.approx(others.std(), rel=1e-4, abs=1e-3)
 
 
+@given(TILES, st.data())
+def test_parts_counted_by_themselves_come_to_the_same(tiles, data):
+    cut = data.draw(st.integers(0, len(tiles)))
+    parts = [ExtremesCount(), ExtremesCount()]
+    for number, tile in enumerate(tiles):
+        parts[number >= cut].add(f"t{number}", np.array(tile, float))
+    parts[0].merge(parts[1])
+    merged, whole = parts[0].extremes(), counted(tiles)
+    assert (merged is None) is (whole is None)
+    if whole is not None:
+        assert (merged.lowest, merged.highest, merged.others) == (whole.lowest, whole.highest, whole.others)
+        assert merged.mean == pytest.approx(whole.mean, rel=1e-6, abs=1e-6)
+        assert merged.std == pytest.approx(whole.std, rel=1e-4, abs=1e-3)
+
+
 def test_the_ends_of_floats_are_counted_without_a_warning_and_kept_as_numbers():
     ends = float(np.finfo(np.float64).min), float(np.finfo(np.float64).max)
     seen = counted([[ends[0], 1.0, 2.0], [ends[1], 3.0], [-4.0]])

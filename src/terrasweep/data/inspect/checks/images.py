@@ -106,7 +106,7 @@ def _not_finite(case: Case) -> Iterator[str]:
                 yield (
                     f"{case.subject(modality)}: pixels of {split} are NaN, infinite or no data "
                     f"({_shares(case, modality, image, 0)}; first in {image.first_not_finite}); fill them, or set "
-                    f"{replacing(image.means)}, the mean, or another value"
+                    f"{replacing(case.split('train').images.get(modality, image).means)}, the mean, or another value"
                 )
 
 
