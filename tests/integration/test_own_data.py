@@ -114,6 +114,25 @@ def test_images_with_a_number_per_pixel(home, cli, rng):
     assert "val_RMSE" in result.metrics
 
 
+def test_scenes_that_a_table_names(home, cli, rng):
+    """Images of two types and their masks lie in other places, called otherwise; the table divides them."""
+    rows = [["image", "mask", "split"]]
+    for number in range(24):
+        mask = np.zeros((1, 32, 32), np.uint8)
+        mask[0, :, 16 * (number % 2) : 16 * (number % 2) + 16] = 1
+        image = np.clip(rng.normal(90, 8, (3, 32, 32)) + mask * np.array([80, -50, 60])[:, None, None], 0, 255)
+        place = home / f"archive {number % 3}" / f"photo [{number}].{('jpg', 'png')[number % 2]}"
+        write_raster(place, image.astype(np.uint8))
+        write_raster(home / "roads" / f"{number}_gt.png", mask)
+        rows.append([str(place), f"roads/{number}_gt.png", "valid" if number % 4 == 0 else "Train"])
+    with (home / "scenes.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(rows)
+    run(cli, "scenes", "data.root=scenes.csv", "data.split.by=folders", "train.max_steps=40")
+    assert result_of(home, "scenes").measurements["accuracy"] > 0.6  # All of one class gives 0.25.
+    told = " ".join(read_record(home / "results" / "scenes").data["notes"])
+    assert "image in column image, mask in column mask; semicolons separate its cells" in told
+
+
 def test_a_folder_of_three_dates_per_place(home, cli, rng):
     """Class 1 grows brighter over the year and class 0 darker: no date, and no average, tells them apart."""
     for number in range(24):

@@ -111,7 +111,7 @@ class DataConfig:
     name: str = MISSING
     """``synthetic``, ``segmentation_folder``, ``classification_folder``, ... or a public set."""
     root: str | None = None
-    """Folder of the data; relative to the project's root. null for synthetic data."""
+    """Folder of the data, or a list of scenes; relative to the project's root. null for synthetic data."""
     tasks: list[str] = field(default_factory=list)
     """Tasks it can serve."""
     bands: list[str] = field(default_factory=list)
@@ -133,7 +133,9 @@ class DataConfig:
     """Resample every tile to this height and width as it is read: images bilinearly, masks by the nearest pixel."""
     split: SplitConfig = field(default_factory=SplitConfig)
     image_folder: str = "images"
+    """Folder of images; a list's column, or asset, of them."""
     label_folder: str = "masks"
+    """Likewise of masks."""
     image_glob: str | None = None
     """Which files are images; null: every image."""
     mask_glob: str | None = None

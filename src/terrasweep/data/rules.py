@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from terrasweep.config.data import LAZILY, SPLITTINGS, DataConfig, ModalityConfig
-from terrasweep.config.given_paths import is_folder
+from terrasweep.config.given_paths import is_file, is_folder
 from terrasweep.config.schema import TrialConfig
+from terrasweep.data.find.scene_list import SCENE_LIST_ENDINGS
 from terrasweep.data.frame_rules import find_bad_frames, find_misplaced_frames
 from terrasweep.data.label_rules import find_bad_labels
 from terrasweep.data.open.public_sources import find_absent, find_bad_path
@@ -98,9 +99,17 @@ def _synthetic(config: TrialConfig) -> Iterator[str]:
 
 def _folders(config: TrialConfig) -> Iterator[str]:
     data = config.data
-    if data.name != "synthetic" and data.datamodule is None and not (data.root and is_folder(absolute(data.root))):
-        reason = "there is no such folder" if data.root else "no folder is given"
-        yield f"data.root={data.root or 'null'}: {reason}; give the folder of the data (docs/data.md shows the layouts)"
+    if data.name != "synthetic" and data.datamodule is None:
+        root = absolute(data.root) if data.root else None
+        if root is None or not (is_folder(root) or is_file(root)):
+            reason = "there is no such folder" if data.root else "no folder is given"
+            yield (
+                f"data.root={data.root or 'null'}: {reason}; give the folder of the data (docs/data.md shows the "
+                "layouts)"
+            )
+        elif is_file(root) and root.suffix.lower() not in SCENE_LIST_ENDINGS:
+            endings = ", ".join(SCENE_LIST_ENDINGS)
+            yield f"data.root={data.root}: a file of this type lists no scenes; give a folder, or a list ({endings})"
     if data.datamodule is not None and (absent := find_absent(config)):
         yield absent
 

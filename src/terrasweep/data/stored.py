@@ -24,8 +24,10 @@ from terrasweep.config.band_choice import OwnBands, are_numbers, chosen_places, 
 from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.config.given_paths import exists
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.find.root_folders import tiles_folder, vector_file
+from terrasweep.data.find.earlier_readings import read_otherwise
+from terrasweep.data.find.root_folders import list_folder, tiles_folder, vector_file
 from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
+from terrasweep.data.find.scene_list import is_scene_list, listed_files
 from terrasweep.data.inspect.survey import IMAGE, Survey
 from terrasweep.data.memory import fits_in_memory
 from terrasweep.machine.files import write_atomically
@@ -41,6 +43,7 @@ _IRRELEVANT = (
 """Settings that change nothing of what lies in the folder; :func:`complete` may fill them in. Bands that are a choice
 have a folder of their own in it."""
 
+_LISTING = "listing.json"
 _OWN_BANDS = "bands.json"
 """What bands the files have, in the folder of their state."""
 _LATER = ("no_data", "frames", "frame_order", "date_pattern")
@@ -83,7 +86,7 @@ def _whole_folder(config: TrialConfig) -> Path:
 def keep_own_bands(own: Mapping[str, OwnBands], config: TrialConfig) -> None:
     """Write down what bands the files have: from then on :func:`data_folder` knows what ``data.bands`` chooses."""
     whole = _whole_folder(config)
-    if not (whole / "listing.json").is_file():  # Else it is from before bands could be chosen.
+    if not (whole / _LISTING).is_file():  # Else it is from before bands could be chosen.
         write_atomically(whole / _OWN_BANDS, json.dumps({kind: asdict(bands) for kind, bands in own.items()}))
 
 
@@ -99,7 +102,7 @@ def _own_bands(whole: Path) -> dict[str, OwnBands]:
 
 def listing_file(config: TrialConfig) -> Path:
     """Where the listing lies."""
-    return data_folder(config) / "listing.json"
+    return data_folder(config) / _LISTING
 
 
 def survey_file(config: TrialConfig) -> Path:
@@ -199,7 +202,15 @@ def _state_of(config: TrialConfig) -> str:
                 settings.pop(key, None)
     if isinstance(data["labels"], dict):  # Their order numbers the classes.
         data["labels"] = [[key, list(v.items()) if isinstance(v, dict) else v] for key, v in data["labels"].items()]
-    parts = [_VERSION, data, config.task.name, config.task.ignore_index, _files(config)]
+    parts: list[object] = [_VERSION, data, config.task.name, config.task.ignore_index, _files(config)]
+    earlier = _named(config, parts)
+    otherwise = read_otherwise(config)
+    if otherwise is None or (otherwise.may_stay and (cache_folder() / "data" / earlier / _LISTING).is_file()):
+        return earlier
+    return _named(config, [*parts, otherwise.mark])
+
+
+def _named(config: TrialConfig, parts: list[object]) -> str:
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
     return f"{config.data.name}-{digest}"
 
@@ -215,10 +226,14 @@ def _files(config: TrialConfig) -> list[str]:
     named += [modality.folder for modality in data.modalities.values()]
     named += _with_siblings(config)
     for name in filter(None, named):
-        candidates = (expanded(name), *(root / name for root in roots[:1]), home() / name)
+        candidates = (expanded(name), *(list_folder(root) / name for root in roots[:1]), home() / name)
         roots += [path for path in candidates if path.is_absolute() and exists(path)]
     whole = dict.fromkeys(path.resolve() for path in [*roots, *_sources(data.datamodule)])
-    return [_state(path) for path in whole if not any(path != other and path.is_relative_to(other) for other in whole)]
+    states = [
+        _state(path) for path in whole if not any(path != other and path.is_relative_to(other) for other in whole)
+    ]
+    has_scenes = bool(data.root) and is_scene_list(config, roots[0])
+    return [*states, _state_of_scenes(roots[0])] if has_scenes else states
 
 
 def _with_siblings(config: TrialConfig) -> list[str]:
@@ -245,6 +260,16 @@ def _sources(datamodule: str | None) -> list[Path]:
         return []
     relative = Path(*datamodule.split(".")[:-1]).with_suffix(".py")
     return [path for folder in (str(home()), *sys.path) if (path := Path(folder) / relative).is_file()][:1]
+
+
+@cache
+def _state_of_scenes(root: Path) -> str:
+    """Names, sizes and times of the files that a list of scenes names, as they were when this process first looked."""
+    digest = hashlib.sha256()
+    for path in listed_files(root):
+        status = path.stat()
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 @cache

@@ -1,15 +1,20 @@
 """Broken data, each made by a test, is refused before anything is built, in one line that names it."""
 
+import csv
 import re
 import shutil
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+import rasterio
 
 from terrasweep.data import prepare, stored
+from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect import scan
 from terrasweep.data.inspect.checks import errors, find_problems
+from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
@@ -161,6 +166,103 @@ def test_a_list_elsewhere_and_a_hidden_file(folder, tmp_path):
     prepare_data(stored.located(compose_trial(*overrides)))
     (tmp_path / "val.txt").write_text("4\n5\n")
     assert state() != before
+
+
+STRANGE = ["a b", "田 [1]", "100%", "x,y;z", "a&b<c>", "é'\"", "GTIFF_DIR:1:a", "vrt#?!", "-n"]
+"""Names that a shell, a glob, XML, an address or GDAL would take for something else."""
+PLACES = {
+    "as they should lie": ("images/{n}.tif", "masks/{n}.png"),
+    "called otherwise": ("img/{n}.tif", "ground_truth/{n}.png"),
+    "in front": ("images/image_{n}.tif", "masks/mask_{n}.png"),
+    "in regions": ("r [1]&/images/{n}.tif", "r [1]&/masks/{n}.png"),
+    "deeper": ("images/s %20/{n}.tif", "masks/s %20/{n}.png"),
+    "in one folder": ("{n} image.tif", "{n} mask.png"),
+}
+
+
+def written(root, layout):
+    """The pixels by the name that their files share."""
+    for seed, name in enumerate(STRANGE):
+        image, mask = (root / place.format(n=name) for place in PLACES[layout])
+        write_raster(image, noise(seed, px=8), place=(0, seed))
+        write_raster(mask, classes(seed, px=8))
+
+
+@pytest.mark.parametrize("layout", PLACES)
+def test_any_name_is_read_in_every_layout(tmp_path, monkeypatch, layout):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    root = tmp_path / "set, [2] %25 & 田"
+    written(root, layout)
+    overrides = ("data.split.by=fraction", "data.split.fractions=[0.5,0.5,0.0]")
+    config = compose_trial("data=segmentation_folder", "data.root=null", *overrides)
+    config = replace(config, data=replace(config.data, root=str(root)))
+    config = stored.located(config)
+    prepare_data(config)
+    survey = stored.read_survey(config)
+    assert sum(split.read for split in survey.splits.values()) == len(STRANGE)
+    assert [split.unreadable for split in survey.splits.values()] == [{}, {}]
+    listing = stored.read_listing(config)
+    seen = {name: split for split, names in listing.names.items() for name in names}
+    for seed, strange in enumerate(STRANGE):
+        (name,) = [name for name in seen if name.rpartition("/")[2] == strange]
+        for kind, pixels in ((IMAGE, noise(seed, px=8)), (MASK, classes(seed, px=8))):
+            with rasterio.open(listing.file(seen[name], name, kind)) as file:
+                assert np.array_equal(file.read(), pixels)
+
+
+def test_any_name_is_read_where_folders_are_classes_or_tables_say_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for seed, name in enumerate(STRANGE):
+        for place in (tmp_path / "photos" / f"c {name}" / "a.jpg", tmp_path / "photos" / f"c {name}" / "b.png"):
+            write_raster(place, noise(seed, bands=3, px=8).astype(np.uint8))
+        write_raster(tmp_path / "tagged" / "images" / f"{name}.png", noise(seed, bands=3, px=8).astype(np.uint8))
+    with (tmp_path / "tagged" / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["name", "class"], *([name, str(seed % 2)] for seed, name in enumerate(STRANGE))])
+    fixed = ("data=classification_folder", "task=classification", "decoder=identity", "data.split.by=fraction")
+    halves = "data.split.fractions=[0.5,0.5,0.0]"
+    for own in (["data.root=photos"], ["data.root=tagged", "data.labels=t.csv"]):
+        config = stored.located(compose_trial(*fixed, halves, *own))
+        prepare_data(config)
+        survey = stored.read_survey(config)
+        assert [split.unreadable for split in survey.splits.values()] == [{}, {}]
+        listing = stored.read_listing(config)
+        for split, labels in listing.labels.items():
+            for name, (label,) in labels.items():
+                folder, _, last = name.partition("/")
+                own_class = folder if last else str(STRANGE.index(name) % 2)
+                assert listing.class_names[label] == own_class
+                assert listing.file(split, name, IMAGE).is_file()
+
+
+def test_links_lead_to_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for seed in range(4):
+        write_raster(tmp_path / "else" / f"{seed}.tif", noise(seed, px=8), place=(0, seed))
+        write_raster(tmp_path / "masks" / f"{seed}.tif", classes(seed, px=8), place=(0, seed))
+        (tmp_path / "set" / "images").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / "images" / f"image_{seed}.tif").symlink_to(tmp_path / "else" / f"{seed}.tif")
+    (tmp_path / "set" / "gt").symlink_to(tmp_path / "masks")
+    halves = ("data.split.by=fraction", "data.split.fractions=[0.5,0.5,0.0]")
+    config = stored.located(compose_trial("data=segmentation_folder", f"data.root={tmp_path}/set", *halves))
+    prepare_data(config)
+    assert sum(split.read for split in stored.read_survey(config).splits.values()) == 4
+
+
+def test_what_was_understood_is_told_with_what_was_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for seed in range(6):
+        split = "Train" if seed < 4 else "dev"
+        write_raster(tmp_path / "set" / split / "img" / f"image_{seed}.tif", noise(seed), place=(0, seed))
+        write_raster(tmp_path / "set" / split / "gt" / f"label_{seed}.tif", classes(seed), place=(0, seed))
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=set"))
+    prepare_data(config)
+    lines = [
+        f.line for f in find_problems(stored.read_survey(config), config) if f.level == "note" and f.rule == "layout"
+    ]
+    assert len(lines) == 3
+    for told in ("image in img/, mask in gt/", "image_0.tif and label_0.tif are of one sample, 0", "Train/ as train"):
+        assert any(told in line for line in lines), lines
+    assert list(stored.read_survey(config).splits) == ["train", "val"]
 
 
 def test_a_look_that_was_broken_off_goes_on_and_sees_the_same(folder, monkeypatch):

@@ -30,6 +30,10 @@ WRONG = {
     "other bands than those drawn": (["data=synthetic", "data.bands=[RED]"], "six bands of their own"),
     "synthetic pixels that are none": (["data=synthetic", "data.no_data=-9999"], "data.no_data=-9999 with data=synth"),
     "no such folder": (["data.root=/nowhere"], "data.root=/nowhere: there is no such folder"),
+    "a file that is no list": (
+        ["data.root=/etc/hostname"],
+        "a file of this type lists no scenes; give a folder, or a list",
+    ),
     "no folder": (["data.root=null"], "data.root=null: no folder is given"),
     "a public set that is not there": (
         ["data=burn_scars", "data.root=/nowhere"],

@@ -118,6 +118,69 @@ def test_links_are_followed_and_circles_end(tiles, tmp_path_factory, monkeypatch
     assert state() != before
 
 
+def test_scenes_that_lie_elsewhere_are_part_of_the_state(tiles, tmp_path_factory):
+    """A table that names them stays as it is when one of them changes."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "a.tif").write_text("a")
+    (tiles.parent / "scenes.csv").write_text(f"image,mask\n{elsewhere}/a.tif,tiles/train/masks/0.tif\n")
+
+    def now():
+        stored._state_of_scenes.cache_clear()
+        return state(root="scenes.csv")
+
+    before = now()
+    assert now() == before
+    (elsewhere / "a.tif").write_text("longer")
+    assert (changed := now()) != before
+    (tiles / "train/masks/0.tif").unlink()
+    assert now() != changed
+
+
+@pytest.fixture
+def photos(tiles):
+    """Class folders whose numbers count otherwise than they sort."""
+    for name in ("1", "2", "10"):
+        (tiles.parent / "photos" / name).mkdir(parents=True)
+        (tiles.parent / "photos" / name / "a.jpg").touch()
+    return ("data=classification_folder", "task=classification", "decoder=identity", "data.split.by=fraction")
+
+
+def test_classes_of_a_study_that_exists_keep_their_numbers(photos, monkeypatch):
+    """Its listing lies there, by an earlier version; one that is made now counts."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(stored, "read_otherwise", lambda config: None)
+        as_text = state(*photos, root="photos")
+    counted = state(*photos, root="photos")
+    assert counted != as_text
+    listing = stored.cache_folder() / "data" / as_text / "listing.json"
+    listing.parent.mkdir(parents=True)
+    listing.touch()
+    assert state(*photos, root="photos") == as_text
+    assert state(*photos, "data.class_names=['1','10','2']", root="photos") == as_text
+    assert state(*photos, "data.class_names=['1','2','10']", root="photos") == counted
+
+
+def test_an_order_by_text_that_is_asked_for_is_no_listing_of_an_earlier_version(photos):
+    """Else a study that counts would take it over when it goes on."""
+    by_text = state(*photos, "data.class_names=['1','10','2']", root="photos")
+    assert by_text != state(*photos, root="photos")
+    listing = stored.cache_folder() / "data" / by_text / "listing.json"
+    listing.parent.mkdir(parents=True)
+    listing.touch()
+    assert state(*photos, root="photos") not in (by_text, "")
+    assert state(*photos, root="photos") == state(*photos, "data.class_names=['1','2','10']", root="photos")
+
+
+def test_classes_that_are_words_have_the_state_they_had(tiles, monkeypatch):
+    for name in ("forest", "river"):
+        (tiles.parent / "photos" / name).mkdir(parents=True)
+        (tiles.parent / "photos" / name / "a.jpg").touch()
+    words = ("data=classification_folder", "task=classification", "decoder=identity", "data.split.by=fraction")
+    now = state(*words, root="photos")
+    monkeypatch.setattr(stored, "read_otherwise", lambda config: None)
+    assert state(*words, root="photos") == now
+
+
 def test_the_source_of_a_datamodule_is_part_of_the_state(tiles):
     own = ["data=datamodule", "data.datamodule=own.Data", "data.root=tiles"]
 

@@ -10,7 +10,9 @@ from terrasweep.config.data import FILES, DataConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.dates import FrameName, may_be_files, read_name
 from terrasweep.data.find.file_names import images_in
+from terrasweep.data.find.root_folders import samples_root
 from terrasweep.data.find.sample_list import MASK, WHOLE, Listing
+from terrasweep.data.find.scene_list import is_scene_list
 from terrasweep.results.errors import DataError
 from terrasweep.results.wording import counted, listed
 
@@ -29,6 +31,13 @@ def gather_dates(listing: Listing, config: TrialConfig) -> Listing:
         DataError: A place has other dates than the number that is asked for, one date twice, or several masks.
     """
     if not may_be_files(config.data):
+        return listing
+    if is_scene_list(config, samples_root(config)):
+        if config.data.frame_order == FILES:
+            raise DataError(
+                f"data.frame_order=files with data.root={config.data.root}: a list of scenes names one file per "
+                "sample; stack the dates of each in one file, or give a folder"
+            )
         return listing
     scattered, frame_files = dict(listing.scattered), {}
     for kind in listing.suffixes:

@@ -34,6 +34,11 @@ def tiles_folder(config: TrialConfig) -> Path:
     return absolute(config.data.root or "")
 
 
+def list_folder(root: Path) -> Path:
+    """Where lists and tables of a data set lie that are no paths of their own: its root, or the folder of that file."""
+    return root.parent if root.is_file() else root
+
+
 def samples_root(config: TrialConfig) -> Path:
     """The folder whose layout is that of ``data.root``: of synthetic tiles, the one for the task."""
     root = tiles_folder(config)
@@ -46,5 +51,5 @@ def vector_file(config: TrialConfig) -> Path | None:
     name = config.data.label_settings.vector
     if name is None:
         return None
-    below = tiles_folder(config) / name
+    below = list_folder(tiles_folder(config)) / name
     return below if below.is_file() else absolute(name)

@@ -13,11 +13,15 @@ import rasterio
 
 from terrasweep.config.data import SplitConfig
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.find.sample_list import MASK, SPLITS, WHOLE, Listing
+from terrasweep.data.find.listing import SPLITS, WHOLE, Listing, spelled
+from terrasweep.data.find.readings import MASK
+from terrasweep.data.find.root_folders import list_folder
+from terrasweep.data.find.sample_names import SampleNames
 from terrasweep.data.find.tiles import SCENE
 from terrasweep.data.in_parts import InParts
 from terrasweep.machine.paths import absolute
 from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
+from terrasweep.results.wording import listed
 
 Found = TypeVar("Found")
 _PART = 500
@@ -199,23 +203,25 @@ def _place(tile: Path) -> tuple[str, float, float]:
 
 
 def _by_lists(listing: Listing, config: TrialConfig) -> dict[str, list[str]]:
-    known = {name: name for name in listing.names[WHOLE]}
-    for kind, suffix in listing.suffixes.items():
-        known |= {f"{name}{suffix}": name for name in listing.names[WHOLE]}
-        folder = Path(listing.roots[WHOLE][kind]).name if kind != MASK else Path(listing.mask_roots[WHOLE]).name
-        known |= {f"{folder}/{name}{suffix}": name for name in listing.names[WHOLE]}
+    root = list_folder(absolute(config.data.root or ""))
+    known = SampleNames(spelled(listing, root))
     parts = {}
     for split in SPLITS:
         file: str | None = getattr(config.data.split, split)
         if file is None:
             continue
-        lines = _lines(_list_file(config, file))
-        if lacking := [line for line in lines if line not in known]:
+        lines = _lines(_list_file(root, file))
+        meant = {line: [name for _, name in known.find(line)] for line in lines}
+        if lacking := [line for line in lines if not meant[line]]:
             raise DataError(
                 f"data.split.{split}={file}: {len(lacking)} of {len(lines)} names are no samples "
                 f"(first {lacking[0]}; a sample is called {listing.names[WHOLE][0]}); correct the list"
             )
-        parts[split] = sorted({known[line] for line in lines})
+        if unclear := [line for line in lines if len(meant[line]) > 1]:
+            raise DataError(
+                f"data.split.{split}={file}: {unclear[0]} may be {listed(meant[unclear[0]])}; write its folder too"
+            )
+        parts[split] = sorted({meant[line][0] for line in lines})
     named: dict[str, str] = {}
     for split, names in parts.items():
         if twice := [name for name in names if name in named]:
@@ -234,9 +240,9 @@ def _lines(file: Path) -> list[str]:
         raise DataError(f"{file}: it is no text in UTF-8: {error}; save it as such, with a name per line") from error
 
 
-def _list_file(config: TrialConfig, name: str) -> Path:
+def _list_file(root: Path, name: str) -> Path:
     """A list lies below the data's folder, or is a path of its own."""
-    for path in (absolute(config.data.root or "") / name, absolute(name)):
+    for path in (root / name, absolute(name)):
         if path.is_file():
             return path
     raise DataError(f"data.split: there is no list {name}, neither below data.root nor as a path; give an existing one")

@@ -48,7 +48,7 @@ def understand(
         listing = replace(listing, frame_files={})
     listing = replace(
         listing,
-        remarks=[asdict(remark) for remark in files.remarks],
+        remarks=[*listing.remarks, *(asdict(remark) for remark in files.remarks)],
         class_names=files.class_names or listing.class_names,
     )
     for kind in files.views:

@@ -1,13 +1,10 @@
 """Labels of whole images come from folders or from a table, by the names in it, whatever the names look like."""
 
-import errno
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from terrasweep.data.find.sample_list import WHOLE, find_samples, read_table
-from terrasweep.results.errors import DataError, HostOutOfMemory
+from terrasweep.data.find.sample_list import WHOLE, find_samples
+from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
 from tests.unit.data.rasters import write_raster
 
@@ -51,26 +48,88 @@ def test_an_image_that_the_table_lacks_is_named(tmp_path):
         listed(tmp_path, "task=multilabel", "data.labels=t.csv")
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "row of titles"),
-        ("name;class\na;b\n", "separate them by commas"),
-        ("name,wet\na,yes\n", "neither 0 nor 1"),
-        ("name,wet\na,1\na,0\n", "a is in several rows"),
-        ("name,wet\na\n", "a has too few or too many columns"),
-    ],
-)
-def test_a_table_with_a_fault_is_refused(tmp_path, text, told):
-    (tmp_path / "t.csv").write_text(text)
+def test_a_table_whose_names_are_no_images_shows_both(tmp_path):
+    """What one sees is how the names differ, not that all images lack."""
+    for name in ("007_S2", "008_S2"):
+        write_raster(tmp_path / "images" / f"{name}.png", PIXEL)
+    (tmp_path / "t.csv").write_text("name,class\n7,river\n8,town\n")
+    told = (
+        r"t\.csv: none of its 2 names is that of an image: line 2 has 7, the files are called like 007_S2\.png; write "
+    )
     with pytest.raises(DataError, match=told):
-        read_table(tmp_path / "t.csv", "multilabel")
+        listed(tmp_path, "task=classification", "data.labels=t.csv")
 
 
-def test_memory_that_is_exhausted_is_no_fault_of_the_table(tmp_path, monkeypatch):
-    def exhausted(*_, **__):
-        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+SPELLINGS = {
+    "without ending": ("a", "b"),
+    "with ending": ("a.png", "b.png"),
+    "with another ending": ("a.tif", "b.jpg"),
+    "by folder": ("images/a.png", "./images/b.png"),
+    "by path on this machine": ("{root}/images/a.png", "{root}/images/b"),
+    "by path on another machine": ("/data/them/images/a.png", "C:\\data\\images\\b.png"),
+}
 
-    monkeypatch.setattr(Path, "open", exhausted)
-    with pytest.raises(HostOutOfMemory):
-        read_table(tmp_path / "labels.csv", "classification")
+
+@pytest.mark.parametrize("kind", SPELLINGS)
+def test_a_table_may_spell_names_in_any_way_that_is_clear(tmp_path, kind):
+    for name in "ab":
+        write_raster(tmp_path / "images" / f"{name}.png", PIXEL)
+    first, second = (text.format(root=tmp_path) for text in SPELLINGS[kind])
+    (tmp_path / "t.csv").write_text(f"name,class\n{first},river\n{second},town\n")
+    listing = listed(tmp_path, "task=classification", "data.labels=t.csv")
+    assert listing.labels[WHOLE] == {"a": [0], "b": [1]}
+
+
+def test_a_name_that_may_be_two_images_is_refused(tmp_path):
+    for name in ("north/a", "south/a", "south/b"):
+        write_raster(tmp_path / "images" / f"{name}.png", PIXEL)
+    (tmp_path / "t.csv").write_text("name,class\nnorth/a,river\na,town\nb,town\n")
+    with pytest.raises(DataError, match=r"line 3: a may be north/a, south/a; write the folder too"):
+        listed(tmp_path, "task=classification", "data.labels=t.csv")
+    (tmp_path / "t.csv").write_text("name,class\nnorth/a,river\nsouth/a.png,town\nb,town\n")
+    assert listed(tmp_path, "task=classification", "data.labels=t.csv").labels[WHOLE] == {
+        "north/a": [0],
+        "south/a": [1],
+        "south/b": [1],
+    }
+
+
+def test_one_table_serves_splits_that_share_names(tmp_path):
+    for name in ("train/images/a", "val/images/a"):
+        write_raster(tmp_path / f"{name}.png", PIXEL)
+    (tmp_path / "t.csv").write_text("name,class\ntrain/a.png,river\nval/a.png,town\n")
+    overrides = ("task=classification", "data.labels=t.csv", "data.split.by=folders")
+    assert listed(tmp_path, *overrides).labels == {"train": {"a": [0]}, "val": {"a": [1]}}
+
+
+def test_classes_that_are_numbers_count_up(tmp_path):
+    for number in range(1, 12):
+        write_raster(tmp_path / str(number) / "a.jpg", PIXEL)
+    listing = listed(tmp_path, "task=classification")
+    assert listing.class_names == [str(number) for number in range(1, 12)]
+    assert listing.labels[WHOLE]["10/a.jpg"] == [9]
+    (note,) = listing.remarks
+    assert note["level"] == "note"
+    assert "classes are numbered as their names count: 1, 2, 3" in note["line"]
+    as_text = sorted(listing.class_names)
+    old = listed(tmp_path, "task=classification", f"data.class_names=[{','.join(repr(c) for c in as_text)}]")
+    assert old.class_names == as_text
+    assert old.labels[WHOLE]["10/a.jpg"] == [1]
+
+
+def test_images_of_several_types_in_class_folders_are_all_read(tmp_path):
+    for name in ("forest/a.jpg", "forest/b.JPG", "river/c.png"):
+        write_raster(tmp_path / name.replace(".JPG", ".jpg"), PIXEL)
+    (tmp_path / "forest/b.jpg").rename(tmp_path / "forest/b.JPG")
+    assert listed(tmp_path, "task=classification").names[WHOLE] == ["forest/a.jpg", "forest/b.JPG", "river/c.png"]
+
+
+def test_blanks_at_the_ends_of_names_are_no_part_of_them(tmp_path):
+    """TerraTorch strips the names that it reads from a list."""
+    for name in ("a ", " b"):
+        write_raster(tmp_path / "images" / f"{name}.png", PIXEL)
+    (tmp_path / "t.csv").write_text("name,class\na ,river\nb,town\n")
+    listing = listed(tmp_path, "task=classification", "data.labels=t.csv")
+    assert listing.names[WHOLE] == ["a", "b"]
+    assert [listing.file(WHOLE, name, "image").name for name in "ab"] == ["a .png", " b.png"]
+    assert listing.labels[WHOLE] == {"a": [0], "b": [1]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from terrasweep.data.find.numbering import counted_up
 from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Rule
 from terrasweep.data.inspect.checks.stored_values import is_doubtful, looks_like, renumbered
 from terrasweep.results.wording import counted, listed, percent
@@ -208,6 +209,17 @@ def _always_positive(case: Case) -> Iterator[str]:
         )
 
 
+def _order(case: Case) -> Iterator[str]:
+    """Earlier versions sorted numbers as texts, and their studies go on so."""
+    names = case.survey.class_names or []
+    if case.task == "classification" and not case.config.data.class_names and names != counted_up(names):
+        shown = ",".join(f"'{name}'" for name in counted_up(names))
+        yield (
+            f"{case.place}: classes are numbered {listed(names, _NAMED)}, as an earlier version listed these data, so "
+            f"that its studies stay comparable; data.class_names=[{shown}] numbers them as they count, in a new study"
+        )
+
+
 def _names(case: Case, labels: Iterable[int]) -> str:
     return listed((case.class_name(label) for label in labels), _NAMED)
 
@@ -230,4 +242,5 @@ CLASS_RULES = (
     Rule("class-rare", WARNING, _rare),
     Rule("class-rarely-positive", WARNING, _rare_positive),
     Rule("class-always-positive", WARNING, _always_positive),
+    Rule("class-order", WARNING, _order),
 )

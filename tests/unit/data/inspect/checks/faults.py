@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from terrasweep.config.data import SplitConfig
 from terrasweep.config.schema import TrialConfig
@@ -413,6 +414,13 @@ CLASSES = [
         with_labels("multilabel", "train", counts={0: 20, 1: 40, 2: 10}),
         config("multilabel"),
         "1 class positive in every sample of train: 1 (crop)",
+    ),
+    (
+        "class-order",
+        replace(survey("classification"), class_names=["1", "10", "2"]),
+        config("classification"),
+        "classes are numbered 1, 10, 2, as an earlier version listed these data, so that its studies stay comparable; "
+        "data.class_names=['1','2','10'] numbers them as they count",
     ),
 ]
 FAULTS = [*SPLITS, *IMAGES, *NO_DATA, *LABELS, *CLASSES]
