@@ -81,6 +81,8 @@ class InParts:
         """Remove the results that were kept."""
         if self.kept is not None:
             shutil.rmtree(self.kept, ignore_errors=True)
+            with contextlib.suppress(OSError):  # Another look's parts may lie beside.
+                self.kept.parent.rmdir()
 
     def _file(self, what: str, part: Sequence[Any]) -> Path | None:
         if self.kept is None:
