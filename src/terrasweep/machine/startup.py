@@ -102,6 +102,11 @@ def _quiet_missing_studies() -> None:
     warnings.filterwarnings("ignore", message="provider=hydra.searchpath")
 
 
+def quiet_rasterio() -> None:
+    """Rasterio would say of each photo that it has no place on the ground."""
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+
+
 def quiet_optuna() -> None:
     """Optuna would announce every study and trial, and warn of what it calls experimental; it is imported here."""
     import optuna

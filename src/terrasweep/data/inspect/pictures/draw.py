@@ -28,6 +28,7 @@ from terrasweep.data.inspect.pictures.shown_by import Examples
 from terrasweep.data.inspect.pictures.tile_map import TileMap, tile_maps
 from terrasweep.data.inspect.survey import IMAGE, Survey
 from terrasweep.data.views.headers import Header, read_headers
+from terrasweep.machine import startup
 from terrasweep.results.wording import listed, rounded
 
 CARDS = {"train": 6, "val": 4, "test": 2}
@@ -94,6 +95,7 @@ def draw(config: TrialConfig, survey: Survey, findings: list[Finding]) -> DataPi
         survey: Of its data.
         findings: What the checks found.
     """
+    startup.quiet_rasterio()
     located = stored.located(config)
     if config.data.datamodule is not None:
         return DataPictures(

@@ -94,3 +94,18 @@ def test_what_has_no_value_has_no_moments():
     from terrasweep.data.inspect.pictures.draw import _moments
 
     assert _moments(np.full((2, 2), np.nan)) == "no value"
+
+
+def test_photos_have_no_place_on_the_ground_and_nobody_is_warned_of_it(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for split, tile in (("train", 0), ("train", 1), ("val", 2)):
+        pixels = np.random.default_rng(tile).integers(0, 255, (3, 32, 32), np.uint8)
+        write_raster(tmp_path / "data" / split / "images" / f"t{tile}.png", pixels)
+        write_raster(tmp_path / "data" / split / "masks" / f"t{tile}.png", classes(tile))
+    stored._state.cache_clear()
+    config = compose_trial("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=2")
+    prepare_data(config)
+    recwarn.clear()
+    drawn = draw(config, stored.read_survey(config), [])
+    assert len(drawn.cards) == 3
+    assert [str(warning.message) for warning in recwarn] == []
