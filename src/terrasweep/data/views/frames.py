@@ -13,6 +13,7 @@ from terrasweep.config.data import BAND_MAJOR, DATE_MAJOR, DataConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.dates import DATES, dates_in, dates_of_tags, read_name, without_dates
 from terrasweep.data.find.sample_list import MASK, Listing
+from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.file_set import ERROR, NOTE, FileSet, Remark
 from terrasweep.data.views.headers import Header, read_headers
 from terrasweep.data.views.view import ENDING, View, whole_file, write_view
@@ -298,5 +299,6 @@ def _note(kind: str, samples: list[list[Frame]], *, files: bool) -> Remark:
     bands = counted(headers[0].count, "band") if headers else "unknown bands"
     told = f"{known[0]} to {known[-1]}" if len(known) == number * len(samples) else "when they are is not told"
     lie = "a file each" if files else "in one file"
-    line = f"data.frames={number}: samples of {kind} have {counted(number, 'date')} of {bands}, {lie} ({told})"
+    whose = "samples" if kind == IMAGE else f"samples of {kind}"
+    line = f"data.frames={number}: {whose} have {counted(number, 'date')} of {bands}, {lie} ({told})"
     return Remark(rule=RULE, level=NOTE, line=line)

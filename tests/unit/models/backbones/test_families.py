@@ -250,6 +250,16 @@ def test_a_backbone_of_one_date_says_both_ways_out():
         assert bands == (RGB if way == "mean" else RGB * 3)
 
 
+@pytest.mark.parametrize(("name", "key"), [("terramind_v1_base", "bands"), ("earthmind_v1", "modalities")])
+def test_dicts_of_modalities_are_stacked_each_by_its_dates(name, key):
+    modalities = MODALITIES | {"S1GRD": ModalityConfig(folder="s1", bands=["VV", "VH"], frames=1)}
+    refused = config(name, DataConfig(name="x", modalities=modalities, tile_px=64, frames=3))
+    assert len(list(find_conflicts(refused))) == 1
+    stacked = replace(refused, data=replace(refused.data, frames_for_one_date="stack"))
+    assert list(find_conflicts(stacked)) == []
+    assert builder_arguments(stacked)[key] == {"S2L2A": RGB * 3, "S1GRD": ["VV", "VH"]}
+
+
 def test_dates_fill_whole_patches():
     arguments = {"patch_size": [3, 16, 16]}
     assert list(find_conflicts(of_dates("prithvi_eo_tiny", 3, arguments=arguments))) == []
