@@ -56,7 +56,8 @@ def prepare_data(config: TrialConfig, tell: Tell = silent) -> None:
     if config.data.datamodule is None and not stored.listing_file(config).is_file():
         parts = _in_parts(config, "listing", tell)
         listing = _make_listing(config, parts)
-        flush_everything()  # The listing says that what it lists is there.
+        if any((stored.data_folder(config) / written).is_dir() for written in ("views", "made", "tiles")):
+            flush_everything()  # The listing says that what it lists is there.
         stored.write_listing(listing, config)
         parts.forget()
     if config.data.name != "synthetic" and not stored.survey_file(config).is_file():

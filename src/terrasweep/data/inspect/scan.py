@@ -16,7 +16,7 @@ from terrasweep.data.inspect.extremes import ExtremesCount
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey
 from terrasweep.results.errors import first_line, raise_out_of_memory
 
-_PART = 100
+_PART = 32
 """Samples whose counts are kept together."""
 Sample = dict[str, Any]
 Read = Callable[[int], Sample]
