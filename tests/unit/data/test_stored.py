@@ -75,6 +75,30 @@ def test_only_what_changes_the_listing_or_the_survey_makes_another_state(tiles, 
     assert (state(*overrides) != state()) is another
 
 
+SEGMENTATION = ["data=segmentation_folder", "data.root=tiles"]
+PHOTOS = ["data=classification_folder", "task=classification", "decoder=identity", "data.root=tiles"]
+MODALITIES = "data.modalities={S1GRD: {folder: S1, bands: [VV]}, S2L2A: {folder: S2}}"
+FIRST_STATES = {
+    "segmentation_folder-cdd75de49d64": SEGMENTATION,
+    "segmentation_folder-9d4d6c6d119a": [
+        *(*SEGMENTATION, "data.split.by=blocks", "data.cut=true", "data.tile_px=64", "task.ignore_index=255"),
+    ],
+    "regression_folder-b3dce58b249f": [
+        *("data=regression_folder", "task=regression", "data.root=tiles", "data.image_glob=*_S2.tif"),
+    ],
+    "classification_folder-0db732061b54": [*PHOTOS, "data.labels=labels.csv"],
+    "classification_folder-4b1da3d0e0ca": [*PHOTOS, "data.split.by=fraction"],
+    "multimodal_folder-ad42c71ebf83": ["data=multimodal_folder", "data.root=tiles", MODALITIES],
+}
+"""As the version computed them that had no views, no labels by keys and no dates."""
+
+
+@pytest.mark.parametrize("first", FIRST_STATES)
+def test_studies_that_exist_find_their_data_where_they_lay(first, monkeypatch):
+    monkeypatch.setattr(stored, "_files", lambda config: ["files"])
+    assert stored.located(compose_trial(*FIRST_STATES[first])).data.state == first
+
+
 def test_a_size_of_tiles_that_are_cut_makes_another_state(tiles):
     assert state("data.cut=true", "data.tile_px=32") != state("data.cut=true", "data.tile_px=64")
 
