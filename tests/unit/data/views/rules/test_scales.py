@@ -92,3 +92,19 @@ def test_a_stored_value_that_stands_for_nothing_is_found_before_it_is_scaled(roo
     left = [physical[name][1, 3:] for name in "abcd"]
     assert seen.config.data.means[1] == pytest.approx(np.mean(left), abs=1e-5)
     assert "undeclared-no-data" not in look_at(root, "data.no_data=nan").rules
+
+
+def test_targets_of_two_scales_are_read_in_one(root):
+    scenes(root, lambda number: (1e-4, 0.0))
+    heights = {}
+    for number, (name, path) in enumerate(places(root, "targets").items()):
+        scale = 0.01 if number % 2 else 0.1
+        heights[name] = np.random.default_rng(number).integers(1, 90, (1, 32, 32)).astype("int16") * 10
+        write_raster(
+            path, (heights[name] / (scale * 100)).round().astype("int16") if number % 2 == 0 else heights[name]
+        )
+        with rasterio.open(path, "r+") as file:
+            file.scales = (scale,)
+    seen = look_at(root, "task=regression", "data=regression_folder")
+    for name, stored in heights.items():
+        assert seen.pixels(name, "mask").data == pytest.approx(stored * 0.01, abs=1e-5)
