@@ -111,6 +111,21 @@ def test_a_list_that_lies_elsewhere_is_part_of_the_state(tiles):
     assert state(*lists) != before
 
 
+@pytest.mark.parametrize("changed", ["fields.shp", "fields.dbf"])
+def test_polygons_that_lie_elsewhere_are_part_of_the_state_with_the_files_that_belong_to_them(tiles, changed):
+    for name in ("fields.shp", "fields.dbf"):
+        write_elsewhere(tiles, name)
+    vector = f"data.labels.vector={tiles.parent}/fields.shp"
+    before = state(vector)
+    (tiles.parent / changed).write_text("longer than before")
+    assert state(vector) != before
+
+
+def test_how_labels_are_read_is_part_of_the_state(tiles):
+    keys = ["map={0: 0, 255: 1}", "map={0: 0, 255: 2}", "threshold=128", "merge={a: [0], b: [1]}", "keep_no_data=true"]
+    assert len({state(), *(state(f"data.labels.{key}") for key in keys)}) == 1 + len(keys)
+
+
 def test_what_terrasweep_writes_into_its_own_folder_is_no_change_of_the_data(tiles):
     """A project whose root is the folder of the data: each trial would see other data."""
     root = tiles.parent
