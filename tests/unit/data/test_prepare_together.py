@@ -19,6 +19,7 @@ from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
 from tests.composing import compose_trial
+from tests.unit.data.open.test_plain_frames import read_plainly
 from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
 from tests.unit.data.series import DATES, series, write_places
 
@@ -63,6 +64,9 @@ def test_dates_with_stored_labels_and_a_value_for_nothing_are_cut(home):
     assert errors(findings) == []
     complete = stored.complete(config)
     batch = open_data(complete).validation_batch(torch.device("cpu"))
+    plain = read_plainly(complete)  # As an export is read.
+    assert torch.equal(plain["mask"].long(), batch["mask"].long())
+    torch.testing.assert_close(plain["image"].float(), batch["image"], rtol=1e-4, atol=1e-4)
     means, stds = (np.reshape(values, (-1, 1, 1, 1)) for values in (complete.data.means, complete.data.stds))
     for at, name in enumerate(stored.read_listing(complete).names["val"][:3]):
         seed, row, column = int(name[1]), int(name[4:7]) * 16, int(name[9:12]) * 16
