@@ -40,4 +40,9 @@ def test_road_masks_go_from_a_check_to_a_trained_trial(home, cli):
     assert result.state == "complete", result.message
     assert result.config["data"]["labels"] == {"threshold": 128}
     assert result.config["data"]["num_classes"] == 2
-    assert "values of masks below it are class 0" in (home / "results" / "roads" / "report.md").read_text()
+    study = home / "results" / "roads"
+    assert "values of masks below it are class 0" in (study / "report.md").read_text()
+    assert '<a href="data.html">' in (study / "report.html").read_text()
+    page = (study / "data.html").read_text()
+    assert "values of masks below it are class 0" in page
+    assert page.count("model&#39;s input") + page.count("model's input") >= 6

@@ -34,7 +34,9 @@ from terrasweep.machine.files import write_atomically
 from terrasweep.machine.paths import absolute, cache_folder, expanded, home
 
 _VERSION = 3
-"""Raised whenever the same files and settings give another listing or survey."""
+"""Raised whenever the same files and settings give another listing: it is part of the digest."""
+_SURVEY_VERSION = 2
+"""Raised whenever a survey tells more: files are looked at once more, and keep their digest and their listing."""
 _IRRELEVANT = (
     *("state", "bands", "means", "stds", "num_classes", "class_names"),
     *("workers", "in_memory", "no_data_replace", "check_tiles", "resize_px", "synthetic"),
@@ -106,8 +108,8 @@ def listing_file(config: TrialConfig) -> Path:
 
 
 def survey_file(config: TrialConfig) -> Path:
-    """Where the survey lies: one for every number of tiles that are read."""
-    return data_folder(config) / f"survey-{config.data.check_tiles or 'all'}.json"
+    """Where the survey lies: one for every number of tiles that are read, and for what surveys tell."""
+    return data_folder(config) / f"survey-{config.data.check_tiles or 'all'}-v{_SURVEY_VERSION}.json"
 
 
 def read_listing(config: TrialConfig) -> Listing:

@@ -1,6 +1,7 @@
 """Broken data, each made by a test, is refused before anything is built, in one line that names it."""
 
 import csv
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -17,6 +18,7 @@ from terrasweep.data.inspect.checks import errors, find_problems
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
+from terrasweep.trial import made_once
 from tests.composing import compose_trial
 from tests.unit.data.rasters import classes, noise, write_raster
 
@@ -298,3 +300,31 @@ def test_a_look_by_several_processes_sees_what_one_sees(folder, monkeypatch):
         looks.append(stored.read_survey(config))
         stored.survey_file(config).unlink()
     assert looks[0] == looks[1]
+
+
+def test_data_that_an_earlier_version_looked_at_are_looked_at_once_more_and_keep_their_listing(folder):
+    """It did not count extremes, and could not choose bands: what it listed stays, and is judged by what is new."""
+    for tile in range(6):
+        image = noise(tile)
+        image[0, 0] = -9999
+        write_raster(folder / f"train/images/{tile}.tif", image, place=(0, tile))
+    composed = compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4")
+    config = stored.located(composed)
+    prepare_data(config)
+    seen, kept = stored.survey_file(config), stored.data_folder(config)
+    survey = json.loads(seen.read_text())
+    for split in survey["splits"].values():
+        del split["images"][IMAGE]["extremes"], split["labels"]["extremes"], split["labels"]["no_data"]
+    (kept / "survey-2000.json").write_text(json.dumps(survey))
+    (kept / "bands.json").unlink()
+    seen.unlink()
+    listed = (kept / "listing.json").read_bytes()
+    stored._state.cache_clear()
+    assert stored.located(composed).data.state == config.data.state
+    assert made_once.missing(config) == ["a look at the data"]
+    prepare_data(config)
+    assert [f.rule for f in find_problems(stored.read_survey(config), config)] == ["undeclared-no-data"]
+    assert (kept / "listing.json").read_bytes() == listed
+    assert made_once.missing(config) == []
+    chosen = stored.located(compose_trial("data=segmentation_folder", f"data.root={folder}", "data.bands=[2]"))
+    assert stored.data_folder(chosen).parent == kept

@@ -75,6 +75,30 @@ def test_only_what_changes_the_listing_or_the_survey_makes_another_state(tiles, 
     assert (state(*overrides) != state()) is another
 
 
+SEGMENTATION = ["data=segmentation_folder", "data.root=tiles"]
+PHOTOS = ["data=classification_folder", "task=classification", "decoder=identity", "data.root=tiles"]
+MODALITIES = "data.modalities={S1GRD: {folder: S1, bands: [VV]}, S2L2A: {folder: S2}}"
+FIRST_STATES = {
+    "segmentation_folder-cdd75de49d64": SEGMENTATION,
+    "segmentation_folder-9d4d6c6d119a": [
+        *(*SEGMENTATION, "data.split.by=blocks", "data.cut=true", "data.tile_px=64", "task.ignore_index=255"),
+    ],
+    "regression_folder-b3dce58b249f": [
+        *("data=regression_folder", "task=regression", "data.root=tiles", "data.image_glob=*_S2.tif"),
+    ],
+    "classification_folder-0db732061b54": [*PHOTOS, "data.labels=labels.csv"],
+    "classification_folder-4b1da3d0e0ca": [*PHOTOS, "data.split.by=fraction"],
+    "multimodal_folder-ad42c71ebf83": ["data=multimodal_folder", "data.root=tiles", MODALITIES],
+}
+"""As the version computed them that had no views, no labels by keys and no dates."""
+
+
+@pytest.mark.parametrize("first", FIRST_STATES)
+def test_studies_that_exist_find_their_data_where_they_lay(first, monkeypatch):
+    monkeypatch.setattr(stored, "_files", lambda config: ["files"])
+    assert stored.located(compose_trial(*FIRST_STATES[first])).data.state == first
+
+
 def test_a_size_of_tiles_that_are_cut_makes_another_state(tiles):
     assert state("data.cut=true", "data.tile_px=32") != state("data.cut=true", "data.tile_px=64")
 
@@ -85,6 +109,21 @@ def test_a_list_that_lies_elsewhere_is_part_of_the_state(tiles):
     before = state(*lists)
     file.write_text("0\n1\n")
     assert state(*lists) != before
+
+
+@pytest.mark.parametrize("changed", ["fields.shp", "fields.dbf"])
+def test_polygons_that_lie_elsewhere_are_part_of_the_state_with_the_files_that_belong_to_them(tiles, changed):
+    for name in ("fields.shp", "fields.dbf"):
+        write_elsewhere(tiles, name)
+    vector = f"data.labels.vector={tiles.parent}/fields.shp"
+    before = state(vector)
+    (tiles.parent / changed).write_text("longer than before")
+    assert state(vector) != before
+
+
+def test_how_labels_are_read_is_part_of_the_state(tiles):
+    keys = ["map={0: 0, 255: 1}", "map={0: 0, 255: 2}", "threshold=128", "merge={a: [0], b: [1]}", "keep_no_data=true"]
+    assert len({state(), *(state(f"data.labels.{key}") for key in keys)}) == 1 + len(keys)
 
 
 def test_what_terrasweep_writes_into_its_own_folder_is_no_change_of_the_data(tiles):
@@ -214,7 +253,8 @@ def test_surveys_of_more_tiles_do_not_replace_one_another(tiles):
         stored.survey_file(compose_trial("data=segmentation_folder", "data.root=tiles", f"data.check_tiles={tiles}"))
         for tiles in (5, 50, "null")
     }
-    assert {file.name for file in files} == {"survey-5.json", "survey-50.json", "survey-all.json"}
+    version = stored._SURVEY_VERSION
+    assert {file.name for file in files} == {f"survey-{read}-v{version}.json" for read in ("5", "50", "all")}
 
 
 LISTING = Listing(

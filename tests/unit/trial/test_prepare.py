@@ -1,5 +1,7 @@
 """A preparation that fails says why, and one that is too large is as infeasible as a trial that is."""
 
+import dataclasses
+
 import pytest
 
 from terrasweep.data import stored
@@ -10,7 +12,7 @@ from terrasweep.results.states import Reason, State
 from terrasweep.trial import prepare
 from terrasweep.trial.run import run_trial
 from tests.composing import compose_trial
-from tests.unit.data.surveys import survey
+from tests.unit.data.surveys import image, survey
 
 
 @pytest.fixture
@@ -59,3 +61,22 @@ def test_bands_that_are_too_few_are_told_without_statistics_that_nobody_gave(tmp
     write_atomically(stored.survey_file(config), survey().to_json())
     _, findings = prepare.judge(config)
     assert [finding.rule for finding in findings if finding.level == "error"] == ["band-count"]
+
+
+def test_tiles_that_no_patch_fits_are_told_by_a_check_with_the_size_that_goes(tmp_path, monkeypatch):
+    """Nobody gave their size: the files tell it."""
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    (tmp_path / "fields").mkdir()
+    seen = {split: {"images": {"image": image(20, shapes={"2x8x8": 20})}} for split in ("train", "val")}
+    small = dataclasses.replace(survey(**seen), tile_px=8)
+
+    def judged(*overrides):
+        given = ("data=segmentation_folder", "data.root=fields", "backbone=timm_vit_tiny_patch16_224", *overrides)
+        config = stored.located(compose_trial(*given))
+        write_atomically(stored.survey_file(config), small.to_json())
+        return [finding.line for finding in prepare.judge(config)[1] if finding.rule == "rules"]
+
+    (line,) = judged()
+    assert line.startswith("data.tile_px=8 with backbone=timm_vit_tiny_patch16_224: ")
+    assert "set data.resize_px=32" in line
+    assert judged("data.resize_px=32") == []

@@ -33,11 +33,7 @@ def gather_dates(listing: Listing, config: TrialConfig) -> Listing:
     if not may_be_files(config.data):
         return listing
     if is_scene_list(config, samples_root(config)):
-        if config.data.frame_order == FILES:
-            raise DataError(
-                f"data.frame_order=files with data.root={config.data.root}: a list of scenes names one file per "
-                "sample; stack the dates of each in one file, or give a folder"
-            )
+        _check_scenes(listing, config)
         return listing
     scattered, frame_files = dict(listing.scattered), {}
     for kind in listing.suffixes:
@@ -51,6 +47,27 @@ def gather_dates(listing: Listing, config: TrialConfig) -> Listing:
             for split, at in found.items()
         }
     return replace(listing, scattered=scattered, frame_files=frame_files)
+
+
+def _check_scenes(listing: Listing, config: TrialConfig) -> None:
+    """A list of scenes does not say which files show one place on several dates."""
+    if config.data.frame_order == FILES:
+        raise DataError(
+            f"data.frame_order=files with data.root={config.data.root}: a list of scenes names one file per "
+            "sample; stack the dates of each in one file, or give a folder"
+        )
+    places: dict[tuple[Path, str], list[Frame]] = {}
+    for kind in listing.modalities if config.data.frame_order is None else []:
+        for split, names in listing.names.items():
+            for file in (listing.file(split, name, kind) for name in names):
+                read = read_name(file.name, config.data.date_pattern)
+                places.setdefault((file.parent, read.place), []).append((read, str(file)))
+    if several := next((found for found in places.values() if len({read.order for read, _ in found}) > 1), None):
+        raise DataError(
+            f"data.frames={config.data.frames} with data.root={config.data.root}: {_names(several)} seem to be one "
+            "place, and a list of scenes names one file per sample; stack the dates of each in one file, or give a "
+            "folder; set data.frame_order=date_major or band_major where each file holds all dates"
+        )
 
 
 def _shown(split: str, name: str) -> str:

@@ -74,7 +74,8 @@ def open_frames(listing: Listing, data: DataConfig) -> Frames:
         number = 1 if kind == MASK else data.frames_of(kind)
         by_kind[kind] = [_frames(found, headers, number, data, is_mask=kind == MASK) for found in of]
         if kind != MASK:
-            remarks.append(_note(kind, by_kind[kind], files=len(of[0]) > 1))
+            guessed = data.frame_order is None and _is_guessed(by_kind[kind])
+            remarks.append(_note(kind, by_kind[kind], files=len(of[0]) > 1, guessed=guessed))
     return Frames(samples=samples, by_kind=by_kind, remarks=tuple(remarks))
 
 
@@ -291,7 +292,13 @@ def _once(dated: list[FileSet]) -> Iterable[Remark]:
         said |= {remark.rule for remark in new}
 
 
-def _note(kind: str, samples: list[list[Frame]], *, files: bool) -> Remark:
+def _is_guessed(samples: list[list[Frame]]) -> bool:
+    """Whether files hold several dates, and no name of a band tells in which order."""
+    frames = [frame for of in samples for frame in of if frame.header and frame.numbers]
+    return bool(frames) and not any(name for frame in frames if frame.header for name in frame.header.names)
+
+
+def _note(kind: str, samples: list[list[Frame]], *, files: bool, guessed: bool) -> Remark:
     """What was understood."""
     number = len(samples[0])
     known = sorted(frame.taken for frames in samples for frame in frames if frame.taken)
@@ -299,6 +306,8 @@ def _note(kind: str, samples: list[list[Frame]], *, files: bool) -> Remark:
     bands = counted(headers[0].count, "band") if headers else "unknown bands"
     told = f"{known[0]} to {known[-1]}" if len(known) == number * len(samples) else "when they are is not told"
     lie = "a file each" if files else "in one file"
+    if guessed:
+        lie += ", all bands of one date before those of the next (nothing says so; else data.frame_order=band_major)"
     whose = "samples" if kind == IMAGE else f"samples of {kind}"
     line = f"data.frames={number}: {whose} have {counted(number, 'date')} of {bands}, {lie} ({told})"
     return Remark(rule=RULE, level=NOTE, line=line)

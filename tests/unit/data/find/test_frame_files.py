@@ -88,3 +88,16 @@ def test_class_folders_hold_places_with_several_dates(tmp_path):
     assert [name.removesuffix(".tif") for name in listing.names["all"]] == ["forest/a", "forest/b", "river/a"]
     assert {len(frames) for frames in listing.frame_files[IMAGE]["all"].values()} == {3}
     assert list(listing.labels["all"].values()) == [[0], [0], [1]]
+
+
+def test_a_list_of_scenes_has_one_file_per_sample(tmp_path):
+    write_places(tmp_path / "years", "files", places=2)
+    rows = [f"years/images/p{seed}_{date}.tif,years/masks/p{seed}.tif" for seed in range(2) for date in DATES]
+    (tmp_path / "scenes.csv").write_text("\n".join(["image,mask", *rows]))
+    told = r"p0_20240110\.tif, p0_20240301\.tif, p0_20241231\.tif seem to be one place, .*; stack the dates"
+    with pytest.raises(DataError, match=told):
+        gathered(tmp_path / "scenes.csv")
+    listing, _ = gathered(tmp_path / "scenes.csv", "data.frame_order=date_major")
+    assert len(listing.names["all"]) == 6
+    (tmp_path / "scenes.csv").write_text("\n".join(["image,mask", *rows[::3]]))
+    assert gathered(tmp_path / "scenes.csv")[0].names == {"all": ["p0_20240110", "p1_20240110"]}

@@ -69,6 +69,19 @@ def test_named_bands_tell_order_and_dates(tmp_path, lie):
         understood(tmp_path / "data", f"data.frame_order={other}")
 
 
+def test_an_order_that_nothing_tells_is_said(tmp_path):
+    write_places(tmp_path / "data", "date_major")
+    (note,) = understood(tmp_path / "data").remarks
+    assert (
+        "all bands of one date before those of the next (nothing says so; else data.frame_order=band_major)"
+        in (note["line"])
+    )
+    (note,) = understood(tmp_path / "data", "data.frame_order=date_major").remarks
+    assert "nothing says so" not in note["line"]
+    named(tmp_path / "data", [f"{date}_{band}" for date in DATES for band in BANDS])
+    assert "nothing says so" not in understood(tmp_path / "data").remarks[0]["line"]
+
+
 def test_dates_in_a_file_are_put_in_order(tmp_path):
     write_places(tmp_path / "data", "date_major")
     named(tmp_path / "data", [f"{date}_{band}" for date in reversed(DATES) for band in BANDS])

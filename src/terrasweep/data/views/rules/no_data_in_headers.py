@@ -18,6 +18,7 @@ from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.file_set import ERROR, NOTE, WARNING, FileSet, Remark
 from terrasweep.data.views.headers import Header, declared_no_data
 from terrasweep.data.views.rules.no_data import holds, marked, named_no_data, no_data_key
+from terrasweep.data.views.stored_marks import read_thinned
 from terrasweep.results.errors import raise_out_of_memory
 from terrasweep.results.wording import percent
 
@@ -95,8 +96,7 @@ def _held(files: FileSet, kind: str, value: float, silent: list[int]) -> _Held |
         if not _able(header, value) or any(dtype.startswith("complex") for dtype in header.dtypes):
             continue
         try:
-            with rasterio.open(header.file) as image:
-                pixels = image.read().astype(np.float64)
+            pixels = read_thinned(header.file).data.astype(np.float64)
         except rasterio.errors.RasterioError as error:
             raise_out_of_memory(error)
             continue  # The look at all samples tells.

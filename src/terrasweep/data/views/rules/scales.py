@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,15 @@ import numpy as np
 import rasterio
 
 from terrasweep.data.find.sample_list import MASK
-from terrasweep.data.views.file_set import NOTE, WARNING, FileSet, Remark
+from terrasweep.data.inspect.lone_values import written
+from terrasweep.data.views.file_set import ERROR, NOTE, WARNING, FileSet, Remark
 from terrasweep.data.views.headers import Header
 from terrasweep.data.views.own_bands import spread
+from terrasweep.data.views.rules.no_data import named_no_data, no_data_key
+from terrasweep.data.views.stored_marks import find_stored_mark
 from terrasweep.data.views.view import BandSource, View
 from terrasweep.results.errors import raise_out_of_memory
-from terrasweep.results.wording import counted, listed, rounded
+from terrasweep.results.wording import counted, listed, percent, rounded
 
 _PX = 128
 """Side of what is read of a file to see how large its values are."""
@@ -46,8 +49,32 @@ def apply_scales(files: FileSet) -> FileSet:
             _scaled(view, scaling) if view and scaling else view
             for view, scaling in zip(files.views[kind], scalings, strict=True)
         ]
-        files = files.with_views(kind, views).with_remarks(_remark(files, kind, different, lost=False))
+        marks = _marks(files, kind, scalings)
+        files = files.with_views(kind, views).with_remarks(_remark(files, kind, different, lost=False), *marks)
     return files
+
+
+def _marks(files: FileSet, kind: str, scalings: Sequence[_Scaling | None]) -> Iterator[Remark]:
+    """A value that stands for nothing in what is stored: scaled by several scales it would be several numbers."""
+    if kind == MASK or named_no_data(files, kind) is not None:
+        return
+    by_scaling: dict[_Scaling, list[tuple[Header, list[int]]]] = {}
+    for header, view, scaling in zip(files.headers[kind], files.views[kind], scalings, strict=True):
+        if header and view and scaling:
+            by_scaling.setdefault(scaling, []).append((header, [band.number for band in view.bands]))
+    found = {scaling: lone for scaling, of in by_scaling.items() if (lone := find_stored_mark(of)) is not None}
+    if not found:
+        return
+    (scales, offsets), lone = next(iter(found.items()))
+    key, value = no_data_key(files, kind), written(lone.value)
+    replacement = float(f"{lone.mean * scales[0] + offsets[0]:.3g}")
+    line = (
+        f"{files.subject(kind)}: {percent(lone.share)} of the stored pixels of a band are {value} (first in "
+        f"{lone.first}), far from all others, and nothing marks it as no data: it would be scaled and learnt as a "
+        f"measurement; where it stands for nothing, set {key}={value} data.no_data_replace={replacement:g}, and where "
+        f"it was measured, {key}=nan"
+    )
+    yield Remark(rule="undeclared-no-data", level=ERROR, line=line)
 
 
 def _scaling(header: Header) -> _Scaling:

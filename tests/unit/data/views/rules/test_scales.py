@@ -73,3 +73,38 @@ def test_a_tag_that_some_files_lost_is_not_applied(root):
     seen = look_at(root)
     assert ({(f.rule, f.level) for f in seen.findings}, seen.viewed) == ({("scales", "warning")}, set())
     assert "scale 0.0001 offset 0 in 5 files, none in 1 file" in seen.lines("scales")[0]
+
+
+def test_a_stored_value_that_stands_for_nothing_is_found_before_it_is_scaled(root):
+    """Scaled with two offsets it is two numbers, neither of which stands alone."""
+    physical = scenes(root, lambda number: (1e-4, -0.1) if number % 2 else (1e-4, 0.0), dtype="int16")
+    for path in places(root).values():
+        with rasterio.open(path, "r+") as file:
+            pixels = file.read()
+            pixels[1, :3] = -9999
+            file.write(pixels)
+    (line,) = look_at(root).lines("undeclared-no-data")
+    assert "9.4 % of the stored pixels of a band are -9999 (first in a.tif), far from all others" in line
+    keys = ["data.no_data=-9999", "data.no_data_replace=0.198"]
+    assert " ".join(keys) in line
+    seen = look_at(root, *keys)
+    assert seen.rules == {"scales"}
+    left = [physical[name][1, 3:] for name in "abcd"]
+    assert seen.config.data.means[1] == pytest.approx(np.mean(left), abs=1e-5)
+    assert "undeclared-no-data" not in look_at(root, "data.no_data=nan").rules
+
+
+def test_targets_of_two_scales_are_read_in_one(root):
+    scenes(root, lambda number: (1e-4, 0.0))
+    heights = {}
+    for number, (name, path) in enumerate(places(root, "targets").items()):
+        scale = 0.01 if number % 2 else 0.1
+        heights[name] = np.random.default_rng(number).integers(1, 90, (1, 32, 32)).astype("int16") * 10
+        write_raster(
+            path, (heights[name] / (scale * 100)).round().astype("int16") if number % 2 == 0 else heights[name]
+        )
+        with rasterio.open(path, "r+") as file:
+            file.scales = (scale,)
+    seen = look_at(root, "task=regression", "data=regression_folder")
+    for name, stored in heights.items():
+        assert seen.pixels(name, "mask").data == pytest.approx(stored * 0.01, abs=1e-5)
