@@ -124,7 +124,7 @@ def front_table(front: list[TrialResult], objectives: list[Objective], keys: lis
     table.add_column("trial", justify="right")
     for objective in objectives:
         table.add_column(Text(measurement_or_metric(objective.name).label), justify="right", no_wrap=True)
-    table.add_column("settings")
+    table.add_column("settings", overflow="fold")
     for result in front:
         values = [_value_text(o, result) for o in objectives]
         settings = " ".join(f"{key}={result.searched[key]}" for key in keys if key in result.searched)

@@ -92,6 +92,16 @@ def test_what_a_user_names_is_plain_text_everywhere():
     assert "val IoU [b]" in out.getvalue() or "val_IoU_[b]" in out.getvalue()
 
 
+def test_a_long_value_is_broken_and_never_cut():
+    file = "/models/" + "deep/" * 20 + "epoch=2-step=20.ckpt"
+    result = dataclasses.replace(trial(7, 0.5, 200.0), searched={"backbone.checkpoint": file})
+    out = io.StringIO()
+    Console(file=out, width=80).print(front_table([result], OBJECTIVES, ["backbone.checkpoint"]))
+    rows = out.getvalue().splitlines()
+    start = next(row.index("settings") for row in rows if "settings" in row)
+    assert f"backbone.checkpoint={file}" in "".join(row[start:].strip() for row in rows)
+
+
 @pytest.mark.parametrize(
     ("wall", "left"),
     [(10.0, "about 00:01:10 left"), (3600.0, "about 07:00:00 left"), (14400.0, "about 1 day 04:00:00 left")],
