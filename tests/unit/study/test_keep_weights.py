@@ -35,7 +35,7 @@ def settled(number, accuracy, memory, keep="front", state=State.COMPLETE):
 
 
 def settle(folder, result):
-    assert folder.hand_out(result.number, "attempt")
+    assert folder.trials.hand_out(result.number, "attempt")
     assert folder.add(result, "attempt")
 
 
@@ -123,6 +123,6 @@ def test_a_kill_before_the_removal_is_made_up_for(folder, monkeypatch):
     settle(folder, settled(1, 0.6, 90.0))
     assert holding(folder) == {0}
     monkeypatch.undo()
-    folder.take_over(1, "the next start")
+    folder.trials.take_over(1, "the next start")
     assert folder.add(settled(1, 0.6, 90.0), "the next start")
     assert holding(folder) == set()
