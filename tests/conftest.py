@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from terrasweep.machine import startup
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # More threads than cores are several times slower; noxfile.py gives each of its two processes one.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+startup.agree_on_cpu()  # As in a trial, and before anything imports torch.
 
 SMALL = (
     "backbone.checkpoint=null",

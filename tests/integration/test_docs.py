@@ -121,6 +121,7 @@ def check_sweep(words, compose):
         assert violations(composed_trial(compose(overrides))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", SWEEP, ids=str)
 def test_every_sweep_and_trial_that_is_shown_is_accepted(command, compose):
     check_sweep(command.words, compose)
@@ -170,6 +171,7 @@ def test_the_pages_show_commands_of_every_kind():
     assert {command.words[0] for command in TERRASWEEP} >= {"plan", "check", "models", "recommend", "export", "ui"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: f"{block.page}: {block.text.splitlines()[0]}")
 def test_every_configuration_that_is_shown_fits_the_schema(block, compose):
     content = yaml.safe_load(block.text)

@@ -15,6 +15,8 @@ from tests.outside_package import install, python_path
 
 NORMS, WIDTH = 9, 256
 """Of prithvi_eo_tiny: two norms in each of four blocks and one behind them, each with a scale and a shift so wide."""
+pytestmark = pytest.mark.slow
+
 FULL = (*SMALL, "tuning=full", "decoder=linear", "train.count_flops=false")
 
 

@@ -16,6 +16,8 @@ from tests.integration.study import (
     read_rows,
 )
 
+pytestmark = pytest.mark.slow
+
 N_TRIALS = 5
 
 

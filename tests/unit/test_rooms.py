@@ -202,6 +202,7 @@ def test_functions_stay_small():
     assert long == []
 
 
+@pytest.mark.slow
 def test_every_test_file_is_collected():
     """A folder that pytest passes over by its name, like ``build``, hides its tests without a word."""
     listed = subprocess.run(

@@ -9,6 +9,7 @@ Nothing else in terrasweep changes such state for good, so that this page tells 
 - The forkserver: :func:`start_forkserver`.
 - A trial's child, and any other child: :func:`start_child`, and where it applies :func:`hide_gpus` and
   :func:`set_up_deepspeed`. The precision of products is set by :mod:`terrasweep.machine.arithmetic`.
+- Both of these: :func:`agree_on_cpu`.
 
 Variables of the user's environment that terrasweep reads:
 
@@ -23,6 +24,7 @@ Variables of the user's environment that terrasweep reads:
 - ``MLFLOW_HTTP_REQUEST_TIMEOUT``, ``MLFLOW_HTTP_REQUEST_MAX_RETRIES``, ``MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR``: how long
   an MLflow server is waited for; where they are not set, 10 s, once again, after a second.
 - ``CXX``, ``CUDA_HOME``, ``PATH``: whether they can be compiled.
+- ``ONEDNN_MAX_CPU_ISA``: what oneDNN leaves aside of a CPU, torch leaves aside as well (``ATEN_CPU_CAPABILITY``).
 
 A trial is one process, whatever started the sweep: what tells a process that it is one of several, of a batch job of
 Slurm, LSF or MPI or of ``torchrun``, and what changes Lightning's or torch's defaults is dropped in the forkserver and
@@ -58,6 +60,8 @@ PLACES = (
     *("PL_*", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "NVIDIA_TF32_OVERRIDE"),
 )
 """Variables, with ``*`` for any ending, that neither a trial nor what is prepared for it may see."""
+WITHOUT_VNNI = ("SSE41", "AVX", "AVX2", "AVX512_CORE")
+"""Values of ``ONEDNN_MAX_CPU_ISA`` under which oneDNN's 8-bit products can overflow."""
 
 
 def start_sweep(script: Path) -> bool:
@@ -157,13 +161,25 @@ def use_fresh_interpreters() -> None:
 def start_forkserver() -> None:
     """Set up the process that imports the libraries once, before it imports torch: CUDA has to stay untouched."""
     _stand_alone()
+    agree_on_cpu()
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # It misses an optional package on every import.
+
+
+def agree_on_cpu() -> None:
+    """Where oneDNN is told to leave a CPU's newer instructions aside, have torch leave them aside as well.
+
+    Torch would go on to hand it 8-bit products, whose sums overflow without VNNI: a relative error of 0.19 in a product
+    of 64 x 256 by 256 x 64 numbers, measured, where it is 0 with VNNI and on CPUs that never had it.
+    """
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_VNNI:
+        os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
 
 
 def start_child() -> None:
     """Set up a child, whatever it does."""
     _stand_alone()
+    agree_on_cpu()
     _usual_warnings()
     # For data loaders' workers, as is torch's own default on Linux: they have what this process has imported, and touch
     # no GPU. Those of a forkserver import all of it again.

@@ -62,6 +62,7 @@ def test_all_processes_end_also_those_in_a_session_of_their_own(serve, wanted, s
     assert command.wait() == status
 
 
+@pytest.mark.slow
 def test_what_does_not_hear_is_killed(serve):
     command = serve(DEAF)
     command.terminate()

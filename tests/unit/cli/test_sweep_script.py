@@ -132,6 +132,7 @@ def job(home, monkeypatch, capsys):
     return calls
 
 
+@pytest.mark.slow
 def test_a_single_trial_is_printed_logged_and_decides_the_status(job, capsys):
     with pytest.raises(SystemExit) as end:
         job.start()

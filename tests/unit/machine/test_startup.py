@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import subprocess
 import sys
 import warnings
 
@@ -142,3 +143,20 @@ def test_optuna_is_quiet_once_it_is_imported(capfd):
         warnings.warn("new", optuna.exceptions.ExperimentalWarning, stacklevel=1)
     assert said == []
     assert capfd.readouterr().err == ""
+
+
+EIGHT_BIT_PRODUCTS = """
+from terrasweep.machine import startup
+startup.start_child()
+import bitsandbytes, torch
+a, b = torch.randint(-127, 128, (2, 64, 256), dtype=torch.int8)
+assert torch.equal(torch.ops.bitsandbytes.int8_linear_matmul(a, b).long(), a.long() @ b.long().t())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE", "DEFAULT"])
+def test_8_bit_products_are_exact_whatever_onednn_may_use_of_the_cpu(instructions, monkeypatch):
+    monkeypatch.delenv("ATEN_CPU_CAPABILITY", raising=False)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", instructions)
+    subprocess.run([sys.executable, "-c", EIGHT_BIT_PRODUCTS], check=True, timeout=300)

@@ -21,6 +21,7 @@ StoredStudy(folder.name, sys.argv[1], [Objective(name="accuracy", direction="max
 """
 
 
+@pytest.mark.slow
 def test_studies_that_start_together_make_the_tables_of_their_file_once(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     started = [

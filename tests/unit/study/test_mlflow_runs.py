@@ -128,6 +128,7 @@ tracker.log_missing([result(number, curves={}) for number in range(4)])
 """
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_on_a_fresh_root_make_one_parent_and_one_run_per_trial(uri):
     command = [sys.executable, "-c", TOGETHER, uri]
     started = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]

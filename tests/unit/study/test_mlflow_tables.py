@@ -75,6 +75,7 @@ def test_what_a_kill_left_in_place_is_said_in_one_line_and_stays(file):
     assert file.read_bytes() == left
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_make_one_store(file):
     code = f"from terrasweep.study import mlflow_store as m; m.open_client('sqlite:///{file}').create_run('0')"
     started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]

@@ -32,6 +32,7 @@ def composer():
     return Composer()
 
 
+@pytest.mark.slow
 def test_thousands_of_choices_are_all_checked_and_few_composed(composer):
     good = ",".join(str(n) for n in range(1, MANY))
     space = parse_space({}, [f"tuning.rank=choice({good},-7)"])

@@ -78,6 +78,7 @@ LOSSES = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ends=st.lists(st.sampled_from(sorted(ENDS)), min_size=1, max_size=6), loss=LOSSES)
 def test_one_loss_is_made_up_for(tmp_path_factory, ends, loss):
