@@ -4,7 +4,6 @@ import random
 
 import pytest
 import torch
-from torchmetrics.classification import MulticlassJaccardIndex
 
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
@@ -57,20 +56,23 @@ def batches(data, split):
 
 @torch.no_grad()
 def judge(model, data, names, quantization):
-    """Relative change of the outputs on the validation tiles, and mIoU, with the named layers quantized."""
+    """What quantizing the named layers does on the validation tiles.
+
+    Returns:
+        The outputs' relative change, and the share of pixels that are given another class. (Not the change of mIoU,
+        which is 0.0003 here and as often up as down.)
+    """
     originals = {name: model.encoder.get_submodule(name) for name in names}
     validation = batches(data, "val")
     exact = [model(batch["image"]).output for batch in validation]
     for name, linear in originals.items():
         model.encoder.set_submodule(name, quantized(linear, quantization, torch.float32, CPU))
-    metric = MulticlassJaccardIndex(data.num_classes, ignore_index=-1)
     changed = [model(batch["image"]).output for batch in validation]
-    for batch, output in zip(validation, changed, strict=True):
-        metric.update(output.argmax(1), batch["mask"])
     for name, linear in originals.items():
         model.encoder.set_submodule(name, linear)
     before, after = torch.cat(exact), torch.cat(changed)
-    return float((after - before).norm() / before.norm()), float(metric.compute())
+    other_class = before.argmax(1) != after.argmax(1)
+    return float((after - before).norm() / before.norm()), float(other_class.float().mean())
 
 
 @pytest.mark.slow
@@ -86,11 +88,11 @@ def test_the_most_sensitive_tenth_is_worth_more_than_any_random_tenth(trained, q
     assert sorted(ranking) == sorted(names)
     assert list(ranking.values()) == sorted(ranking.values(), reverse=True)
     kept = list(ranking)[:count]
-    change, accuracy = judge(model, data, [n for n in names if n not in kept], quantization)
+    change, other_class = judge(model, data, [n for n in names if n not in kept], quantization)
     draws = [random.Random(seed).sample(names, count) for seed in range(DRAWS)]
     others = [judge(model, data, [n for n in names if n not in draw], quantization) for draw in draws]
     assert all(change < other for other, _ in others), (change, others)
-    assert accuracy >= sum(score for _, score in others) / DRAWS, (accuracy, others)
+    assert all(other_class < other for _, other in others), (other_class, others)
 
 
 @pytest.mark.slow
@@ -109,9 +111,9 @@ def test_ranking_leaves_the_model_as_it_was(trained):
 def test_more_bits_change_less(trained):
     model, data = trained
     images = batches(data, "train")[0]["image"][:4]
-    names = ["encoder.0.attn.qkv", "encoder.5.mlp.fc2"]
+    names = quantizable(model.encoder, compose_trial("quantization=nf4").quantization)
     total = {q: sum(rank_layers(model, names, q, torch.float32, CPU, images).values()) for q in ("int8", "nf4", "fp4")}
-    assert total["int8"] < total["nf4"] < total["fp4"]
+    assert total["int8"] < total["nf4"] < total["fp4"], total
 
 
 def test_a_built_model_keeps_the_ranked_layers_and_names_the_rest():
