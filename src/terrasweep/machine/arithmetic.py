@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import torch
 
+from terrasweep.machine.hardware import compute_threads
+
 
 def set_arithmetic(precision: str) -> dict[str, str]:
     """Set what bears on a trial's numbers from outside of it: in this process, from here on.
@@ -20,6 +22,7 @@ def set_arithmetic(precision: str) -> dict[str, str]:
         What torch then says of itself, by the names of its settings.
     """
     set_float32_precision(precision)
+    torch.set_num_threads(compute_threads())
     torch.set_default_dtype(torch.float32)
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.enabled = True

@@ -1,4 +1,4 @@
-"""What the kernel lets this process's control groups have of the host's memory, and whom it ended for want of it.
+"""What the kernel lets this process's control groups have of the host, and whom it ended for want of memory.
 
 Slurm, systemd and containers nest groups, and each level may have a limit (cgroups(7); versions 1 and 2, also mixed).
 """
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/")
+_MOUNTS = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
+"""Where version 2 keeps its groups; version 1 has a folder per controller."""
 _UNLIMITED = 2**60
 """Version 1 says so with a number near 2^63."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Version:
-    """Where a version keeps its groups, and how it names its files."""
+    """How a version names its files."""
 
-    mounts: tuple[str, ...]
     limit: str
     used: str
     cache: tuple[str, ...]
@@ -26,14 +27,12 @@ class _Version:
 
 
 _ONE = _Version(
-    mounts=("sys/fs/cgroup/memory",),
     limit="memory.limit_in_bytes",
     used="memory.usage_in_bytes",
     cache=("total_inactive_file", "total_active_file"),
     events="memory.oom_control",
 )
 _TWO = _Version(
-    mounts=("sys/fs/cgroup", "sys/fs/cgroup/unified"),
     limit="memory.max",
     used="memory.current",
     cache=("inactive_file", "active_file"),
@@ -72,6 +71,18 @@ def out_of_memory_kills(root: Path = ROOT) -> int:
     return _fields(root / "proc/vmstat").get("oom_kill", 0)
 
 
+def processors(root: Path = ROOT) -> float | None:
+    """Processors' time that the groups may use, in processors: quota by period; None where no group has a limit."""
+    allowed = []
+    for folder in _groups(root, "cpu"):
+        quota, period, *_ = [*_read(folder / "cpu.max").split(), "", ""]
+        if not quota:
+            quota, period = (_read(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+        if quota.isdigit() and period.isdigit() and int(period):  # Neither "max" nor -1.
+            allowed.append(int(quota) / int(period))
+    return min(allowed, default=None)
+
+
 def _limits(root: Path) -> list[tuple[Path, int]]:
     found = []
     for folder in _groups(root):
@@ -89,17 +100,17 @@ def _used(folder: Path) -> int:
     return int(used or 0) - sum(stat.get(name, 0) for name in version.cache)
 
 
-def _groups(root: Path) -> list[Path]:
-    """The folders of the groups that govern this process's memory, its own first.
+def _groups(root: Path, controller: str = "memory") -> list[Path]:
+    """The folders of the groups that govern what this process has of the memory or the processors, its own first.
 
     Within a container the names may be those outside of it: levels that are not there are left out.
     """
     found = []
     for line in _read(root / "proc/self/cgroup").splitlines():
         number, controllers, name = line.split(":", 2)
-        if number != "0" and "memory" not in controllers.split(","):
+        if number != "0" and controller not in controllers.split(","):
             continue
-        for mount in (_TWO if number == "0" else _ONE).mounts:
+        for mount in _MOUNTS if number == "0" else (f"sys/fs/cgroup/{controller}",):
             top = root / mount
             own = top / name.lstrip("/")
             levels = [own, *own.parents]

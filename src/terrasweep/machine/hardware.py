@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from typing import Any
 import psutil
 
 from terrasweep.machine import control_groups
+
+_PROCESSORS = Path("/sys/devices/system/cpu")
 
 
 @cache
@@ -89,6 +92,29 @@ def _nvml() -> Iterator[Any]:
         yield pynvml
     finally:
         pynvml.nvmlShutdown()
+
+
+def compute_threads() -> int:
+    """Threads that a trial computes with: ``OMP_NUM_THREADS``, or the cores that this process may use.
+
+    Two hardware threads of a core count once, as torch has it by itself; and a quota of processors' time counts
+    (``docker run --cpus=4``), which torch does not see: more threads than that would wait for each other.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    cores = len({_core(processor) for processor in os.sched_getaffinity(0)})
+    allowed = control_groups.processors()
+    return cores if allowed is None else max(1, min(cores, math.floor(allowed)))
+
+
+def _core(processor: int) -> tuple[str, ...]:
+    """What names the core of a logical processor: of two processors alike for the hardware threads of one core."""
+    topology = _PROCESSORS / f"cpu{processor}" / "topology"
+    try:
+        return tuple((topology / name).read_text() for name in ("physical_package_id", "core_id"))
+    except OSError:
+        return (str(processor),)
 
 
 def host_memory_limit_bytes() -> int:

@@ -17,7 +17,7 @@ Variables of the user's environment that terrasweep reads:
   come with terrasweep. Where they are not set, they are set here, for Hydra and for children.
 - ``TERRASWEEP_START_METHOD``: how children start, see :func:`start_method`.
 - ``HYDRA_FULL_ERROR``: ``1`` shows the traceback of bad input.
-- ``OMP_NUM_THREADS``: is told in reports; torch obeys it.
+- ``OMP_NUM_THREADS``: threads of a trial, where it is set; told in reports.
 - ``CUDA_VISIBLE_DEVICES``: which GPU is the first.
 - ``TORCH_EXTENSIONS_DIR``, ``XDG_CACHE_HOME``: where DeepSpeed's compiled parts are kept.
 - ``MLFLOW_TRACKING_URI``: the default of ``tracking.uri``.

@@ -67,11 +67,16 @@ def test_each_precision_is_set_for_products_and_convolutions_whatever_was_set_be
 def test_what_an_import_has_set_for_the_whole_process_does_not_reach_a_trial(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    threads = torch.get_num_threads()
     torch.use_deterministic_algorithms(True)
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(2)
     try:
         said = set_arithmetic("highest")
+        in_force = arithmetic_settings()["num_threads"]
     finally:
+        torch.set_num_threads(threads)
         torch.set_default_dtype(torch.float32)
         deterministic = torch.are_deterministic_algorithms_enabled()
         torch.use_deterministic_algorithms(False)
@@ -82,7 +87,7 @@ def test_what_an_import_has_set_for_the_whole_process_does_not_reach_a_trial(mon
         "False",
         "False",
     )
-    assert said["num_threads"] == arithmetic_settings()["num_threads"] == str(torch.get_num_threads())
+    assert said["num_threads"] == in_force == "3"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 
 from terrasweep.machine import control_groups
-from terrasweep.machine.control_groups import available_bytes, limit_bytes, out_of_memory_kills
+from terrasweep.machine.control_groups import available_bytes, limit_bytes, out_of_memory_kills, processors
 
 GIB = 2**30
 
@@ -75,6 +75,36 @@ def unlimited_one(root):
 def test_the_tightest_level_counts(tmp_path, tree, limit, available, kills):
     root = tree(tmp_path)
     assert (limit_bytes(root), available_bytes(root), out_of_memory_kills(root)) == (limit, available, kills)
+
+
+@pytest.mark.parametrize(
+    ("files", "allowed"),
+    [
+        ({"proc/self/cgroup": "0::/a/b", "sys/fs/cgroup/a/cpu.max": "150000 100000"}, 1.5),
+        ({"proc/self/cgroup": "0::/a", "sys/fs/cgroup/a/cpu.max": "max 100000"}, None),
+        (
+            {
+                "proc/self/cgroup": "5:cpu,cpuacct:/a\n0::/",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": 400000,
+                "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": 100000,
+            },
+            4.0,
+        ),
+        (
+            {
+                "proc/self/cgroup": "5:cpu:/a",
+                "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": -1,
+                "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": 100000,
+            },
+            None,
+        ),
+        ({}, None),
+    ],
+)
+def test_a_quota_of_processors_time_is_read_in_both_versions(tmp_path, files, allowed):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    assert processors(write(tmp_path, files)) == allowed
 
 
 def test_on_this_machine_the_files_are_read():
