@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
+from terrasweep.config import schedule
 from terrasweep.config.given_paths import is_file
 from terrasweep.config.losses import LOSSES
 from terrasweep.config.schema import TrialConfig
@@ -25,6 +26,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     """One line per value that is wrong on its own; also what names a file that is not there, unless ``files=False``."""
     yield from _study(config)
     yield from _ranges(config)
+    yield from schedule.find_bad_values(config.schedule, config.steps)
     yield from _task(config)
     yield from _arguments(config)
     if files:
@@ -69,6 +71,13 @@ def _ranges(config: TrialConfig) -> Iterator[str]:
             yield f"budget.{key}={limit}: it must be above 0; null means no limit"
     if train.warmup_steps < 0:
         yield f"train.warmup_steps={train.warmup_steps}: it can't be negative; use 0 or more"
+    if train.clip_norm is not None and not train.clip_norm > 0:
+        yield f"train.clip_norm={train.clip_norm}: it must be above 0; null clips nothing"
+    if not 0 < train.backbone_lr_ratio <= 1:
+        yield (
+            f"train.backbone_lr_ratio={train.backbone_lr_ratio}: the backbone's part of train.lr must be above 0 and "
+            "at most 1; tuning=frozen keeps it as it is"
+        )
     if train.device not in ("auto", "cpu", "cuda"):
         yield f"train.device={train.device!r}: unknown device; use auto, cpu or cuda"
 

@@ -20,6 +20,7 @@ from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.config.knobs.tuning import TuningConfig
+from terrasweep.config.schedule import ScheduleConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,11 @@ class TrainConfig:
     batch_size: int = 8
     """Tiles per step."""
     lr: float = 1e-3
-    """Constant learning rate."""
+    """Learning rate; ``schedule=`` says how it changes."""
+    clip_norm: float | None = None
+    """Largest 2-norm of the gradients of all parameters together; null: they are not clipped."""
+    backbone_lr_ratio: float = 1.0
+    """Learning rate of the backbone's own weights, as a part of ``lr``; adapters, decoder and head have ``lr``."""
     max_steps: int = 60
     """Timed optimizer steps."""
     warmup_steps: int = 3
@@ -187,11 +192,17 @@ class TrialConfig:
     offload: OffloadConfig = field(default_factory=OffloadConfig)
     precision: PrecisionConfig = field(default_factory=PrecisionConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     outside: dict[str, Any] = field(default_factory=dict)
     """Settings of the knobs that other packages declare, by group; stored, they stand beside the sections above."""
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole training, untimed ones included."""
+        return self.train.warmup_steps + self.train.max_steps
 
     def settings(self, group: str) -> Any:
         """A section by its name: one of the above, or that of a knob from outside."""

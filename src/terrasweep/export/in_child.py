@@ -177,5 +177,5 @@ def _checkpoint(task: pl.LightningModule, config: TrialConfig) -> dict[str, Any]
         "state_dict": {name: tensor.cpu() for name, tensor in task.state_dict().items()},
         "pytorch-lightning_version": pl.__version__,
         "epoch": 0,
-        "global_step": config.train.warmup_steps + config.train.max_steps,
+        "global_step": config.steps,
     }

@@ -10,18 +10,49 @@ import torch
 from torch import nn
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
+from terrasweep.config.schema import TrainConfig
 
+_BACKBONE = "model.encoder."
+_ADAPTER = "lora_"
+"""In the names that PEFT gives to what it adds."""
 EIGHT_BIT = {"adamw8bit": bnb.optim.AdamW8bit, "paged_adamw8bit": bnb.optim.PagedAdamW8bit}
 
 
-def build_optimizer(parameters: Iterable[nn.Parameter], optimizer: OptimizerConfig, lr: float) -> torch.optim.Optimizer:
-    """AdamW over the parameters that learn.
+def parameter_groups(module: nn.Module, optimizer: OptimizerConfig, train: TrainConfig) -> list[dict[str, Any]]:
+    """What learns, by its learning rate and its weight decay.
+
+    Norms, biases and other parameters of one dimension do not decay, unless ``optimizer.decay_all`` (the usual recipe
+    of vision transformers, for example Touvron et al. 2021). The backbone's own weights learn with
+    ``train.backbone_lr_ratio`` of the learning rate; adapters in it are as new as the decoder.
+
+    Args:
+        module: With the backbone as ``model.encoder``, as TerraTorch's tasks have it.
+        optimizer: Its settings.
+        train: Learning rate and ratio.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        pretrained = name.startswith(_BACKBONE) and _ADAPTER not in name
+        # ZeRO-3 keeps parts of its own shape.
+        dimensions = len(getattr(parameter, "ds_shape", parameter.shape))
+        decay = optimizer.weight_decay if optimizer.decay_all or dimensions > 1 else 0.0
+        key = (train.lr * train.backbone_lr_ratio if pretrained else train.lr, decay)
+        groups.setdefault(key, []).append(parameter)
+    return [{"params": chosen, "lr": lr, "weight_decay": decay} for (lr, decay), chosen in groups.items()]
+
+
+def build_optimizer(
+    parameters: Iterable[nn.Parameter] | list[dict[str, Any]], optimizer: OptimizerConfig, lr: float
+) -> torch.optim.Optimizer:
+    """AdamW over the parameters that learn, given one by one or in groups with settings of their own.
 
     By torch in the implementation that is asked for, or by bitsandbytes with block-wise 8-bit state (Dettmers et al.
     2022); pages of the latter go to the host when the GPU's memory is short, and mean nothing on a CPU.
     """
     first, second = optimizer.betas
-    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    learning: Any = [entry for entry in parameters if isinstance(entry, dict) or entry.requires_grad]
     common: dict[str, Any] = {"lr": lr, "betas": (first, second), "weight_decay": optimizer.weight_decay}
     if optimizer.name in EIGHT_BIT:
         built: torch.optim.Optimizer = EIGHT_BIT[optimizer.name](

@@ -23,7 +23,8 @@ from terrasweep.data.open.folders import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
-from terrasweep.training.optimizers import build_optimizer
+from terrasweep.training.optimizers import build_optimizer, parameter_groups
+from terrasweep.training.schedules import build_schedule
 
 TASKS: dict[str, type[pl.LightningModule]] = {
     "segmentation": SemanticSegmentationTask,
@@ -60,9 +61,12 @@ class MeasuredTask:
         if self.hparams["loss"] in IN_FLOAT32:  # type: ignore[attr-defined]
             self.criterion = InFloat32(self.criterion)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The trial's optimizer over everything that learns."""
-        return build_optimizer(self.parameters(), self.trial.optimizer, self.trial.train.lr)  # type: ignore[attr-defined]
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The trial's optimizer over everything that learns, and its learning rate step by step."""
+        groups = parameter_groups(self, self.trial.optimizer, self.trial.train)  # type: ignore[arg-type]
+        optimizer = build_optimizer(groups, self.trial.optimizer, self.trial.train.lr)
+        scheduler = build_schedule(optimizer, self.trial.schedule, self.trial.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_fit_start(self) -> None:
         """Class weights go where the labels are: under ZeRO-3 nothing else moves them."""

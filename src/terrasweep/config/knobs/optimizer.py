@@ -23,6 +23,9 @@ class OptimizerConfig:
     name: str = MISSING
     """``adamw`` (Loshchilov and Hutter 2019), ``adamw8bit`` or ``paged_adamw8bit`` (Dettmers et al. 2022)."""
     weight_decay: float = 0.01
+    """Of matrices and kernels; norms and biases do not decay, unless ``decay_all``."""
+    decay_all: bool = False
+    """Whether norms and biases decay, too, as in terrasweep before version 1."""
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     implementation: str | None = None
     """Of ``adamw``: ``fused`` (one kernel, no temporary memory), ``foreach`` (all tensors in one call, at one more copy
@@ -79,6 +82,7 @@ KNOB = Knob(
         "name": EVERYTHING,
         # Factors of the same update, whatever their values.
         "weight_decay": {QUALITY},
+        "decay_all": {QUALITY},
         "betas": {QUALITY},
         # The same update in other kernels.
         "implementation": COST,

@@ -17,13 +17,13 @@ Settings = dict[str, Any]
 
 _OURS = {
     "optimizer": "optimizer= sets it",
-    "scheduler": "the learning rate is constant",
+    "scheduler": "schedule= sets it",
     "fp16": "precision= sets it",
     "bf16": "precision= sets it",
     "amp": "precision= sets it",
     "torch_autocast": "precision= sets it",
     "activation_checkpointing": "checkpointing= sets it",
-    "gradient_clipping": "gradients are not clipped",
+    "gradient_clipping": "train.clip_norm sets it",
     "train_batch_size": "train.batch_size sets it",
     "gradient_accumulation_steps": "gradients are not accumulated",
 }

@@ -1,0 +1,34 @@
+"""What is refused of a schedule, in one line each."""
+
+import pytest
+
+from terrasweep.config.schedule import ScheduleConfig, find_bad_values
+
+
+def lines(steps=10, **settings):
+    return list(find_bad_values(ScheduleConfig(**{"name": "cosine"} | settings), steps))
+
+
+@pytest.mark.parametrize("warmup", [0, 0.1, 1, 9])
+def test_what_is_right_gives_no_line(warmup):
+    assert lines(warmup=warmup, end_ratio=0.5) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"name": "cosin"}, "schedule.name=cosin: unknown; did you mean cosine"),
+        ({"warmup": -1}, "schedule.warmup=-1: use a whole number of steps"),
+        ({"warmup": 2.5}, "schedule.warmup=2.5: use a whole number of steps"),
+        ({"warmup": 10}, "schedule.warmup=10: the learning rate would rise in all 10 steps"),
+        ({"end_ratio": 1.5}, "schedule.end_ratio=1.5: a part of train.lr"),
+        ({"name": "constant", "end_ratio": 0.5}, "schedule.end_ratio=0.5 with schedule=constant"),
+    ],
+)
+def test_what_is_wrong_gives_one_line(settings, said):
+    (line,) = lines(**settings)
+    assert line.startswith(said)
+
+
+def test_one_step_needs_no_warm_up():
+    assert lines(steps=1, warmup=0.1) == []
