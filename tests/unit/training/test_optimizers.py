@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
-from terrasweep.training.optimizers import build_optimizer
+from terrasweep.config.schema import TrainConfig
+from terrasweep.training.optimizers import build_optimizer, parameter_groups
 
 
 def parameters(*sizes, seed=0):
@@ -77,3 +78,40 @@ def test_the_size_from_which_the_state_has_8_bits_is_the_user_s():
         optimizer = build_optimizer([parameter], settings("adamw8bit", min_8bit_size=size), 1e-2)
         optimizer.step()
         assert optimizer.state[parameter]["state1"].dtype is dtype
+
+
+class Task(torch.nn.Module):
+    """A backbone with an adapter, and a head, under the names that TerraTorch's tasks and PEFT give them."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = torch.nn.Module()
+        self.model.encoder = torch.nn.Module()
+        self.model.encoder.layer = torch.nn.Linear(4, 4)
+        self.model.encoder.norm = torch.nn.LayerNorm(4)
+        self.model.encoder.lora_A = torch.nn.Linear(4, 2, bias=False)
+        self.model.head = torch.nn.Linear(4, 3)
+
+
+def settings_by_name(task, groups):
+    names = {id(parameter): name for name, parameter in task.named_parameters()}
+    return {names[id(p)]: (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+
+
+def test_what_is_pretrained_learns_slowly_and_norms_and_biases_do_not_decay():
+    task, train = Task(), TrainConfig(lr=0.1, backbone_lr_ratio=0.5)
+    task.model.encoder.layer.bias.requires_grad_(False)
+    assert settings_by_name(task, parameter_groups(task, settings(weight_decay=0.2), train)) == {
+        "model.encoder.layer.weight": (0.05, 0.2),
+        "model.encoder.norm.weight": (0.05, 0.0),
+        "model.encoder.norm.bias": (0.05, 0.0),
+        "model.encoder.lora_A.weight": (0.1, 0.2),
+        "model.head.weight": (0.1, 0.2),
+        "model.head.bias": (0.1, 0.0),
+    }
+
+
+def test_all_decay_where_that_is_wanted():
+    task = Task()
+    groups = parameter_groups(task, settings(weight_decay=0.2, decay_all=True), TrainConfig(lr=0.1))
+    assert set(settings_by_name(task, groups).values()) == {(0.1, 0.2)}

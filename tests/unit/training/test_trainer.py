@@ -113,3 +113,30 @@ def test_a_training_leaves_nothing_on_the_disk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trained(config("segmentation"), [batch()], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clipped_training_is_that_of_a_loop_by_hand(tmp_path):
+    """In 32 bits: AdamW on clipped gradients, groups without decay, a learning rate that falls."""
+    overrides = ("train.max_steps=6", "train.lr=0.05", "optimizer.weight_decay=0.1", "train.clip_norm=0.02")
+    trial = config("segmentation", *overrides, "optimizer.implementation=loop", "schedule=linear", "schedule.warmup=0")
+    batches, model = [batch(4), batch(2, scale=5.0)], Tiny("segmentation", 3)
+    by_hand = copy.deepcopy(model)
+    trained(trial, batches, tmp_path, model)
+    weight, bias = by_hand.layer.weight, by_hand.layer.bias
+    optimizer = torch.optim.AdamW(
+        [{"params": [weight], "weight_decay": 0.1}, {"params": [bias], "weight_decay": 0.0}], lr=0.05, foreach=False
+    )
+    for step in range(6):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.05 * (1 - step / 6)
+        given = batches[step % 2]
+        loss = torch.nn.functional.cross_entropy(by_hand(given["image"]).output, given["mask"], ignore_index=-1)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.sqrt(sum(p.grad.square().sum() for p in (weight, bias)))
+        assert norm > 0.02, "nothing would be clipped"
+        for parameter in (weight, bias):
+            parameter.grad *= 0.02 / (norm + 1e-6)
+        optimizer.step()
+    for ours, theirs in zip(model.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
