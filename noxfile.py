@@ -123,7 +123,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def smoke(session: nox.Session) -> None:
     """Train one step of one trial."""
-    one_step = ["train.max_steps=1", "train.warmup_steps=0", "backbone.checkpoint=null", "data.synthetic.train=16"]
+    one_step = ["train.max_steps=1", "train.untimed_steps=0", "backbone.checkpoint=null", "data.synthetic.train=16"]
     run(session, "python", "sweep.py", *one_step, "data.synthetic.val=8", *session.posargs)
 
 

@@ -31,7 +31,7 @@ COMMON = (
     "data.synthetic.val=6",
     "data.synthetic.test=0",
     "train.batch_size=32",
-    "train.warmup_steps=3",
+    "train.untimed_steps=3",
     "train.count_flops=false",
     "train.save_weights=false",
 )

@@ -33,8 +33,8 @@ SMALL = [
     "data.synthetic.test=0",
     "train.batch_size=4",
 ]
-ONE_STEP = [*SMALL, "train.max_steps=1", "train.warmup_steps=0"]
-LONG = [*SMALL, "data.synthetic.train=64", "train.batch_size=16", "train.max_steps=60", "train.warmup_steps=5"]
+ONE_STEP = [*SMALL, "train.max_steps=1", "train.untimed_steps=0"]
+LONG = [*SMALL, "data.synthetic.train=64", "train.batch_size=16", "train.max_steps=60", "train.untimed_steps=5"]
 FIXED = ["quantization=none", "tuning.rank=4", "tuning.targets=attention", "checkpointing=none"]
 
 

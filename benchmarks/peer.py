@@ -58,10 +58,10 @@ def bare(trial: TrialConfig) -> None:
     pl.seed_everything(trial.train.seed, workers=True, verbose=False)
     data = open_data(trial)
     model = build_model(trial, data.num_classes, torch.device("cpu"))
-    build_trainer(trial, torch.device("cpu"), [Stopwatch()], model, Path()).fit(
+    build_trainer(trial, torch.device("cpu"), [Stopwatch()], model, data, Path()).fit(
         build_task(trial, model, data), datamodule=data.module
     )
-    print(f"TRAIN {Stopwatch.ends[-1] - Stopwatch.ends[trial.train.warmup_steps - 1]}")
+    print(f"TRAIN {Stopwatch.ends[-1] - Stopwatch.ends[trial.train.untimed_steps - 1]}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ SMALL = (
     "data.synthetic.test=0",
     "train.batch_size=4",
     "train.max_steps=4",
-    "train.warmup_steps=1",
+    "train.untimed_steps=1",
 )
 """Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps."""
 

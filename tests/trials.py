@@ -16,7 +16,7 @@ TWO_STEPS = (
     "data.synthetic.test=0",
     "train.batch_size=4",
     "train.max_steps=2",
-    "train.warmup_steps=0",
+    "train.untimed_steps=0",
     "train.count_flops=false",
 )
 TINY = ("decoder=linear", *TWO_STEPS, "train.save_weights=false")

@@ -19,7 +19,7 @@ BACKBONES = {
         "backbone.merge=concat",
     ),
 }
-STEPS = ("train.batch_size=4", "train.max_steps=6", "train.warmup_steps=1", "train.save_weights=false")
+STEPS = ("train.batch_size=4", "train.max_steps=6", "train.untimed_steps=1", "train.save_weights=false")
 
 
 @pytest.fixture(scope="module")

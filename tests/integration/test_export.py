@@ -147,7 +147,7 @@ def test_a_single_trial_of_a_classification_is_exported_by_its_folder(home, expo
 def test_a_trial_on_several_dates_is_exported_and_tested_by_terratorch(home, export, tmp_path):
     write_places(home / "places", "files", places=12)
     data = ("data=segmentation_folder", "data.root=places", "data.split.by=fraction", "data.frames=3")
-    steps = ("train.batch_size=4", "train.max_steps=4", "train.warmup_steps=1", "train.lr=0.01")
+    steps = ("train.batch_size=4", "train.max_steps=4", "train.untimed_steps=1", "train.lr=0.01")
     folders = {}
     for backbone in ("prithvi_eo_tiny", "prithvi_eo_v2_tiny_tl"):
         finished = run_sweep(home, *data, f"backbone={backbone}", "backbone.checkpoint=null", *steps)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 OVERRIDES = (
     *("data=segmentation_folder", "data.root=aerial", "backbone=timm_vit_tiny_patch16_224"),
-    *("backbone.pretrained=false", "train.batch_size=4", "train.max_steps=4", "train.warmup_steps=1"),
+    *("backbone.pretrained=false", "train.batch_size=4", "train.max_steps=4", "train.untimed_steps=1"),
 )
 
 

@@ -35,7 +35,7 @@ SMALL = (
     "train.lr=choice(1e-3,5e-4)",
     "train.batch_size=8",
     "train.max_steps=40",
-    "train.warmup_steps=1",
+    "train.untimed_steps=1",
     "study.n_trials=3",
 )
 

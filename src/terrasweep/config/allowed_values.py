@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from terrasweep.config import schedule
+from terrasweep.config import schedule, train
 from terrasweep.config.given_paths import is_file
 from terrasweep.config.losses import LOSSES
 from terrasweep.config.schema import TrialConfig
@@ -25,8 +25,9 @@ HYDRA_KEYS = ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per value that is wrong on its own; also what names a file that is not there, unless ``files=False``."""
     yield from _study(config)
-    yield from _ranges(config)
-    yield from schedule.find_bad_values(config.schedule, config.steps)
+    yield from _budget(config)
+    yield from train.find_bad_values(config.train)
+    yield from schedule.find_bad_values(config.schedule, config.train)
     yield from _task(config)
     yield from _arguments(config)
     if files:
@@ -59,27 +60,10 @@ def _study(config: TrialConfig) -> Iterator[str]:
         yield f"study.objectives={names}: an objective is named twice; name each once"
 
 
-def _ranges(config: TrialConfig) -> Iterator[str]:
-    train, budget = config.train, config.budget
-    for key, value in {"train.batch_size": train.batch_size, "train.max_steps": train.max_steps}.items():
-        if value < 1:
-            yield f"{key}={value}: it must be at least 1"
-    if not train.lr > 0:
-        yield f"train.lr={train.lr}: it must be above 0"
-    for key, limit in dataclasses.asdict(budget).items():
+def _budget(config: TrialConfig) -> Iterator[str]:
+    for key, limit in dataclasses.asdict(config.budget).items():
         if limit is not None and not limit > 0:
             yield f"budget.{key}={limit}: it must be above 0; null means no limit"
-    if train.warmup_steps < 0:
-        yield f"train.warmup_steps={train.warmup_steps}: it can't be negative; use 0 or more"
-    if train.clip_norm is not None and not train.clip_norm > 0:
-        yield f"train.clip_norm={train.clip_norm}: it must be above 0; null clips nothing"
-    if not 0 < train.backbone_lr_ratio <= 1:
-        yield (
-            f"train.backbone_lr_ratio={train.backbone_lr_ratio}: the backbone's part of train.lr must be above 0 and "
-            "at most 1; tuning=frozen keeps it as it is"
-        )
-    if train.device not in ("auto", "cpu", "cuda"):
-        yield f"train.device={train.device!r}: unknown device; use auto, cpu or cuda"
 
 
 def _task(config: TrialConfig) -> Iterator[str]:
@@ -97,6 +81,12 @@ def _task(config: TrialConfig) -> Iterator[str]:
         yield (
             f"task.ignore_index={task.ignore_index} with task.loss={task.loss}: it counts every label; set "
             f"task.ignore_index=null, or use {', '.join(able)}"
+        )
+    if config.train.accumulate > 1 and not loss.means:
+        able = [name for name, other in losses.items() if other.means]
+        yield (
+            f"train.accumulate={config.train.accumulate} with task.loss={task.loss}: it is no mean over labels, and a "
+            f"batch in parts would have another one; use train.accumulate=1, or task.loss={', '.join(able)}"
         )
     classes = data.num_classes or len(data.class_names or ())
     if classes == 1 and task.name != "regression":

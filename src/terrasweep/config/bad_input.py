@@ -9,6 +9,7 @@ from typing import Any
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from terrasweep.config.renamed_keys import describe_renamed
 from terrasweep.config.yaml_files import describe_unreadable
 from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.secrets import masked
@@ -66,6 +67,8 @@ def _describe(error: BaseException) -> list[str]:
         return [f"{group}={option}: this launcher is not installed; pip install -e '.[{_EXTRAS[option]}]'"]
     if isinstance(error, MissingConfigException) and group and error.options is not None:
         return [f"{group}={option}: not found; {nearest(option, error.options)}"]
+    if renamed := describe_renamed(str(error)):
+        return [renamed]
     if found := _IN_A_FILE.match(str(error)):
         mixed = "incompatible container" in found["said"]
         said = "a list stands where keys are expected, or the other way round" if mixed else found["said"]

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from terrasweep.config import help_text
 from terrasweep.config.outside_knobs import outside_knobs
+from terrasweep.config.renamed_keys import describe_renamed, with_present_names
 from terrasweep.config.schema import TrialConfig
 from terrasweep.config.yaml_files import describe_unreadable, find_lists
 from terrasweep.machine import startup
@@ -55,6 +56,15 @@ def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
     return TrialConfig(**sections, outside=outside)
 
 
+def stored_trial_config(stored: dict[str, Any]) -> TrialConfig:
+    """The TrialConfig of a configuration that this version or an earlier one stored.
+
+    Raises:
+        InvalidConfig: As for :func:`trial_config`.
+    """
+    return trial_config(with_present_names(stored))
+
+
 def _unknown_keys(node: Any, prefix: str = "") -> Iterator[str]:
     """One line per key that was added, as by ``+train.foo=1``, to a section that has no such key."""
     if not isinstance(node, DictConfig):
@@ -63,7 +73,7 @@ def _unknown_keys(node: Any, prefix: str = "") -> Iterator[str]:
     known = [field.name for field in dataclasses.fields(section)] if dataclasses.is_dataclass(section) else None
     for key in map(str, node):
         if known is not None and key not in known:
-            yield f"{prefix}{key}: there is no such key; {nearest(key, known)}"
+            yield describe_renamed(prefix + key) or f"{prefix}{key}: there is no such key; {nearest(key, known)}"
         elif not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
             yield from _unknown_keys(node[key], f"{prefix}{key}.")
 

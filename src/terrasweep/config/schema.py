@@ -21,6 +21,7 @@ from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.config.knobs.tuning import TuningConfig
 from terrasweep.config.schedule import ScheduleConfig
+from terrasweep.config.train import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,32 +131,6 @@ class TaskConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How long and with what a trial trains."""
-
-    batch_size: int = 8
-    """Tiles per step."""
-    lr: float = 1e-3
-    """Learning rate; ``schedule=`` says how it changes."""
-    clip_norm: float | None = None
-    """Largest 2-norm of the gradients of all parameters together; null: they are not clipped."""
-    backbone_lr_ratio: float = 1.0
-    """Learning rate of the backbone's own weights, as a part of ``lr``; adapters, decoder and head have ``lr``."""
-    max_steps: int = 60
-    """Timed optimizer steps."""
-    warmup_steps: int = 3
-    """Steps before them that train but are not timed."""
-    seed: int = 0
-    """Seed of initialisation, data order and dropout."""
-    device: str = "auto"
-    """``auto``, ``cpu`` or ``cuda``."""
-    save_weights: bool = True
-    """Whether what was trained is written to the trial's folder, after everything is measured."""
-    count_flops: bool = True
-    """Whether one more step after the evaluation counts its floating-point operations."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class BudgetConfig:
     """Limits per trial; null: none."""
 
@@ -198,11 +173,6 @@ class TrialConfig:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     outside: dict[str, Any] = field(default_factory=dict)
     """Settings of the knobs that other packages declare, by group; stored, they stand beside the sections above."""
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole training, untimed ones included."""
-        return self.train.warmup_steps + self.train.max_steps
 
     def settings(self, group: str) -> Any:
         """A section by its name: one of the above, or that of a knob from outside."""

@@ -30,6 +30,7 @@ from terrasweep.models.trained_weights import ADAPTER, restore
 from terrasweep.models.transforms.merge import merge
 from terrasweep.process.child import Report
 from terrasweep.results.errors import Crashed
+from terrasweep.training.length import training_steps
 from terrasweep.training.tasks import TASKS, measured_task, task_arguments
 from terrasweep.training.trainer import build_trainer, evaluate
 
@@ -80,11 +81,11 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
         )
     report(precision=as_evaluated.precision.name)
     set_arithmetic(as_evaluated.precision.matmul)
-    trainer = build_trainer(as_evaluated, device, [], restored, draft)
+    trainer = build_trainer(as_evaluated, device, [], restored, data, draft)
     accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
     report(accuracy=accuracy)
     (draft / CONFIG).write_text(_HEADER.format(title=title) + text)
-    torch.save(_checkpoint(task, config), draft / CHECKPOINT)
+    torch.save(_checkpoint(task, training_steps(config, data)), draft / CHECKPOINT)
 
 
 def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -> dict[str, Any]:
@@ -171,11 +172,11 @@ def _compare(report: Report, config: TrialConfig, expected: torch.Tensor, actual
         )
 
 
-def _checkpoint(task: pl.LightningModule, config: TrialConfig) -> dict[str, Any]:
+def _checkpoint(task: pl.LightningModule, steps: int) -> dict[str, Any]:
     """What Lightning loads for an evaluation."""
     return {
         "state_dict": {name: tensor.cpu() for name, tensor in task.state_dict().items()},
         "pytorch-lightning_version": pl.__version__,
         "epoch": 0,
-        "global_step": config.steps,
+        "global_step": steps,
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from terrasweep import process
-from terrasweep.config.compose import trial_config
+from terrasweep.config.compose import stored_trial_config
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data.open.plain_frames import refuse_untold
 from terrasweep.data.stored import located
@@ -162,7 +162,7 @@ def _complete(title: str, folder: Path, result: TrialResult, output: Path, front
     if result.state is not State.COMPLETE:
         others = f"; on the front: {front}" if front else ""
         raise InvalidConfig(f"{title}: it is {result.state} ({result.reason}) and has no trained model{others}")
-    return Trained(title, folder, result, trial_config(result.config), output)
+    return Trained(title, folder, result, stored_trial_config(result.config), output)
 
 
 def _is_free(folder: Path) -> bool:
@@ -186,8 +186,8 @@ def _weights(trial: Trained) -> Iterator[Path]:
     if (trial.folder / WEIGHTS).is_dir():
         yield trial.folder
         return
-    seed, steps = trial.config.train.seed, trial.config.train.warmup_steps + trial.config.train.max_steps
-    _say(f"{trial.title}: its weights were not kept; training it again, with seed {seed} for {steps} steps ...")
+    train = trial.config.train
+    _say(f"{trial.title}: its weights were not kept; training it again, with seed {train.seed} for {train.length} ...")
     with tempfile.TemporaryDirectory(prefix=".again-", dir=trial.folder) as folder:
         result = run_trial(_to_train_again(trial.config), Path(folder))
         if result.state is not State.COMPLETE or not (Path(folder) / WEIGHTS).is_dir():

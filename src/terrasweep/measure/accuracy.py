@@ -13,7 +13,8 @@ ACCURACY = Measurement(
     name="accuracy",
     label="accuracy",
     unit="1",
-    definition="The task's validation metric after the last step, in [0, 1]; R² for regression, at most 1.",
+    definition="The task's validation metric of the state that train.keep says, in [0, 1]; R² for regression, at "
+    "most 1.",
 )
 ACCURACY_NAME = Measurement(
     name="accuracy_name",

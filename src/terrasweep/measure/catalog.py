@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from terrasweep.measure import accuracy, board, device_memory, durations, flops, host_memory, model_sizes, peak_memory
+from terrasweep.measure import (
+    accuracy,
+    board,
+    device_memory,
+    durations,
+    flops,
+    host_memory,
+    kept_state,
+    model_sizes,
+    peak_memory,
+)
 from terrasweep.measure import throughput as timing
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import Meter, MeteredTrial, Phase, Reading
@@ -47,6 +57,10 @@ _FIRST_COLUMNS = (
     durations.EVALUATE_SECONDS,
     board.ENERGY,
     flops.FLOPS_PER_STEP,
+    kept_state.KEPT_STEPS,
+    kept_state.KEPT_EPOCHS,
+    kept_state.KEPT_SAMPLES,
+    kept_state.KEPT_SECONDS,
 )
 """Readers of ``trials.csv`` rely on this order, and what no meter takes stands here alone."""
 

@@ -27,7 +27,7 @@ FIT_SECONDS = Measurement(
     name="fit_seconds",
     label="fit time",
     unit="s",
-    definition="Seconds of the training loop, warm-up and the trainer's own set-up included.",
+    definition="Seconds of the training loop, untimed steps, validations and the trainer's own set-up included.",
 )
 EVALUATE_SECONDS = Measurement(
     name="evaluate_seconds",

@@ -55,7 +55,7 @@ class HostMemoryMeter(PassiveMeter):
         if trial.device.type != "cpu":
             return cls(None, trial.baseline_mib, 0)
         timed = phase is Phase.TRAINING
-        return cls(peak_of(phase), trial.baseline_mib, exact_steps(trial.warmup_steps) if timed else None)
+        return cls(peak_of(phase), trial.baseline_mib, exact_steps(trial.untimed_steps) if timed else None)
 
     def __enter__(self) -> Self:
         if self._exact_steps != 0:
@@ -116,12 +116,12 @@ def return_freed_memory(*, at_once: bool) -> None:
     libc.malloc_trim(0)
 
 
-def exact_steps(warmup_steps: int) -> int:
+def exact_steps(untimed_steps: int) -> int:
     """How many of the warm-up steps may measure memory: all but the last, and none of fewer than three.
 
     The first step allocates the optimizer's state, the second one needs it beside the activations.
     """
-    return warmup_steps - 1 if warmup_steps >= 3 else 0
+    return untimed_steps - 1 if untimed_steps >= 3 else 0
 
 
 def _status_mib(field: str) -> float:

@@ -34,12 +34,12 @@ class MeteredTrial:
     device: torch.device
     baseline_mib: float
     """The process's resident set before the build."""
-    warmup_steps: int
+    untimed_steps: int
     """Steps that are trained and not timed."""
 
 
 class Meter(Protocol):
-    """Measures between entering and leaving; steps are counted from 0, warm-up included."""
+    """Measures between entering and leaving; steps are counted from 0, untimed ones included."""
 
     measurements: ClassVar[tuple[Measurement, ...]]
     """What its readings can hold."""
@@ -59,6 +59,9 @@ class Meter(Protocol):
 
     def on_step_end(self, step: int, samples: int) -> None:
         """The optimizer has stepped, and the device is synchronised."""
+
+    def on_pause_end(self) -> None:
+        """Between two steps came something that is neither: a validation."""
 
     def reading(self) -> Reading:
         """Values by the names of :attr:`measurements`."""
@@ -81,6 +84,9 @@ class PassiveMeter:
         """Not needed."""
 
     def on_step_end(self, step: int, samples: int) -> None:
+        """Not needed."""
+
+    def on_pause_end(self) -> None:
         """Not needed."""
 
 

@@ -14,8 +14,8 @@ THROUGHPUT = Measurement(
     name="throughput_samples_per_s",
     label="throughput",
     unit="samples/s",
-    definition="Σ samples / Σ seconds over the timed training steps: warm-up and validation excluded, optimizer step "
-    "and the wait for data included, device synchronised at both ends.",
+    definition="Σ samples / Σ seconds over the timed training steps: untimed ones and validation excluded, optimizer "
+    "step and the wait for data included, device synchronised at both ends.",
 )
 STEP_TIMES = {
     percent: Measurement(
@@ -42,12 +42,12 @@ TRAIN_SECONDS = Measurement(
 
 
 class ThroughputMeter(PassiveMeter):
-    """Times each step from the end of the one before, so that waiting for data counts; warm-up steps don't."""
+    """Times each step from the end of the one before, so that waiting for data counts; untimed steps don't."""
 
     measurements: ClassVar[tuple[Measurement, ...]] = (THROUGHPUT, *STEP_TIMES.values(), DATA_WAIT_SHARE, TRAIN_SECONDS)
 
-    def __init__(self, warmup_steps: int, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._warmup, self._clock = warmup_steps, clock
+    def __init__(self, untimed_steps: int, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._untimed, self._clock = untimed_steps, clock
         self._last_end: float | None = None
         self._begin = 0.0
         self._samples: list[int] = []
@@ -57,7 +57,7 @@ class ThroughputMeter(PassiveMeter):
     @classmethod
     def for_phase(cls, phase: Phase, trial: MeteredTrial) -> Self | None:
         """The training alone."""
-        return cls(trial.warmup_steps) if phase is Phase.TRAINING else None
+        return cls(trial.untimed_steps) if phase is Phase.TRAINING else None
 
     def on_step_begin(self, step: int) -> None:
         """Note when the batch was there."""
@@ -66,12 +66,17 @@ class ThroughputMeter(PassiveMeter):
     def on_step_end(self, step: int, samples: int) -> None:
         """Count the step, if it is a timed one."""
         end = self._clock()
-        if step >= self._warmup:
+        if step >= self._untimed:
             start = self._begin if self._last_end is None else self._last_end
             self._samples.append(samples)
             self._seconds.append(end - start)
             self._waits.append(self._begin - start)
         self._last_end = end
+
+    def on_pause_end(self) -> None:
+        """What comes next is counted from here."""
+        if self._last_end is not None:
+            self._last_end = self._clock()
 
     def reading(self) -> Reading:
         """Throughput, percentiles of the step time, and the share of waiting; None where no step was timed."""

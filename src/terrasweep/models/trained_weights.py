@@ -19,7 +19,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from terrasweep.config.compose import trial_config
+from terrasweep.config.compose import stored_trial_config
 from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import draft_folder
@@ -241,4 +241,4 @@ def _read_record(trial: Path) -> WeightsRecord:
 
 
 def _stored_config(trial: str | Path) -> TrialConfig:
-    return trial_config(yaml.safe_load((Path(trial) / "config.yaml").read_text()))
+    return stored_trial_config(yaml.safe_load((Path(trial) / "config.yaml").read_text()))

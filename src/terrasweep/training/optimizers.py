@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import bitsandbytes as bnb
@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
-from terrasweep.config.schema import TrainConfig
+from terrasweep.config.train import TrainConfig
+from terrasweep.models.transforms.checkpointing import transformer_blocks
+from terrasweep.results.errors import InvalidConfig
 
 _BACKBONE = "model.encoder."
 _ADAPTER = "lora_"
@@ -23,13 +25,19 @@ def parameter_groups(module: nn.Module, optimizer: OptimizerConfig, train: Train
 
     Norms, biases and other parameters of one dimension do not decay, unless ``optimizer.decay_all`` (the usual recipe
     of vision transformers, for example Touvron et al. 2021). The backbone's own weights learn with
-    ``train.backbone_lr_ratio`` of the learning rate; adapters in it are as new as the decoder.
+    ``train.backbone_lr_ratio`` of the learning rate; adapters in it are as new as the decoder. With
+    ``train.layer_decay``, each of its blocks has that part of the rate of the block after it, and what comes before the
+    first block that of the block before (Clark et al. 2020; Bao et al. 2022).
 
     Args:
         module: With the backbone as ``model.encoder``, as TerraTorch's tasks have it.
         optimizer: Its settings.
-        train: Learning rate and ratio.
+        train: Learning rate, ratio and decay.
+
+    Raises:
+        InvalidConfig: ``train.layer_decay`` is asked for, and the backbone has no stack of blocks.
     """
+    rates = _backbone_rates(module, train)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
@@ -38,9 +46,30 @@ def parameter_groups(module: nn.Module, optimizer: OptimizerConfig, train: Train
         # ZeRO-3 keeps parts of its own shape.
         dimensions = len(getattr(parameter, "ds_shape", parameter.shape))
         decay = optimizer.weight_decay if optimizer.decay_all or dimensions > 1 else 0.0
-        key = (train.lr * train.backbone_lr_ratio if pretrained else train.lr, decay)
+        key = (rates(name) if pretrained else train.lr, decay)
         groups.setdefault(key, []).append(parameter)
     return [{"params": chosen, "lr": lr, "weight_decay": decay} for (lr, decay), chosen in groups.items()]
+
+
+def _backbone_rates(module: nn.Module, train: TrainConfig) -> Callable[[str], float]:
+    """The learning rate of a parameter of the backbone by its name."""
+    top = train.lr * train.backbone_lr_ratio
+    if train.layer_decay == 1.0:
+        return lambda name: top
+    blocks = list(transformer_blocks(module.get_submodule(_BACKBONE[:-1])))
+    if not blocks:
+        raise InvalidConfig(f"train.layer_decay={train.layer_decay}: the backbone has no stack of blocks; use 1")
+    depths = _depths([name for name, _ in module.named_parameters()], [f"{_BACKBONE}{block}." for block in blocks])
+    return lambda name: top * train.layer_decay ** (len(blocks) - 1 - depths[name])
+
+
+def _depths(names: list[str], blocks: list[str]) -> dict[str, int]:
+    """Each parameter's block by its number; what stands between blocks belongs to the one before, at first to -1."""
+    depths, depth = {}, -1
+    for name in names:
+        depth = next((index for index, prefix in enumerate(blocks) if name.startswith(prefix)), depth)
+        depths[name] = depth
+    return depths
 
 
 def build_optimizer(

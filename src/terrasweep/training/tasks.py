@@ -22,9 +22,11 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.folders import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.training.accumulation import loss_weight, split_batch
+from terrasweep.training.length import training_steps
 from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
 from terrasweep.training.optimizers import build_optimizer, parameter_groups
-from terrasweep.training.schedules import build_schedule
+from terrasweep.training.schedules import LearningRates
 
 TASKS: dict[str, type[pl.LightningModule]] = {
     "segmentation": SemanticSegmentationTask,
@@ -48,7 +50,12 @@ class MeasuredTask:
     # Lightning would deep-copy the model into its hyperparameters.
     ignore = ("model", "weights")
     trial: TrialConfig
+    steps: int
+    """Optimizer steps of the whole training."""
     criterion: Any
+    rates: LearningRates
+    step_loss: torch.Tensor
+    """Of the whole batch of the last training step."""
 
     def configure_metrics(self) -> None:
         """The validation metrics alone: nobody reads those of the training batches, and they cost time."""
@@ -61,12 +68,12 @@ class MeasuredTask:
         if self.hparams["loss"] in IN_FLOAT32:  # type: ignore[attr-defined]
             self.criterion = InFloat32(self.criterion)
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """The trial's optimizer over everything that learns, and its learning rate step by step."""
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The trial's optimizer over everything that learns; :attr:`rates` sets its learning rates."""
         groups = parameter_groups(self, self.trial.optimizer, self.trial.train)  # type: ignore[arg-type]
         optimizer = build_optimizer(groups, self.trial.optimizer, self.trial.train.lr)
-        scheduler = build_schedule(optimizer, self.trial.schedule, self.trial.steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        self.rates = LearningRates(optimizer, self.trial.schedule, self.steps)
+        return optimizer
 
     def on_fit_start(self) -> None:
         """Class weights go where the labels are: under ZeRO-3 nothing else moves them."""
@@ -76,19 +83,76 @@ class MeasuredTask:
         """As for training."""
         self._move_loss()
 
-    def training_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """TerraTorch's step, in the trial's precision."""
+    def training_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> torch.Tensor:
+        """A step in the trial's precision; of a batch in parts the gradients of all but the last are there afterwards.
+
+        Returns:
+            What is left to differentiate: the loss, or the last part's share of it.
+        """
+        *first, (last, share) = self.parts(batch)
+        if self.trial.train.accumulate > 1 and not self._is_under_zero:  # DeepSpeed does it after its step.
+            self.trainer.optimizers[0].zero_grad()  # type: ignore[attr-defined]
+        losses = [self._differentiated(part, share) for part, share in first]
+        loss = share * self.part_loss(last)
+        self.step_loss = torch.stack([*losses, loss.detach()]).sum()
+        return self._to_differentiate(loss, is_last=True)
+
+    def parts(self, batch: Mapping[str, Any]) -> list[tuple[dict[str, Any], float]]:
+        """A batch as it is computed: each part with its share of the loss; one in which no label counts has none."""
+        known, accumulate = self._known(batch), self.trial.train.accumulate
+        if accumulate == 1:
+            return [(known, 1.0)]
+        weights = self.hparams.get("class_weights")  # type: ignore[attr-defined]
+        weights = None if weights is None else torch.as_tensor(weights)
+        pieces = split_batch(known, accumulate)
+        counts = torch.stack([loss_weight(piece[self._target], self.trial.task, weights) for piece in pieces]).tolist()
+        shares = [(piece, count / sum(counts)) for piece, count in zip(pieces, counts, strict=True) if count]
+        return shares or [(known, 1.0)]
+
+    def part_loss(self, part: dict[str, Any]) -> torch.Tensor:
+        """TerraTorch's step over a part of a batch, in the trial's precision."""
         with self._precision():
-            return super().training_step(self._known(batch), *args, **kwargs)  # type: ignore[misc]
+            loss: torch.Tensor = super().training_step(part, 0)  # type: ignore[misc]
+        return loss
+
+    def optimizer_zero_grad(self, *args: Any, **kwargs: Any) -> None:
+        """Not between the parts of a batch: Lightning would do it after :meth:`training_step`."""
+        if self.trial.train.accumulate == 1:
+            super().optimizer_zero_grad(*args, **kwargs)  # type: ignore[misc]
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        """The optimizer has stepped."""
+        self.rates.advance()
 
     def validation_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """TerraTorch's step, in the trial's precision."""
         with self._precision():
             return super().validation_step(self._known(batch), *args, **kwargs)  # type: ignore[misc]
 
+    def _differentiated(self, part: dict[str, Any], share: float) -> torch.Tensor:
+        loss = share * self.part_loss(part)
+        strategy, optimizer = self.trainer.strategy, self.trainer.optimizers[0]  # type: ignore[attr-defined]
+        strategy.backward(self._to_differentiate(loss, is_last=False), optimizer)
+        return loss.detach()
+
+    def _to_differentiate(self, loss: torch.Tensor, *, is_last: bool) -> torch.Tensor:
+        """DeepSpeed has to know which part is the last, and divides by their number itself."""
+        if self.trial.train.accumulate == 1 or not self._is_under_zero:
+            return loss
+        self.trainer.strategy.model.set_gradient_accumulation_boundary(is_last)  # type: ignore[attr-defined]
+        return loss * self.trial.train.accumulate
+
+    @property
+    def _is_under_zero(self) -> bool:
+        return self.trial.offload.name in ZERO
+
+    @property
+    def _target(self) -> str:
+        return target_key(self.trial.task.name)
+
     def _known(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """What models know; TerraTorch would hand them whatever else a data set puts into its samples."""
-        known = (*MODEL_INPUTS, target_key(self.trial.task.name))
+        known = (*MODEL_INPUTS, self._target)
         return {key: value for key, value in batch.items() if key in known}
 
     def _move_loss(self) -> None:
@@ -97,7 +161,7 @@ class MeasuredTask:
 
     def _precision(self) -> AbstractContextManager[Any]:
         """Mixed precision under ZeRO, as Lightning does it elsewhere; DeepSpeed's own would cast the parameters."""
-        if self.trial.precision.name == "bf16" and self.trial.offload.name in ZERO:
+        if self.trial.precision.name == "bf16" and self._is_under_zero:
             # Under ZeRO-3 the task itself is never moved, and would say that it is on the CPU.
             return torch.autocast(self.trainer.strategy.root_device.type, torch.bfloat16)  # type: ignore[attr-defined]
         return nullcontext()
@@ -150,11 +214,16 @@ _MEASURED: dict[str, type[MeasuredTask]] = {
 }
 
 
-def measured_task(config: TrialConfig) -> type[Any]:
-    """The class that trains and evaluates a trial: TerraTorch's, behind what a trial adds to it."""
+def measured_task(config: TrialConfig, steps: int = 0) -> type[Any]:
+    """The class that trains and evaluates a trial: TerraTorch's, behind what a trial adds to it.
+
+    Args:
+        config: The trial.
+        steps: Optimizer steps in all; a task that only evaluates needs none.
+    """
     base = TASKS[config.task.name]
     before = _MEASURED.get(config.task.name, MeasuredTask)
-    return type(f"Measured{base.__name__}", (before, base), {"trial": config})
+    return type(f"Measured{base.__name__}", (before, base), {"trial": config, "steps": steps})
 
 
 def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
@@ -172,7 +241,7 @@ def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
             "give one weight per class"
         )
     arguments = {"model_args": {"num_classes": data.num_classes}, **task_arguments(config, data)}
-    return measured_task(config)(model=model.module, **arguments)
+    return measured_task(config, training_steps(config, data))(model=model.module, **arguments)
 
 
 def task_arguments(config: TrialConfig, data: OpenData) -> dict[str, Any]:

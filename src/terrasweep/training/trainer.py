@@ -11,6 +11,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
@@ -19,8 +20,11 @@ from terrasweep.measure.meter import Meter
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.offload.zero import zero_strategy
 from terrasweep.results.errors import DataError, Diverged, InvalidConfig
+from terrasweep.training.length import training_steps, validation_steps
 from terrasweep.training.tasks import batch_size
 
+LEARNING_RATE = "learning_rate"
+"""Curve of each step's learning rate."""
 _ONE_VALUE = "Expected more than 1 value per channel when training"
 """What torch's batch normalization says."""
 
@@ -31,9 +35,13 @@ class StepClock(Callback):
     def __init__(self, meters: Sequence[Meter], device: torch.device) -> None:
         self._meters, self._device = meters, device
         self.losses: list[tuple[int, float]] = []
+        self.learning_rates: list[tuple[int, float]] = []
+        self.samples: list[int] = []
+        """Of each step."""
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """The batch is on the device."""
+        self.learning_rates.append((len(self.losses), pl_module.rates.highest))
         for meter in self._meters:
             meter.on_step_begin(len(self.losses))
 
@@ -44,7 +52,7 @@ class StepClock(Callback):
             Diverged: The loss is not finite.
         """
         step = len(self.losses)
-        loss = float(outputs["loss"])
+        loss = float(pl_module.step_loss)
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         for meter in self._meters:
@@ -52,10 +60,22 @@ class StepClock(Callback):
         if not math.isfinite(loss):
             raise Diverged(f"the loss is {loss} at step {step}; lower train.lr (it is {pl_module.trial.train.lr:g})")
         self.losses.append((step, loss))
+        self.samples.append(batch_size(batch))
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """What comes next is a step; the validation before it is not timed."""
+        if trainer.state.fn is TrainerFn.FITTING:
+            for meter in self._meters:
+                meter.on_pause_end()
 
 
 def build_trainer(
-    config: TrialConfig, device: torch.device, callbacks: list[Callback], model: BuiltModel, folder: Path
+    config: TrialConfig,
+    device: torch.device,
+    callbacks: list[Callback],
+    model: BuiltModel,
+    data: OpenData,
+    folder: Path,
 ) -> pl.Trainer:
     """A Trainer that trains and evaluates, and leaves nothing on the disk but DeepSpeed's settings in the folder."""
     zero = config.offload.name in ZERO
@@ -70,11 +90,11 @@ def build_trainer(
         plugins=alone,
         precision=precision,
         gradient_clip_val=config.train.clip_norm,
-        max_steps=config.steps,
+        max_steps=training_steps(config, data),
         max_epochs=-1,
         num_sanity_val_steps=0,
         check_val_every_n_epoch=None,
-        val_check_interval=2**40,
+        val_check_interval=validation_steps(config, data) or 2**40,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
@@ -85,7 +105,7 @@ def build_trainer(
 
 
 def fit(trainer: pl.Trainer, task: Any, data: OpenData, clock: StepClock) -> None:
-    """Train for ``warmup_steps + max_steps`` steps.
+    """Train for the whole length, or to an early end.
 
     Raises:
         DataError: There was no batch to train on.

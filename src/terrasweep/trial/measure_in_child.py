@@ -15,6 +15,7 @@ import torch
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
+from terrasweep.config.train import LAST
 from terrasweep.data.open.folders import OpenData, open_data
 from terrasweep.data.prepare import prepare_data, write_survey
 from terrasweep.machine.arithmetic import arithmetic_settings, set_arithmetic
@@ -23,9 +24,11 @@ from terrasweep.measure.accuracy import ACCURACY, ACCURACY_NAME, read_accuracy
 from terrasweep.measure.catalog import budget_peaks, meters_for, of_build
 from terrasweep.measure.durations import BUILD_SECONDS, EVALUATE_SECONDS, FIT_SECONDS, OPEN_DATA_SECONDS
 from terrasweep.measure.host_memory import trimmed_resident_mib
+from terrasweep.measure.kept_state import KEPT_EPOCHS, KEPT_SAMPLES, KEPT_SECONDS, KEPT_STEPS
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, Phase, metered, readings
 from terrasweep.measure.model_sizes import TOTAL_PARAMETERS, TRAINABLE_PARAMETERS, WEIGHT_BYTES
+from terrasweep.measure.throughput import TRAIN_SECONDS
 from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.models.assemble import BuiltModel, build_model
 from terrasweep.models.offload.extensions import are_compiled
@@ -35,7 +38,8 @@ from terrasweep.predict.count_states import count_built, state_bytes
 from terrasweep.process.child import Report
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.tasks import build_task
-from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
+from terrasweep.training.trainer import LEARNING_RATE, StepClock, build_trainer, evaluate, fit
+from terrasweep.training.validation import LearningCurve
 from terrasweep.trial.after_measuring import report_flops, report_plan, save
 from terrasweep.trial.budget import check_budget, limit_device_memory
 
@@ -63,8 +67,8 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
         import_deepspeed(device)
     # After all imports, a datamodule of the user's included.
     report(arithmetic=set_arithmetic(config.precision.matmul))
-    warmup = config.train.warmup_steps
-    metering = MeteredTrial(device=device, baseline_mib=trimmed_resident_mib(), warmup_steps=warmup)
+    warmup = config.train.untimed_steps
+    metering = MeteredTrial(device=device, baseline_mib=trimmed_resident_mib(), untimed_steps=warmup)
     model = _build(report, config, data, metering)
     counts = count_built(model.module)
     report(measurements=state_bytes(counts, config.optimizer))
@@ -96,22 +100,39 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
     training, evaluation, both = (meters_for(phase, setting.metering) for phase in phases)
     meters = [*training, *evaluation, *both]
     clock = StepClock(training, device)
-    trainer = build_trainer(config, device, [clock], setting.model, setting.folder)
+    curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0)
+    trainer = build_trainer(config, device, [clock, curve], setting.model, setting.data, setting.folder)
+    validate = partial(evaluate, trainer, setting.task, setting.data)
     try:
         with metered(both):
             with metered(training), _timed(report, FIT_SECONDS):
                 fit(trainer, setting.task, setting.data, clock)
+            curve.conclude(setting.task, len(clock.losses), validate)
             with metered(evaluation), _timed(report, EVALUATE_SECONDS):
-                logged = evaluate(trainer, setting.task, setting.data)
+                logged = validate()
+        if config.train.keep == LAST:
+            curve.note(len(clock.losses), logged)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
-        report(measurements=readings(meters), curves={TRAIN_LOSS.name: clock.losses}, arithmetic=arithmetic_settings())
+        curves = {TRAIN_LOSS.name: clock.losses, LEARNING_RATE: clock.learning_rates} | curve.curves()
+        report(measurements=readings(meters), curves=curves, arithmetic=arithmetic_settings())
         if clock.losses:
-            report(measurements={TRAIN_LOSS.name: clock.losses[-1][1]})
+            report(measurements={TRAIN_LOSS.name: clock.losses[-1][1], **_behind(clock, curve, setting.data)})
     accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)
     report(measurements={ACCURACY.name: accuracy, ACCURACY_NAME.name: config.task.accuracy_name}, metrics=metrics)
     check_budget(budget_peaks(readings(meters)), config.budget)
     report(measured=True)  # What follows is an extra, and can't undo a measured trial.
+
+
+def _behind(clock: StepClock, curve: LearningCurve, data: OpenData) -> dict[str, float | None]:
+    """The training behind the state that is kept."""
+    steps = curve.kept_steps(len(clock.losses))
+    return {
+        KEPT_STEPS.name: steps,
+        KEPT_EPOCHS.name: steps / data.batches_per_epoch,
+        KEPT_SAMPLES.name: sum(clock.samples[:steps]),
+        KEPT_SECONDS.name: curve.kept_seconds(len(clock.losses)),
+    }
 
 
 def prepare(report: Report, config: TrialConfig) -> None:

@@ -28,7 +28,7 @@ def pretrain(config: TrialConfig) -> None:
     set_arithmetic(source.precision.matmul)
     model = build_model(source, data.num_classes, device)
     clock = StepClock([], device)
-    trainer = build_trainer(source, device, [clock], model, synthetic_root())
+    trainer = build_trainer(source, device, [clock], model, data, synthetic_root())
     fit(trainer, build_task(source, model, data), data, clock)
     state = model.module.get_submodule("encoder").state_dict()
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}

@@ -66,7 +66,7 @@ BAD_VALUES = {
     ],
     "study.keep_weights=some": ["study.keep_weights=some"],
     "train.lr=nan": ["train.lr=nan"],
-    "train.warmup_steps=-1": ["train.warmup_steps=-1"],
+    "train.untimed_steps=-1": ["train.untimed_steps=-1"],
     "train.device='tpu'": ["train.device=tpu"],
     "budget.timeout_s=0.0: it must be above 0; null means no limit": ["budget.timeout_s=0"],
 }
@@ -122,7 +122,7 @@ def test_every_bad_value_is_told():
             "batch_size": st.integers(1, 2**20),
             "lr": st.floats(min_value=0, exclude_min=True, allow_infinity=False),
             "max_steps": st.integers(1, 2**20),
-            "warmup_steps": st.integers(0, 2**20),
+            "untimed_steps": st.integers(0, 2**20),
         }
     )
 )

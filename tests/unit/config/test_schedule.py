@@ -3,10 +3,12 @@
 import pytest
 
 from terrasweep.config.schedule import ScheduleConfig, find_bad_values
+from terrasweep.config.train import TrainConfig
 
 
-def lines(steps=10, **settings):
-    return list(find_bad_values(ScheduleConfig(**{"name": "cosine"} | settings), steps))
+def lines(steps=10, validate_every=None, **settings):
+    train = TrainConfig(max_steps=steps, untimed_steps=0, validate_every=validate_every)
+    return list(find_bad_values(ScheduleConfig(**{"name": "cosine"} | settings), train))
 
 
 @pytest.mark.parametrize("warmup", [0, 0.1, 1, 9])
@@ -23,6 +25,10 @@ def test_what_is_right_gives_no_line(warmup):
         ({"warmup": 10}, "schedule.warmup=10: the learning rate would rise in all 10 steps"),
         ({"end_ratio": 1.5}, "schedule.end_ratio=1.5: a part of train.lr"),
         ({"name": "constant", "end_ratio": 0.5}, "schedule.end_ratio=0.5 with schedule=constant"),
+        ({"factor": 0.5}, "schedule.factor=0.5 with schedule=cosine: it means something to plateau alone"),
+        ({"name": "plateau", "validate_every": 2, "factor": 1.0}, "schedule.factor=1: the learning rate would not"),
+        ({"name": "plateau", "validate_every": 2, "patience": -1}, "schedule.patience=-1: it can't be negative"),
+        ({"name": "plateau"}, "schedule=plateau: nothing is validated before the end"),
     ],
 )
 def test_what_is_wrong_gives_one_line(settings, said):
@@ -32,3 +38,8 @@ def test_what_is_wrong_gives_one_line(settings, said):
 
 def test_one_step_needs_no_warm_up():
     assert lines(steps=1, warmup=0.1) == []
+
+
+def test_where_the_data_tell_the_length_a_number_of_warm_up_steps_is_left_to_them():
+    train = TrainConfig(max_steps=None, epochs=2)
+    assert list(find_bad_values(ScheduleConfig(name="cosine", warmup=1000), train)) == []

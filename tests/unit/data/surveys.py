@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from terrasweep.config.data import DataConfig, ModalityConfig
-from terrasweep.config.schema import TaskConfig, TrainConfig, TrialConfig
+from terrasweep.config.schema import TaskConfig, TrialConfig
+from terrasweep.config.train import TrainConfig
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, LabelSurvey, SplitSurvey, Survey
 
 BANDS = ["RED", "NIR"]

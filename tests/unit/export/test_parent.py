@@ -21,7 +21,7 @@ from tests.composing import compose_trial
 from tests.studies import study_record
 
 STUDY = "mine"
-STEPS = ("train.warmup_steps=3", "train.max_steps=60")
+STEPS = ("train.untimed_steps=3", "train.max_steps=60")
 
 
 def result(number, **changes):

@@ -35,7 +35,7 @@ UNITLESS_NAMES = {"1", "count", "text"}
 
 
 def trial(device):
-    return MeteredTrial(device=SimpleNamespace(type=device), baseline_mib=0.0, warmup_steps=3)
+    return MeteredTrial(device=SimpleNamespace(type=device), baseline_mib=0.0, untimed_steps=3)
 
 
 def test_the_columns_keep_their_order():

@@ -123,7 +123,7 @@ def test_it_is_read_also_where_the_phase_ended_with_an_error(allocator):
 )
 def test_the_phase_says_what_the_peak_is_called(allocator, device, phase, peak):
     made_for = CUDA if device == "cuda" else SimpleNamespace(type=device)
-    meter = DeviceMemoryMeter.for_phase(phase, MeteredTrial(device=made_for, baseline_mib=0.0, warmup_steps=3))
+    meter = DeviceMemoryMeter.for_phase(phase, MeteredTrial(device=made_for, baseline_mib=0.0, untimed_steps=3))
     assert (meter is None) is (peak is None)
     if meter:
         with meter:

@@ -40,6 +40,17 @@ def test_waiting_for_data_counts_and_warm_up_does_not():
     assert reading["step_time_p50_s"] == pytest.approx(4)
 
 
+def test_what_is_no_step_between_two_steps_does_not_count():
+    clock = Clock()
+    meter = ThroughputMeter(0, clock)
+    drive(meter, clock, [(0, 2, 8)])
+    clock.now += 100
+    meter.on_pause_end()
+    reading = drive(meter, clock, [(1, 3, 8)])
+    assert reading["train_seconds"] == pytest.approx(2 + 1 + 3)
+    assert reading["data_wait_share"] == pytest.approx(1 / 6)
+
+
 def test_without_warm_up_the_first_step_starts_with_its_own_batch():
     clock = Clock()
     assert drive(ThroughputMeter(0, clock), clock, [(50, 2, 4)])["throughput_samples_per_s"] == pytest.approx(2)

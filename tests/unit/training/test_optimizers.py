@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
-from terrasweep.config.schema import TrainConfig
+from terrasweep.config.train import TrainConfig
+from terrasweep.models.transforms.torch_internals import WRAPPER_PREFIX, wrap_modules
+from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.optimizers import build_optimizer, parameter_groups
 
 
@@ -115,3 +117,47 @@ def test_all_decay_where_that_is_wanted():
     task = Task()
     groups = parameter_groups(task, settings(weight_decay=0.2, decay_all=True), TrainConfig(lr=0.1))
     assert set(settings_by_name(task, groups).values()) == {(0.1, 0.2)}
+
+
+class Deep(torch.nn.Module):
+    """A backbone of three blocks, the middle one of which is wrapped as checkpointing does it."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = torch.nn.Module()
+        self.model.encoder = torch.nn.Module()
+        self.model.encoder.cls_token = torch.nn.Parameter(torch.zeros(1, 1, 4))
+        self.model.encoder.patch_embed = torch.nn.Linear(4, 4, bias=False)
+        blocks = [torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False)) for _ in range(3)]
+        self.model.encoder.blocks = torch.nn.ModuleList(blocks)
+        self.model.encoder.norm = torch.nn.LayerNorm(4)
+        self.model.head = torch.nn.Linear(4, 3, bias=False)
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_each_block_learns_slower_than_the_one_after_it(checkpointed):
+    task = Deep()
+    if checkpointed:
+        wrap_modules(task.model.encoder, {task.model.encoder.blocks[1]})
+    train = TrainConfig(lr=0.1, backbone_lr_ratio=0.5, layer_decay=0.5)
+    rates = {
+        name: rate for name, (rate, _) in settings_by_name(task, parameter_groups(task, settings(), train)).items()
+    }
+    by_place = {name.replace(WRAPPER_PREFIX, "").removeprefix("model."): rate for name, rate in rates.items()}
+    assert by_place == pytest.approx(
+        {
+            "encoder.cls_token": 0.05 * 0.5**3,
+            "encoder.patch_embed.weight": 0.05 * 0.5**3,
+            "encoder.blocks.0.0.weight": 0.05 * 0.5**2,
+            "encoder.blocks.1.0.weight": 0.05 * 0.5,
+            "encoder.blocks.2.0.weight": 0.05,
+            "encoder.norm.weight": 0.05,
+            "encoder.norm.bias": 0.05,
+            "head.weight": 0.1,
+        }
+    )
+
+
+def test_without_blocks_there_is_no_layer_decay():
+    with pytest.raises(InvalidConfig, match=r"train\.layer_decay=0\.5: the backbone has no stack of blocks; use 1"):
+        parameter_groups(Task(), settings(), TrainConfig(layer_decay=0.5))

@@ -21,7 +21,7 @@ NAMES = ["land", "water", "ice", "snow"]
 def logged(trial, batches, classes, names, folder):
     """What the Trainer that evaluates trials logs."""
     model, data = built(Echo()), opened(batches, classes, names)
-    trainer = build_trainer(trial, CPU, [], model, folder)
+    trainer = build_trainer(trial, CPU, [], model, data, folder)
     return evaluate(trainer, build_task(trial, model, data), data)
 
 
@@ -232,7 +232,7 @@ def test_every_loss_that_is_offered_trains(task, loss, precision, tmp_path):
     model, data = built(Tiny(task, outputs)), opened([batch], outputs)
     before = model.module.layer.weight.detach().clone()
     clock = StepClock([], CPU)
-    fit(build_trainer(trial, CPU, [clock], model, tmp_path), build_task(trial, model, data), data, clock)
+    fit(build_trainer(trial, CPU, [clock], model, data, tmp_path), build_task(trial, model, data), data, clock)
     assert len(clock.losses) == 1
     assert math.isfinite(clock.losses[0][1])
     assert not torch.equal(before, model.module.layer.weight)

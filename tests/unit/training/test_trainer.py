@@ -29,12 +29,15 @@ class StepMeter:
     def on_step_end(self, step, samples):
         self.told.append(("end", step, samples))
 
+    def on_pause_end(self):
+        raise AssertionError("nothing is validated in between")
+
 
 def trained(trial, batches, tmp_path, model=None, meters=()):
     """The clock of a training on batches, whose every epoch is the same."""
     model, data = built(model or Tiny("segmentation", 3)), opened(batches, 3)
     clock = StepClock(meters, CPU)
-    fit(build_trainer(trial, CPU, [clock], model, tmp_path), build_task(trial, model, data), data, clock)
+    fit(build_trainer(trial, CPU, [clock], model, data, tmp_path), build_task(trial, model, data), data, clock)
     return clock
 
 
@@ -54,7 +57,7 @@ def test_a_batch_of_several_modalities_has_as_many_samples_as_each_of_them(tmp_p
 
 def test_meters_are_told_every_step_of_warm_up_and_training_with_its_samples(tmp_path):
     """Two unequal batches make an epoch; three and two steps are one training."""
-    trial, meter = config("segmentation", "train.warmup_steps=3", "train.max_steps=2"), StepMeter()
+    trial, meter = config("segmentation", "train.untimed_steps=3", "train.max_steps=2"), StepMeter()
     clock = trained(trial, [batch(4), batch(2)], tmp_path, meters=[meter])
     samples = [4, 2, 4, 2, 4]
     assert meter.told == [part for n in range(5) for part in (("begin", n), ("end", n, samples[n]))]

@@ -50,7 +50,7 @@ def test_all_violations_are_told_at_once(valid):
         ("backbone", {"checkpoint": "/nowhere.safetensors"}, "no such file"),
         ("precision", {"matmul": "higest"}, "did you mean highest?"),
         ("train", {"device": "tpu"}, "use auto, cpu or cuda"),
-        ("train", {"warmup_steps": -1}, "can't be negative"),
+        ("train", {"untimed_steps": -1}, "can't be negative"),
         ("study", {"name": ".."}, "names a folder"),
         ("study", {"name": "single"}, "names a folder"),
         ("study", {"objectives": []}, "at least one"),

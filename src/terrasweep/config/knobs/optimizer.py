@@ -25,7 +25,7 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     """Of matrices and kernels; norms and biases do not decay, unless ``decay_all``."""
     decay_all: bool = False
-    """Whether norms and biases decay, too, as in terrasweep before version 1."""
+    """Whether norms and biases decay, too."""
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     implementation: str | None = None
     """Of ``adamw``: ``fused`` (one kernel, no temporary memory), ``foreach`` (all tensors in one call, at one more copy

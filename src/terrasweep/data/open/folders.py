@@ -34,6 +34,11 @@ class OpenData:
     num_classes: int
     class_names: list[str] | None
 
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of the training split."""
+        return len(self.module.train_dataloader())
+
     def training_batch(self, device: torch.device) -> Sample:
         """The first batch of the training split as a step gets it: on the device, normalized."""
         return self.module.normalized(next(iter(self.module.train_dataloader())), device, training=True)

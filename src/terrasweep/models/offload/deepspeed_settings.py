@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ _OURS = {
     "activation_checkpointing": "checkpointing= sets it",
     "gradient_clipping": "train.clip_norm sets it",
     "train_batch_size": "train.batch_size sets it",
-    "gradient_accumulation_steps": "gradients are not accumulated",
+    "gradient_accumulation_steps": "train.accumulate sets it",
 }
 _FIXED = ("train_micro_batch_size_per_gpu", "zero_force_ds_cpu_optimizer")
 LARGEST_BUCKET = 500_000_000
@@ -108,7 +109,7 @@ def _own(config: TrialConfig, sizes: Sizes, pin_memory: bool) -> Settings:
         "allgather_bucket_size": bucket,
     }
     settings: Settings = {
-        "train_micro_batch_size_per_gpu": config.train.batch_size,
+        "train_micro_batch_size_per_gpu": math.ceil(config.train.batch_size / config.train.accumulate),
         # The trial's own optimizer on the host, the same one as without offload.
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,

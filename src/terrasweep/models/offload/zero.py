@@ -27,10 +27,17 @@ from terrasweep.models.offload.extensions import (
 class ZeroStrategy(DeepSpeedStrategy):
     """Lightning's strategy for one process, without its refusal of CPUs."""
 
-    def __init__(self, settings: dict[str, Any], device: torch.device, folder: Path) -> None:
-        """Args: ``folder`` takes the settings as ``deepspeed_config.json``, as DeepSpeed is given them."""
+    def __init__(self, settings: dict[str, Any], device: torch.device, folder: Path, parts: int) -> None:
+        """Hold what DeepSpeed will be given.
+
+        Args:
+            settings: DeepSpeed's.
+            device: The trial's.
+            folder: Takes the settings as ``deepspeed_config.json``, as DeepSpeed is given them.
+            parts: Backward passes per optimizer step, of which Lightning knows nothing.
+        """
         import_deepspeed(device)
-        self._device, self._folder = device, folder
+        self._device, self._folder, self._parts = device, folder, parts
         super().__init__(
             config=settings,
             parallel_devices=[device],
@@ -51,6 +58,7 @@ class ZeroStrategy(DeepSpeedStrategy):
         """Hand the model to DeepSpeed for the training, or after it, when Lightning has sent all to the CPU."""
         model = self.lightning_module
         assert model is not None
+        self.config["gradient_accumulation_steps"] = self._parts
         if model.trainer.training:
             write_atomically(self._folder / "deepspeed_config.json", json.dumps(self.config, indent=2) + "\n")
         if self.zero_stage_3:
@@ -84,7 +92,7 @@ def zero_strategy(config: TrialConfig, model: nn.Module, device: torch.device, f
         largest=max(parameter.numel() for parameter in model.parameters()),
     )
     settings = deepspeed_config(config, sizes, pin_memory=device.type == "cuda")
-    return ZeroStrategy(settings, torch.device(device.type, device.index or 0), folder)
+    return ZeroStrategy(settings, torch.device(device.type, device.index or 0), folder, config.train.accumulate)
 
 
 def import_deepspeed(device: torch.device) -> Any:
@@ -109,6 +117,17 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
 
     with deepspeed.zero.GatheredParameters([tensor]):
         return tensor.detach().clone()
+
+
+def assign(tensor: torch.Tensor, values: torch.Tensor) -> None:
+    """Write values into a parameter or buffer, also where ZeRO-3 keeps it in parts."""
+    if not hasattr(tensor, "ds_id"):
+        tensor.copy_(values)
+        return
+    import deepspeed
+
+    with deepspeed.zero.GatheredParameters([tensor], modifier_rank=0):
+        tensor.copy_(values)
 
 
 def compile_extensions(device: torch.device) -> None:

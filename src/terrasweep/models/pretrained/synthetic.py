@@ -12,11 +12,14 @@ from terrasweep.config.compose import as_dict
 from terrasweep.config.data import SyntheticConfig
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
 from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.config.knobs.tuning import TuningConfig
 from terrasweep.config.outside_knobs import outside_knobs
-from terrasweep.config.schema import TrainConfig, TrialConfig
+from terrasweep.config.schedule import ScheduleConfig
+from terrasweep.config.schema import TrialConfig
+from terrasweep.config.train import TrainConfig
 from terrasweep.data.find.root_folders import tiles_folder
 from terrasweep.machine.paths import cache_folder
 
@@ -30,7 +33,7 @@ class Pretraining:
     batch_size: int = 16
     lr: float = 1e-3
     seed: int = 7
-    version: int = 2
+    version: int = 3
     """Raised whenever the same settings give other weights."""
 
 
@@ -49,12 +52,14 @@ def source_config(config: TrialConfig) -> TrialConfig:
         checkpointing=CheckpointingConfig(name="none"),
         offload=OffloadConfig(name="none"),
         precision=PrecisionConfig(name="fp32", lightning="32-true"),
+        optimizer=OptimizerConfig(name="adamw"),
+        schedule=ScheduleConfig(name="constant"),
         outside={knob.group: knob.option(str(knob.off)) for knob in outside_knobs()},
         train=TrainConfig(
             batch_size=PRETRAINING.batch_size,
             lr=PRETRAINING.lr,
             max_steps=PRETRAINING.steps,
-            warmup_steps=0,
+            untimed_steps=0,
             seed=PRETRAINING.seed,
             device=config.train.device,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
-from terrasweep.models.transforms.torch_internals import wrap_modules
+from terrasweep.models.transforms.torch_internals import unwrapped, wrap_modules
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.results.errors import InvalidConfig
 
@@ -51,14 +51,18 @@ def transformer_blocks(encoder: nn.Module) -> dict[str, nn.Module]:
     if not stacks:
         return {}
     longest = max(stacks, key=lambda item: len(item[1]))
-    kind = type(longest[1][0])
+    kind = _kind(longest[1][0])
     # Clay's blocks are lists of an attention and an MLP; lists elsewhere may hold anything.
-    alike = [longest] if issubclass(kind, nn.ModuleList) else [item for item in stacks if type(item[1][0]) is kind]
+    alike = [longest] if issubclass(kind, nn.ModuleList) else [item for item in stacks if _kind(item[1][0]) is kind]
     return {f"{name}.{index}": block for name, stack in alike for index, block in enumerate(stack)}
 
 
+def _kind(block: nn.Module) -> type[nn.Module]:
+    return type(unwrapped(block))
+
+
 def _is_homogeneous(stack: nn.ModuleList | nn.Sequential) -> bool:
-    if len(stack) < 2 or len({type(block) for block in stack}) > 1:
+    if len(stack) < 2 or len({_kind(block) for block in stack}) > 1:
         return False
     return all(any(isinstance(module, nn.Linear) for module in block.modules()) for block in stack) and not isinstance(
         stack[0], nn.Linear

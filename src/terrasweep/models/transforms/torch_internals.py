@@ -22,3 +22,11 @@ def wrap_modules(model: nn.Module, chosen: Collection[nn.Module]) -> None:
     wrapper.apply_activation_checkpointing(
         model, checkpoint_wrapper_fn=non_reentrant, check_fn=lambda module: module in chosen
     )
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module that was wrapped, or the module itself."""
+    if isinstance(module, wrapper.CheckpointWrapper):
+        inner: nn.Module = module._checkpoint_wrapped_module  # noqa: SLF001
+        return inner
+    return module

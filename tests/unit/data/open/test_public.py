@@ -330,12 +330,12 @@ class Watching(nn.Module):
 
 
 def test_a_trial_trains_and_evaluates_on_what_the_hooks_make(tmp_path):
-    steps = ("train.max_steps=2", "train.warmup_steps=0", "train.batch_size=3")
+    steps = ("train.max_steps=2", "train.untimed_steps=0", "train.batch_size=3")
     trial = homemade(tmp_path, "task=segmentation", "data.num_classes=2", *steps)
     data = open_data(trial)
     model = BuiltModel(module=Watching(), layout=None, trainable_parameters=4, total_parameters=4, weight_bytes=16)
     clock = StepClock([], torch.device("cpu"))
-    trainer = build_trainer(trial, torch.device("cpu"), [clock], model, tmp_path)
+    trainer = build_trainer(trial, torch.device("cpu"), [clock], model, data, tmp_path)
     task = build_task(trial, model, data)
     fit(trainer, task, data, clock)
     logged = evaluate(trainer, task, data)

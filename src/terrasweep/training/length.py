@@ -1,0 +1,33 @@
+"""How many optimizer steps a training has, where the configuration says it in epochs."""
+
+from __future__ import annotations
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.open.folders import OpenData
+from terrasweep.results.errors import InvalidConfig
+
+
+def training_steps(config: TrialConfig, data: OpenData) -> int:
+    """Optimizer steps of a whole training, untimed ones included.
+
+    Raises:
+        InvalidConfig: With ``train.epochs``, the training split gives no more batches than there are untimed steps.
+    """
+    train = config.train
+    if train.steps is not None:
+        return train.steps
+    steps = (train.epochs or 0) * data.batches_per_epoch
+    if steps <= train.untimed_steps:
+        raise InvalidConfig(
+            f"train.epochs={train.epochs}: the training split gives {steps} steps, and train.untimed_steps="
+            f"{train.untimed_steps} of them are not timed; train for more epochs, or set train.untimed_steps=0"
+        )
+    return steps
+
+
+def validation_steps(config: TrialConfig, data: OpenData) -> int | None:
+    """Optimizer steps from one validation to the next; None where only the end is validated."""
+    interval = config.train.validation_interval
+    if interval is None:
+        return None
+    return interval.count * (data.batches_per_epoch if interval.unit == "epochs" else 1)

@@ -1,0 +1,100 @@
+"""Validation between the steps of a training: learning curves, which state is kept, and an early end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.config.train import BEST
+from terrasweep.measure.accuracy import LOGGED_PREFIX
+from terrasweep.training.kept_state import State, learnt_state, restore_state
+
+Curve = list[tuple[int, float]]
+VAL_ACCURACY, VAL_LOSS = "val_accuracy", "val_loss"
+VAL_SECONDS = "val_train_seconds"
+"""Curve of the training seconds at each validation, by which the other two can be drawn."""
+
+
+class LearningCurve(Callback):
+    """Keeps what each validation found, and where ``train.keep=best`` the state that was the most accurate."""
+
+    def __init__(self, config: TrialConfig, seconds: Callable[[], float]) -> None:
+        """Args: ``seconds`` says how long the timed steps have taken so far."""
+        self._train, self._metric, self._seconds = config.train, config.task.accuracy, seconds
+        self.accuracies: Curve = []
+        self.losses: Curve = []
+        self.seconds: Curve = []
+        """Each by the number of steps behind it."""
+        self.best: tuple[int, float] | None = None
+        """After how many steps the accuracy was best, and what it was."""
+        self._kept: State | None = None
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Note the accuracy, and let the schedule and ``train.patience`` judge it."""
+        if trainer.state.fn is not TrainerFn.FITTING:
+            return  # The evaluation after the training.
+        self.note(trainer.global_step, {name: float(value) for name, value in trainer.callback_metrics.items()})
+        accuracy = self.accuracies[-1][1]
+        pl_module.rates.judge(accuracy if math.isfinite(accuracy) else -math.inf)
+        if self._is_best() and self._train.keep == BEST:
+            self._kept = learnt_state(pl_module.model)
+        if self._train.patience is not None and self._without_better() >= self._train.patience:
+            trainer.should_stop = True
+
+    def note(self, steps: int, logged: dict[str, float]) -> None:
+        """A validation's point of the curves.
+
+        Args:
+            steps: Those behind it.
+            logged: Metrics with TerraTorch's ``val/`` prefix.
+        """
+        accuracy = logged.get(LOGGED_PREFIX + self._metric, math.nan)
+        self.accuracies.append((steps, accuracy))
+        self.losses.append((steps, logged.get(f"{LOGGED_PREFIX}loss", math.nan)))
+        self.seconds.append((steps, self._seconds()))
+        if math.isfinite(accuracy) and (self.best is None or accuracy > self.best[1]):
+            self.best = (steps, accuracy)
+
+    def conclude(self, pl_module: Any, steps: int, validate: Callable[[], dict[str, float]]) -> None:
+        """After the training: where ``train.keep=best``, give the model the state that was best.
+
+        Args:
+            pl_module: The task.
+            steps: That were trained.
+            validate: Validates the state after the last step, which may be the best.
+        """
+        if self._train.keep != BEST:
+            return
+        if not self.accuracies or self.accuracies[-1][0] != steps:
+            self.note(steps, validate())
+        if self._kept is not None and self.best is not None and self.best[0] != steps:
+            restore_state(pl_module.model, self._kept)
+        self._kept = None
+
+    def kept_steps(self, steps: int) -> int:
+        """Steps behind the state that is kept, of so many that were trained."""
+        return steps if self._train.keep != BEST or self.best is None else self.best[0]
+
+    def kept_seconds(self, steps: int) -> float:
+        """Seconds of the timed steps until then."""
+        return dict(self.seconds).get(self.kept_steps(steps), self._seconds())
+
+    def curves(self) -> dict[str, Curve]:
+        """By the names that results and MLflow have for them, points that are not finite left out."""
+        named = {VAL_ACCURACY: self.accuracies, VAL_LOSS: self.losses, VAL_SECONDS: self.seconds}
+        finite = {name: [point for point in curve if math.isfinite(point[1])] for name, curve in named.items()}
+        return {name: curve for name, curve in finite.items() if curve}
+
+    def _is_best(self) -> bool:
+        return self.best is not None and self.best[0] == self.accuracies[-1][0]
+
+    def _without_better(self) -> int:
+        """Validations since the best one."""
+        best = 0 if self.best is None else self.best[0]
+        return sum(steps > best for steps, _ in self.accuracies)
