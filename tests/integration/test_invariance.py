@@ -63,6 +63,40 @@ def test_the_loss_curve_stays(trained, quantization, precision, knob):
         assert zero["offload_optimizer"]["device"] == "cpu"
 
 
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+@pytest.mark.parametrize("knob", ["offload=none", *TORCH_S, *DEEPSPEED_S])
+def test_a_batch_in_parts_trains_as_a_whole_one(trained, quantization, knob):
+    """Four samples in three parts, of which ignored pixels are not equally many."""
+    base = (f"quantization={quantization}", "precision=fp32")
+    in_parts, folder = trained(*base, knob, "train.accumulate=3")
+    assert largest_difference(trained(*base)[0], in_parts) <= 1e-5
+    if knob in DEEPSPEED_S:
+        assert json.loads((folder / "deepspeed_config.json").read_text())["gradient_accumulation_steps"] == 3
+
+
+RECIPE = (
+    *("quantization=none", "precision=fp32", "schedule=cosine", "schedule.warmup=4", "train.clip_norm=0.1"),
+    *("tuning=full", "tuning.rank=null", "tuning.targets=null", "train.layer_decay=0.8", "train.lr=0.003"),
+    *("train.validate_every=6", "train.keep=best", "optimizer.weight_decay=0.1"),
+)
+
+
+@pytest.mark.parametrize("knob", ["train.accumulate=2", "checkpointing=blocks", *DEEPSPEED_S])
+def test_a_recipe_is_the_same_training_under_each_knob(trained, knob):
+    """A schedule, clipped gradients, learning rates per block, and the best state of four kept."""
+    plain, changed = trained(*RECIPE)[0], trained(*RECIPE, knob)[0]
+    assert largest_difference(plain, changed) <= 1e-4
+    assert plain["curves"]["learning_rate"] == pytest.approx(changed["curves"]["learning_rate"])
+    for reported in (plain, changed):
+        by_step = dict(reported["curves"]["val_accuracy"])
+        assert list(by_step) == [6, 12, 18, 20]
+        kept = reported["measurements"]["kept_steps"]
+        assert reported["measurements"]["accuracy"] == pytest.approx(max(by_step.values()), abs=1e-6)
+        assert by_step[kept] == max(by_step.values())
+    unclipped = trained(*RECIPE, "train.clip_norm=null")[0]
+    assert largest_difference(plain, unclipped) > 1e-4, "the recipe does something"
+
+
 def test_the_curve_of_another_configuration_differs(trained):
     """Otherwise the comparison would prove nothing."""
     plain, _ = trained("quantization=none", "precision=fp32")

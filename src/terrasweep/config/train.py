@@ -64,6 +64,11 @@ class TrainConfig:
         return None if self.max_steps is None else self.untimed_steps + self.max_steps
 
     @property
+    def smallest_part(self) -> int:
+        """Samples of the smallest part of a batch."""
+        return self.batch_size // self.accumulate
+
+    @property
     def length(self) -> str:
         """How long it trains, in words."""
         return f"{self.epochs} epochs" if self.steps is None else f"{self.steps} steps"

@@ -47,7 +47,7 @@ def _of_model(looks: list[Look]) -> Iterator[str]:
         without_weights,
     )
     from terrasweep.models.backbones.registry import on_paper
-    from terrasweep.models.batch_of_one import check_batch_of_one
+    from terrasweep.models.batch_statistics import check_batch_of_one
 
     config, models = looks[0][0], []
 
@@ -57,7 +57,7 @@ def _of_model(looks: list[Look]) -> Iterator[str]:
     yield from _refused(build)
     for model in models:
         yield from _refused(functools.partial(check_checkpoint, config, model.encoder))
-        if config.train.batch_size == 1:
+        if config.train.smallest_part == 1:
             yield from _refused(functools.partial(check_batch_of_one, config, model))
         for variant, knobs in looks:
             yield from _of_knobs(variant, knobs, model.encoder)

@@ -24,8 +24,8 @@ class LearningRates:
         self._top = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=1.0)
         self._plateau: ReduceLROnPlateau | None = None
         if schedule.name == "plateau":
-            settings = {"factor": schedule.factor, "patience": schedule.patience}
-            self._plateau = ReduceLROnPlateau(self._top, mode="max", threshold=0.0, **settings)
+            factor, patience = schedule.factor, schedule.patience
+            self._plateau = ReduceLROnPlateau(self._top, "max", factor=factor, patience=patience, threshold=0.0)
         self._groups = optimizer.param_groups
         self._tops = [group["lr"] for group in self._groups]
         self._factor, self._step = learning_rate_factor(schedule, steps), 0
@@ -65,7 +65,7 @@ def learning_rate_factor(schedule: ScheduleConfig, steps: int) -> Callable[[int]
         "cosine": lambda done: end + (1 - end) * (1 + math.cos(math.pi * done)) / 2,
         "linear": lambda done: end + (1 - end) * (1 - done),
     }
-    fall = falls.get(schedule.name, lambda done: 1.0)
+    fall = falls.get(schedule.name, _constant)
 
     def factor(step: int) -> float:
         if step < rise:
@@ -73,3 +73,7 @@ def learning_rate_factor(schedule: ScheduleConfig, steps: int) -> Callable[[int]
         return fall(min(1.0, (step - rise) / max(1, steps - rise)))
 
     return factor
+
+
+def _constant(done: float) -> float:
+    return 1.0

@@ -24,7 +24,7 @@ def save(report: Report, folder: Path, model: BuiltModel, data: OpenData) -> Non
         save_weights(folder, model, data.num_classes)
     except Exception as error:  # noqa: BLE001 - what was measured stays
         print(f"the weights are not saved: {type(error).__name__}: {error}")
-        report(remark=f"its weights are not saved: {type(error).__name__}: {first_line(error)}")
+        report(remarks={"weights": f"its weights are not saved: {type(error).__name__}: {first_line(error)}"})
 
 
 def report_plan(report: Report, counts: ModelCounts, device: torch.device) -> None:

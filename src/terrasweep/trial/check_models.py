@@ -85,7 +85,7 @@ def _model_key(config: TrialConfig) -> str:
     values["data"] = {name: value for name, value in values["data"].items() if name not in ("synthetic", "root")}
     checkpoint = config.backbone.checkpoint
     file = None if checkpoint in (None, "synthetic") else absolute(str(checkpoint))
-    alone = ["batches of one"] if config.train.batch_size == 1 else []  # Not every model can train on them.
+    alone = ["batches of one"] if config.train.smallest_part == 1 else []  # Not every model can train on them.
     found = [{name: values[name] for name in _OF_THE_MODEL}, _state(file), *alone]
     return json.dumps(found, sort_keys=True, default=str)
 

@@ -31,6 +31,7 @@ from terrasweep.measure.model_sizes import TOTAL_PARAMETERS, TRAINABLE_PARAMETER
 from terrasweep.measure.throughput import TRAIN_SECONDS
 from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.models.assemble import BuiltModel, build_model
+from terrasweep.models.batch_statistics import describe_parts
 from terrasweep.models.offload.extensions import are_compiled
 from terrasweep.models.offload.zero import compile_extensions, import_deepspeed
 from terrasweep.models.pretrained import synthetic
@@ -72,6 +73,8 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     model = _build(report, config, data, metering)
     counts = count_built(model.module)
     report(measurements=state_bytes(counts, config.optimizer))
+    if line := describe_parts(config, model.module):
+        report(remarks={"batch statistics": line})
     task = build_task(config, model, data)
     try:
         _train(report, config, Setting(task, model, data, metering, folder))

@@ -96,7 +96,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         number=config.trial.number,
         state=State.COMPLETE if error is None else error.reason.state,
         reason=None if error is None else error.reason,
-        message=reported.get("remark", "") if error is None else str(error),
+        message="; ".join(reported.get("remarks", {}).values()) if error is None else str(error),
         violation=None if error is None else error.violation,
         measurements=all_measurements({**reported.get("measurements", {}), WALL_SECONDS.name: wall_seconds}),
         metrics=reported.get("metrics", {}),

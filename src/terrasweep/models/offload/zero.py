@@ -58,7 +58,7 @@ class ZeroStrategy(DeepSpeedStrategy):
         """Hand the model to DeepSpeed for the training, or after it, when Lightning has sent all to the CPU."""
         model = self.lightning_module
         assert model is not None
-        self.config["gradient_accumulation_steps"] = self._parts
+        self.config = {**(self.config or {}), "gradient_accumulation_steps": self._parts}
         if model.trainer.training:
             write_atomically(self._folder / "deepspeed_config.json", json.dumps(self.config, indent=2) + "\n")
         if self.zero_stage_3:

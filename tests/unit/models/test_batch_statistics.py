@@ -5,7 +5,7 @@ import torch
 
 from terrasweep.models.assemble import build_plain
 from terrasweep.models.backbones.registry import on_paper
-from terrasweep.models.batch_of_one import check_batch_of_one
+from terrasweep.models.batch_statistics import check_batch_of_one, describe_parts
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 
@@ -56,3 +56,22 @@ def test_no_hook_is_left():
     paper = on_paper(lambda: build_plain(config, 3))
     check_batch_of_one(config, paper)
     assert not any(module._forward_pre_hooks for module in paper.modules())
+
+
+def test_parts_of_one_sample_are_refused_as_batches_of_one_are():
+    config = configured(*VIT, "decoder=upernet", "train.batch_size=4", "train.accumulate=4", px=64)
+    assert config.train.smallest_part == 1
+    said = r"train.batch_size=4 with train.accumulate=4 with decoder=.*; use train.batch_size=8 or more"
+    with pytest.raises(InvalidConfig, match=said):
+        check_batch_of_one(config, on_paper(lambda: build_plain(config, 3)))
+
+
+@pytest.mark.parametrize(("decoder", "named"), [("upernet", "decoder."), ("linear", None)])
+def test_statistics_of_parts_are_named(decoder, named):
+    config = configured(*VIT, f"decoder={decoder}", "train.batch_size=4", "train.accumulate=2", px=64)
+    line = describe_parts(config, on_paper(lambda: build_plain(config, 3)))
+    assert (line is None) is (named is None)
+    if named is not None:
+        assert line.startswith(f"train.accumulate=2: batch normalization ({named}")
+        whole = configured(*VIT, f"decoder={decoder}", "train.batch_size=4", px=64)
+        assert describe_parts(whole, on_paper(lambda: build_plain(whole, 3))) is None
