@@ -23,8 +23,6 @@ from terrasweep.results.errors import DataError, Diverged, InvalidConfig
 from terrasweep.training.length import training_steps, validation_steps
 from terrasweep.training.tasks import batch_size
 
-LEARNING_RATE = "learning_rate"
-"""Curve of each step's learning rate."""
 _ONE_VALUE = "Expected more than 1 value per channel when training"
 """What torch's batch normalization says."""
 

@@ -13,12 +13,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from terrasweep.config.schema import TrialConfig
 from terrasweep.config.train import BEST
 from terrasweep.measure.accuracy import LOGGED_PREFIX
+from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS
 from terrasweep.training.kept_state import State, learnt_state, restore_state
 
 Curve = list[tuple[int, float]]
-VAL_ACCURACY, VAL_LOSS = "val_accuracy", "val_loss"
-VAL_SECONDS = "val_train_seconds"
-"""Curve of the training seconds at each validation, by which the other two can be drawn."""
 
 
 class LearningCurve(Callback):

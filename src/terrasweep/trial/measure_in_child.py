@@ -25,6 +25,7 @@ from terrasweep.measure.catalog import budget_peaks, meters_for, of_build
 from terrasweep.measure.durations import BUILD_SECONDS, EVALUATE_SECONDS, FIT_SECONDS, OPEN_DATA_SECONDS
 from terrasweep.measure.host_memory import trimmed_resident_mib
 from terrasweep.measure.kept_state import KEPT_EPOCHS, KEPT_SAMPLES, KEPT_SECONDS, KEPT_STEPS
+from terrasweep.measure.learning_curves import LEARNING_RATE
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, Phase, metered, readings
 from terrasweep.measure.model_sizes import TOTAL_PARAMETERS, TRAINABLE_PARAMETERS, WEIGHT_BYTES
@@ -39,7 +40,7 @@ from terrasweep.predict.count_states import count_built, state_bytes
 from terrasweep.process.child import Report
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.tasks import build_task
-from terrasweep.training.trainer import LEARNING_RATE, StepClock, build_trainer, evaluate, fit
+from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
 from terrasweep.trial.after_measuring import report_flops, report_plan, save
 from terrasweep.trial.budget import check_budget, limit_device_memory

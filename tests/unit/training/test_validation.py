@@ -5,9 +5,10 @@ import copy
 import pytest
 import torch
 
+from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
-from terrasweep.training.validation import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS, LearningCurve
+from terrasweep.training.validation import LearningCurve
 from tests.unit.training.batches import CPU, Tiny, built, config, opened
 
 

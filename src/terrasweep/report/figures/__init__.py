@@ -8,6 +8,7 @@ from terrasweep.report.figures.figure_section import FigureSection
 from terrasweep.report.figures.fronts import fronts_section
 from terrasweep.report.figures.hypervolume import hypervolume_section
 from terrasweep.report.figures.importances import importances_section
+from terrasweep.report.figures.learning_curves import learning_curves_section
 from terrasweep.report.figures.parallel_coordinates import parallel_section
 from terrasweep.report.study_outcome import StudyOutcome
 
@@ -15,6 +16,7 @@ FIGURES: tuple[Callable[[StudyOutcome], FigureSection | None], ...] = (
     fronts_section,
     parallel_section,
     importances_section,
+    learning_curves_section,
     hypervolume_section,
 )
 """Each makes its section of a study, or None where there is nothing to say."""
