@@ -54,7 +54,13 @@ class Batches(pl.LightningDataModule):
 
 
 def config(task, *overrides, **changes):
-    settings = ("train.max_steps=1", "train.untimed_steps=0", "optimizer.weight_decay=0.0", *overrides)
+    settings = (
+        "train.max_steps=1",
+        "train.untimed_steps=0",
+        "optimizer.weight_decay=0.0",
+        "schedule=constant",
+        *overrides,
+    )
     composed = compose_trial(f"task={task}", *settings)
     return dataclasses.replace(composed, task=dataclasses.replace(composed.task, **changes))
 
