@@ -86,7 +86,7 @@ def test_a_recipe_is_the_same_training_under_each_knob(trained, knob):
     """A schedule, clipped gradients, learning rates per block, and the best state of four kept."""
     plain, changed = trained(*RECIPE)[0], trained(*RECIPE, knob)[0]
     assert largest_difference(plain, changed) <= 1e-4
-    assert plain["curves"]["learning_rate"] == pytest.approx(changed["curves"]["learning_rate"])
+    assert plain["curves"]["learning_rate"] == changed["curves"]["learning_rate"]
     for reported in (plain, changed):
         by_step = dict(reported["curves"]["val_accuracy"])
         assert list(by_step) == [6, 12, 18, 20]

@@ -93,9 +93,9 @@ class MeasuredTask:
         if self.trial.train.accumulate > 1 and not self._is_under_zero:  # DeepSpeed does it after its step.
             self.trainer.optimizers[0].zero_grad()  # type: ignore[attr-defined]
         losses = [self._differentiated(part, share) for part, share in first]
-        loss = share * self.part_loss(last)
+        loss = share * self._begun(last, is_last=True)
         self.step_loss = torch.stack([*losses, loss.detach()]).sum()
-        return self._to_differentiate(loss, is_last=True)
+        return self._deepspeed_divides_by * loss
 
     def parts(self, batch: Mapping[str, Any]) -> list[tuple[dict[str, Any], float]]:
         """A batch as it is computed: each part with its share of the loss; one in which no label counts has none."""
@@ -130,17 +130,20 @@ class MeasuredTask:
             return super().validation_step(self._known(batch), *args, **kwargs)  # type: ignore[misc]
 
     def _differentiated(self, part: dict[str, Any], share: float) -> torch.Tensor:
-        loss = share * self.part_loss(part)
+        loss = share * self._begun(part, is_last=False)
         strategy, optimizer = self.trainer.strategy, self.trainer.optimizers[0]  # type: ignore[attr-defined]
-        strategy.backward(self._to_differentiate(loss, is_last=False), optimizer)
+        strategy.backward(self._deepspeed_divides_by * loss, optimizer)
         return loss.detach()
 
-    def _to_differentiate(self, loss: torch.Tensor, *, is_last: bool) -> torch.Tensor:
-        """DeepSpeed has to know which part is the last, and divides by their number itself."""
-        if self.trial.train.accumulate == 1 or not self._is_under_zero:
-            return loss
-        self.trainer.strategy.model.set_gradient_accumulation_boundary(is_last)  # type: ignore[attr-defined]
-        return loss * self.trial.train.accumulate
+    def _begun(self, part: dict[str, Any], *, is_last: bool) -> torch.Tensor:
+        if self.trial.train.accumulate > 1 and self._is_under_zero:
+            self.trainer.strategy.begin_part(is_last=is_last)  # type: ignore[attr-defined]
+        return self.part_loss(part)
+
+    @property
+    def _deepspeed_divides_by(self) -> int:
+        """It takes the mean over parts itself."""
+        return self.trial.train.accumulate if self._is_under_zero else 1
 
     @property
     def _is_under_zero(self) -> bool:

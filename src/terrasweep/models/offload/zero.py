@@ -54,6 +54,12 @@ class ZeroStrategy(DeepSpeedStrategy):
         """As Lightning does, less the check for a GPU."""
         super(DeepSpeedStrategy, self).setup_environment()
 
+    def begin_part(self, *, is_last: bool) -> None:
+        """Before the forward pass of a part of a batch: DeepSpeed counts parts by its own forward passes."""
+        engine: Any = self.model
+        engine.set_gradient_accumulation_boundary(is_last)
+        engine.optimizer.clear_backward_seen_flag()
+
     def init_deepspeed(self) -> None:
         """Hand the model to DeepSpeed for the training, or after it, when Lightning has sent all to the CPU."""
         model = self.lightning_module
