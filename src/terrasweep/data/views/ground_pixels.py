@@ -60,13 +60,20 @@ def ground_pixels(headers: Sequence[Header | None], down: float = 0.5) -> list[G
     found: list[GroundPixel | None] = [None] * len(headers)
     by_system: dict[str, list[tuple[int, Header]]] = defaultdict(list)
     for index, header in enumerate(headers):
-        if header is not None and header.transform is not None and unit(header.crs).metres is not None:
+        if header is not None and _has_a_place(header):
             by_system[header.crs].append((index, header))
     for crs, of in by_system.items():
         sizes = _in_system(crs, [header for _, header in of], down)
         for (index, _), size in zip(of, sizes, strict=True):
             found[index] = size
     return found
+
+
+def _has_a_place(header: Header) -> bool:
+    if header.transform is None or unit(header.crs).metres is None:
+        return False
+    a, b, _, d, e, _ = header.transform
+    return math.hypot(a, d) > 0 and math.hypot(b, e) > 0
 
 
 def utm_zone(header: Header) -> str:

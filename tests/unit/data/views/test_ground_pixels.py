@@ -65,9 +65,9 @@ def test_a_projections_own_metres_count_as_they_are_written():
 
 
 def test_files_without_a_place_have_no_size():
-    nowhere = [None, lying(32633, None), lying(None, from_origin(0, 0, 1, 1))]
+    nowhere = [None, lying(32633, None), lying(None, from_origin(0, 0, 1, 1)), lying(32633, Affine(0, 0, 1, 0, 0, 1))]
     here = lying(32633, from_origin(*NORTH_WEST, 10, 10))
-    assert ground_pixels([*nowhere, here, nowhere[0]]) == [None, None, None, GroundPixel(width=10, height=10), None]
+    assert ground_pixels([*nowhere, here, nowhere[0]]) == [*[None] * 4, GroundPixel(width=10, height=10), None]
 
 
 def test_upper_and_lower_edge_differ_by_the_cosine():

@@ -24,7 +24,6 @@ One sensor's products lie below it (PlanetScope 3 and 3.125 m, Landsat 28.5 and 
 two sensors, or two bands of one, lie above (0.6 and 1 m, 10 and 20 m, 20 and 30 m). A thing of four patches has five
 then, about as much as training's random crops change sizes anyway.
 """
-_RULE = "pixel-size"
 _NAMED = 4
 """How many sizes a line names."""
 _WHOLE = 16
@@ -43,6 +42,19 @@ class _Seen:
         """By how much the sides of any two pixels differ."""
         widths, heights = [pixel.width for pixel in self.pixels], [pixel.height for pixel in self.pixels]
         return max(max(sides) / min(sides) for sides in (widths, heights))
+
+    def scale_factor(self, *, cut: bool) -> float:
+        """By how much the scales differ in what a model gets.
+
+        Tiles that are not cut have to be of one size in pixels, and are made so by ``data.resize_px``: those that cover
+        ground of one size then have pixels of one size, too.
+        """
+        covered = [
+            (pixel.width * header.width, pixel.height * header.height)
+            for header, pixel in zip(self.headers, self.pixels, strict=True)
+        ]
+        extents = max(max(sides) / min(sides) for sides in zip(*covered, strict=True))
+        return self.factor if cut else min(self.factor, extents)
 
     @property
     def are_of_one_grid(self) -> bool:
@@ -69,15 +81,15 @@ class _Seen:
 def compare_pixel_sizes(files: FileSet) -> FileSet:
     """Refuse images of different scales unless ``data.pixel_size`` says what becomes of them.
 
-    Each file is read in its own coordinate system, of which only the size of its pixels on the ground counts, and where
-    its upper edge is: zones of one projection are normal, and degrees are what they are in metres at the file's place.
+    Each file is read in its own grid, of which only the size of its pixels on the ground counts, and whether it is
+    mirrored: zones of one projection are normal, and degrees are what they are in metres at the file's place.
     """
     for kind in files.modalities:
         pixels = ground_pixels(files.headers[kind])
         placed = [(h, p) for h, p in zip(files.headers[kind], pixels, strict=True) if h is not None and p is not None]
         if placed:
             seen = _Seen(headers=[header for header, _ in placed], pixels=[pixel for _, pixel in placed])
-            files = files.with_remarks(*_sizes(files, kind, seen), *_systems(files, kind, seen))
+            files = files.with_remarks(*_sizes(files, kind, seen), *_others(files, kind, seen))
     return files
 
 
@@ -88,32 +100,60 @@ def _sizes(files: FileSet, kind: str, seen: _Seen) -> Iterator[Remark]:
     told = f"pixels have {len(seen.sizes())} sizes on the ground, {_listed(seen)}"
     if setting == AS_STORED:
         line = f"data.pixel_size={AS_STORED}: {told}; files are read as they lie"
-        yield Remark(rule=_RULE, level=NOTE, line=line)
-    elif seen.are_of_one_grid:
-        if seen.factor > TOO_FAR:
-            line = (
-                f"{place}: all files have one coordinate system and one pixel size in it, but {told}; they are read as "
-                f"they lie; {_keys(files, seen)} reads all at one size"
-            )
-            yield Remark(rule=_RULE, level=NOTE, line=line)
-    elif seen.factor > TOO_FAR or len(seen.kinds) == 1:
+        yield Remark(rule="pixel-size", level=NOTE, line=line)
+    elif seen.are_of_one_grid and seen.factor > TOO_FAR:
         line = (
-            f"{place}: {told}; things of one size look different; set {_keys(files, seen)} to read all files at "
-            f"the most common one, or data.pixel_size={AS_STORED} to read them as they lie where the task does not mind"
+            f"{place}: all files have one coordinate system and one pixel size in it, but {told}; they are read "
+            f"as they lie; {_keys(files, seen)} reads all at one size"
         )
-        yield Remark(rule=_RULE, level=ERROR if seen.factor > TOO_FAR else WARNING, line=line)
+        yield Remark(rule="pixel-size", level=NOTE, line=line)
+    elif not seen.are_of_one_grid:
+        yield from _judged(files, seen, f"{place}: {told}")
 
 
-def _systems(files: FileSet, kind: str, seen: _Seen) -> Iterator[Remark]:
-    if len(seen.kinds) == 1:
-        return
+def _judged(files: FileSet, seen: _Seen, told: str) -> Iterator[Remark]:
+    """What files say that contradict each other, while nobody says what becomes of them."""
+    factor = seen.scale_factor(cut=bool(files.config.data.cut))
+    if factor <= ALIKE:
+        line = f"{told}; they cover ground of one size: data.resize_px or {_keys(files, seen)} reads all at one scale"
+        yield Remark(rule="pixel-size", level=NOTE, line=line)
+    elif factor > TOO_FAR or len(seen.kinds) == 1:
+        line = (
+            f"{told}; things of one size look different; set {_keys(files, seen)} to read all files at the most common "
+            f"one, or data.pixel_size={AS_STORED} to read them as they lie where the task does not mind"
+        )
+        yield Remark(rule="pixel-size", level=ERROR if factor > TOO_FAR else WARNING, line=line)
+
+
+def _others(files: FileSet, kind: str, seen: _Seen) -> Iterator[Remark]:
+    mirrored = [header for header in seen.headers if _is_mirrored(header)]
+    if 0 < len(mirrored) < len(seen.headers):
+        name = Path(mirrored[0].file).name
+        line = (
+            f"{files.subject(kind)}: {counted(len(mirrored), 'file')} of {len(seen.headers)} with the first row in the "
+            f"south (first {name}), mirrored against the others, and read as stored; write them with the north above: "
+            f"gdalwarp {name} {Path(name).stem}_north_up.tif"
+        )
+        yield Remark(rule="mirrored", level=WARNING, line=line)
+    if len(seen.kinds) > 1:
+        yield _systems(files, kind, seen)
+
+
+def _is_mirrored(header: Header) -> bool:
+    """Whether what is clockwise on the ground is not so in the image."""
+    assert header.transform is not None
+    a, b, _, d, e, _ = header.transform
+    return a * e - b * d > 0
+
+
+def _systems(files: FileSet, kind: str, seen: _Seen) -> Remark:
     systems = Counter(unit(header.crs).system for header in seen.headers)
     told = listed((f"{system} in {counted(count, 'file')}" for system, count in systems.most_common()), _NAMED)
     line = (
         f"{files.subject(kind)}: some files lie in degrees, others in a projection ({told}); each is read in its own "
         f"grid, of which only the size of its pixels on the ground counts: {_listed(seen)}"
     )
-    yield Remark(rule="coordinate-systems", level=NOTE, line=line)
+    return Remark(rule="coordinate-systems", level=NOTE, line=line)
 
 
 def _listed(seen: _Seen) -> str:

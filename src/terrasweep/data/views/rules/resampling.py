@@ -17,7 +17,6 @@ from terrasweep.data.views.rules.ground import lies_over
 from terrasweep.data.views.view import ENDING, View
 from terrasweep.results.wording import counted, listed, percent
 
-_RULE = "pixel-size"
 _EVEN = 1.05
 """Factor by which pixels may change their size from a file's upper to its lower edge: one size stands for all."""
 
@@ -84,7 +83,7 @@ def _problems(files: FileSet, of: _Grids, metres: float) -> Iterator[Remark]:
             f"{Path(placeless[0].file).name}), so that nobody knows how large the pixels are; write coordinate system "
             "and place into the files, or drop data.pixel_size"
         )
-        yield Remark(rule=_RULE, level=ERROR, line=line)
+        yield Remark(rule="pixel-size", level=ERROR, line=line)
     upper, lower = ground_pixels(headers, down=0.0), ground_pixels(headers, down=1.0)
     for header, grid, first, last in zip(headers, of.grids, upper, lower, strict=True):
         if header is None or grid is None:
@@ -95,9 +94,9 @@ def _problems(files: FileSet, of: _Grids, metres: float) -> Iterator[Remark]:
                 f"data.pixel_size={metres:g}: {Path(header.file).name} with {size} pixels covers less ground than one "
                 "such pixel; use a smaller one, or take the file out"
             )
-            yield Remark(rule=_RULE, level=ERROR, line=line)
+            yield Remark(rule="pixel-size", level=ERROR, line=line)
         elif first and last and not grid.is_the_files and first.factor(last) > _EVEN:
-            yield Remark(rule=_RULE, level=ERROR, line=_uneven(header, first.factor(last), metres))
+            yield Remark(rule="pixel-size", level=ERROR, line=_uneven(header, first.factor(last), metres))
 
 
 def _uneven(header: Header, factor: float, metres: float) -> str:
@@ -141,4 +140,4 @@ def _told(files: FileSet, of: _Grids, metres: float) -> Remark:
         f"data.pixel_size={metres:g}: {counted(len(grids), whose)} read in pixels of {metres:g} m on the ground "
         f"({listed(parts) or 'as all lie'}), with what lies over them"
     )
-    return Remark(rule=_RULE, level=NOTE, line=line)
+    return Remark(rule="pixel-size", level=NOTE, line=line)

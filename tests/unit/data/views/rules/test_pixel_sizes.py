@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from rasterio import Affine
 from rasterio.transform import from_origin
 
 from terrasweep.data import stored
@@ -46,10 +47,15 @@ def test_much_different_sizes_are_an_error_with_the_keys(root):
     assert "or data.pixel_size=as_stored to read them as they lie" in line
 
 
-def test_tiles_of_one_size_on_the_ground_need_no_cutting(root):
+def test_tiles_of_one_size_on_the_ground_have_one_scale_once_they_are_resized(root):
+    """As they have to be, since a batch takes one shape; cut, they would have two scales."""
     tiles(root, lambda number: projected(20.0 if number == 1 else 10.0), lambda number: 16 if number == 1 else 32)
-    (line,) = look_at(root, "data.resize_px=32").lines("pixel-size")
-    assert "set data.pixel_size=10 to read all" in line
+    seen = look_at(root)
+    assert said(seen) == {("pixel-size", "note"), ("shapes", "error")}
+    (line,) = seen.lines("pixel-size")
+    assert line.endswith("they cover ground of one size: data.resize_px or data.pixel_size=10 reads all at one scale")
+    assert said(look_at(root, "data.resize_px=32")) == {("pixel-size", "note")}
+    assert said(look_at(root, "data.cut=lazily", "data.tile_px=16")) == {("pixel-size", "error")}
 
 
 @pytest.mark.parametrize(("metres", "level"), [(10.05, None), (12.4, "warning"), (12.6, "error"), (7.9, "error")])
@@ -126,4 +132,17 @@ def test_files_without_a_place_are_not_compared(root):
     for number, (name, path) in enumerate(places(root).items()):
         write_raster(path, noise(number), place=None if number == 1 else (0, number))
         write_raster(places(root, "masks")[name], classes(number), place=None)
+    assert look_at(root).rules == set()
+
+
+def test_files_that_are_mirrored_against_others_are_a_warning(root):
+    """As netCDF's are, which count latitudes up; all alike, they say nothing."""
+    south_up = {"crs": "EPSG:32633", "transform": Affine(10, 0, NORTH_WEST[0], 0, 10, NORTH_WEST[1] - 320)}
+    tiles(root, lambda number: south_up if number == 2 else projected(10.0))
+    seen = look_at(root)
+    assert said(seen) == {("mirrored", "warning")}
+    (line,) = seen.lines("mirrored")
+    assert "1 file of 6 with the first row in the south (first c.tif), mirrored against the others" in line
+    assert line.endswith("gdalwarp c.tif c_north_up.tif")
+    tiles(root, lambda _: south_up)
     assert look_at(root).rules == set()
