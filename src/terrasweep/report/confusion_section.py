@@ -12,7 +12,7 @@ from terrasweep.results.confusion import Confusion, Mistake, Tally
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import ABSENT, counted, listed, percent
 
-CLASSES = 40
+CLASSES = 25
 """Rows of a table; of more classes the worst ones are in it."""
 MISTAKES = 6
 """Confused pairs that are said in words beside a heat map."""

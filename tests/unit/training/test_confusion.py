@@ -5,12 +5,16 @@ import pytest
 import torch
 from torchmetrics import MetricCollection
 
+from terrasweep.data import stored
+from terrasweep.data.open.folders import open_data
+from terrasweep.data.prepare import prepare_data
 from terrasweep.results.confusion import MULTILABEL
 from terrasweep.training import tasks
 from terrasweep.training.confusion import MOST_CLASSES, confusion_metric, counts_of, named_confusion
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import build_trainer, evaluate
-from tests.unit.training.batches import CPU, Echo, built, config, opened
+from tests.unit.data.labelled import TILES, write_tiles
+from tests.unit.training.batches import CPU, Echo, Tiny, built, config, opened
 
 NAMES = ["land", "water", "ice", "snow"]
 
@@ -144,3 +148,27 @@ def test_its_states_are_neither_weights_nor_cast_with_them():
 def test_classes_without_names_go_by_their_numbers():
     assert named_confusion("classification", [[1, 0], [0, 1]], opened([], 2)).classes == ["0", "1"]
     assert named_confusion("classification", [[1, 0], [0, 1]], opened([], 2, ["a"])).classes == ["a", "1"]
+
+
+def test_classes_that_data_merge_are_one_with_its_name_and_what_they_ignore_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+
+    def mask(tile):
+        return np.random.default_rng(tile).integers(0, 5, size=(1, 32, 32)).astype(np.uint8)
+
+    write_tiles(tmp_path / "tiles", mask)
+    stored._state.cache_clear()
+    merged = "data.labels.merge={land: [0, 1], water: [2, 3], ignore: [4]}"
+    trial = config("segmentation", "data=segmentation_folder", f"data.root={tmp_path / 'tiles'}", merged)
+    prepare_data(trial)
+    trial = stored.complete(trial)
+    data = open_data(trial)
+    model = built(Tiny("segmentation", data.num_classes))
+    task = build_task(trial, model, data)
+    evaluate(build_trainer(trial, CPU, [], model, tmp_path), task, data)
+
+    confusion = named_confusion("segmentation", task.confusion, data)
+
+    assert confusion.classes == ["land", "water"]
+    values = np.concatenate([mask(tile).ravel() for tile in TILES["val"]])
+    assert [sum(row) for row in confusion.counts] == [(values < 2).sum(), ((values == 2) | (values == 3)).sum()]
