@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassConfusionMatrix
 
 from terrasweep.data import stored
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
+from terrasweep.models.offload.zero import place_unpartitioned
 from terrasweep.results.confusion import MULTILABEL
 from terrasweep.training import tasks
 from terrasweep.training.confusion import MOST_CLASSES, confusion_metric, counts_of, named_confusion
@@ -136,6 +138,14 @@ def test_there_is_none_for_regression_and_for_a_matrix_that_would_be_large():
     assert confusion_metric("classification", MOST_CLASSES, None) is not None
     assert confusion_metric(MULTILABEL, MOST_CLASSES + 1, None) is not None
     assert named_confusion("regression", None, opened([], 1)) is None
+
+
+def test_it_is_a_module_of_the_task_so_that_zero_3_has_its_states_moved():
+    """``place_unpartitioned`` moves what is a metric among the task's modules; DeepSpeed moves nothing."""
+    task = build_task(config("classification"), built(Echo()), opened([], 4, NAMES))
+    (metric,) = (module for module in task.modules() if isinstance(module, MulticlassConfusionMatrix))
+    place_unpartitioned(task.val_metrics, torch.device("meta"))
+    assert metric.confmat.device.type == "meta"
 
 
 def test_its_states_are_neither_weights_nor_cast_with_them():
