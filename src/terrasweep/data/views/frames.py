@@ -168,7 +168,8 @@ def _frames(
     elif (header := headers.get(files[0][1])) is None:
         found = [Frame(header=None)] * number
     else:
-        dates = _dates_within(header, number)
+        stated = files[0][0].split(",")
+        dates = stated if len(stated) == number else _dates_within(header, number)
         parts = _divided(header, number, data.frame_order)
         found = [Frame(header=part, taken=date, numbers=at) for (part, at), date in zip(parts, dates, strict=True)]
     return sorted(found, key=lambda frame: frame.taken) if all(frame.taken for frame in found) else found
