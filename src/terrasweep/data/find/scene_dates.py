@@ -208,9 +208,9 @@ def _place_of(name: str, scenes: list[Scene], root: Path) -> Scene:
     """
     for what, given in (("split", [s.split or "" for s in scenes]), ("class", [", ".join(s.label) for s in scenes])):
         if len(stated := list(dict.fromkeys(filter(None, given)))) > 1:
-            first, other = (scenes[given.index(one)].place for one in stated[:2])
+            one, other = (scenes[given.index(said)].place for said in stated[:2])
             raise DataError(
-                f"data.root={root}: {first} and {other}: dates of one place, {name}, with the {what} {stated[0]} and "
+                f"data.root={root}: {one} and {other}: dates of one place, {name}, with the {what} {stated[0]} and "
                 f"{stated[1]}; give all the same"
             )
     kinds = dict.fromkeys(kind for scene in scenes for kind in scene.files)
