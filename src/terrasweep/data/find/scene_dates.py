@@ -65,6 +65,7 @@ def gather_scenes(found: SceneList, config: TrialConfig, root: Path) -> SceneLis
         scenes = [_dated_by_name(scene, config.data) for scene in scenes]
         way = _chosen(scenes, config)
     if way is None:
+        _check_stacks(found, config, root)
         return replace(found, scenes=[_with_days(scene, config.data) for scene in found.scenes])
     groups = [(way.names[group[0]], [scenes[index] for index in group]) for group in way.groups]
     _check_dated(groups, root)
@@ -74,6 +75,19 @@ def gather_scenes(found: SceneList, config: TrialConfig, root: Path) -> SceneLis
         f"{found.note}; {counted(len(gathered), 'place')} of {counted(len(scenes), 'scene')}, told apart by {way.told}"
     )
     return replace(found, scenes=gathered, note=note)
+
+
+def _check_stacks(found: SceneList, config: TrialConfig, root: Path) -> None:
+    """See that a table does not say of one date each what would be read as files that hold all dates."""
+    data = config.data
+    if (data.frames or 1) == 1 or data.frame_order is not None or not found.dated_by:
+        return
+    if all(len(scene.days) == 1 for scene in found.scenes):
+        raise DataError(
+            f"data.frames={data.frames} with data.root={root}: {found.dated_by} has one date in each line, and nothing "
+            "tells which lines are of one place; add a column place, or set data.frame_order=date_major or band_major "
+            "where each file holds all dates"
+        )
 
 
 def _with_days(scene: Scene, data: DataConfig) -> Scene:
@@ -153,7 +167,8 @@ def _by_site(scenes: Sequence[Scene], what: str) -> _Way:
 
 def _short(paths: Sequence[Path]) -> list[str]:
     unique = list(dict.fromkeys(paths))
-    return [dict(zip(unique, short_names(unique), strict=True))[path] for path in paths]
+    names = dict(zip(unique, short_names(unique), strict=True))
+    return [names[path] for path in paths]
 
 
 def _is_whole(scenes: Sequence[Scene], data: DataConfig) -> bool:

@@ -76,6 +76,7 @@ def read_scene_table(config: TrialConfig, file: Path, kinds: Iterable[str]) -> S
     return SceneList(
         scenes=scenes,
         divided_by="" if columns.split is None else f"column {called[columns.split]}",
+        dated_by="" if columns.date is None else f"column {called[columns.date]}",
         classes=tuple(called[column] for column in columns.labels) if config.task.name == "multilabel" else (),
         note="; ".join([f"read with {note}", *table.notes]),
     )

@@ -45,6 +45,8 @@ class SceneList:
     scenes: list[Scene]
     divided_by: str = ""
     """What in the list names the splits; empty where nothing does."""
+    dated_by: str = ""
+    """The column of dates of a table; empty where it has none, and for items, which all have a time."""
     classes: tuple[str, ...] = ()
     """Titles of the columns of classes, where samples may have several."""
     note: str = ""

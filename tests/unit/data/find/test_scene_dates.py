@@ -164,6 +164,14 @@ def test_files_that_hold_all_dates_stay_samples(scenes):
         table(scenes, "image,mask", lines, "data.frame_order=files")
 
 
+def test_dates_of_places_that_nothing_tells_are_no_stacks(scenes):
+    lines = rows("numbers", "{file},{file},{day}")
+    told = r"data\.frames=3 .*: column date has one date in each line, and nothing tells .*; add a column place, or set"
+    with pytest.raises(DataError, match=told):
+        table(scenes, "image,mask,date", lines)
+    assert len(table(scenes, "image,mask,date", lines, "data.frame_order=band_major").names["all"]) == 6
+
+
 def test_regions_of_many_stacked_scenes_are_no_places(scenes):
     lines = [f"{text},north" for text in rows("numbers")]
     listing = table(scenes, "image,mask,place", [text.replace("masks/b", "masks/a") for text in lines])
