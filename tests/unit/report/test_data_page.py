@@ -82,9 +82,16 @@ def test_strips_of_dates_say_what_they_leave_out(tmp_path):
     days = [Picture(title=f"2024-0{month}-10", source=DOT, over=DOT) for month in (1, 2)]
     strips = [DateStrip(title="5 dates", pictures=days, more=3), DateStrip(title=HOSTILE, pictures=days, more=1)]
     card = SampleCard(split="train", name="a", pictures=[Picture(title="mask", source=DOT)], strips=strips)
-    shown = ModelInput(heading="train/a", note="2 x 5 x 8 x 8", bands=days, more=8)
+    shown = ModelInput(heading="train/a", note="2 x 5 x 8 x 8", bands=days, more=8, is_mean=True)
     page = written(tmp_path, pictures(cards=[card], inputs=[shown]))
-    for text in ("<h4>5 dates</h4>", "2024-02-10", "and 3 more dates<", "and 1 more date<", "and 8 more bands<"):
+    for text in (
+        "<h4>5 dates</h4>",
+        "2024-02-10",
+        "and 3 more dates<",
+        "and 1 more date<",
+        "and 8 more bands<",
+        "before their mean",
+    ):
         assert text in page
     assert "Lay the masks over the images" in page
     assert "<script" not in page

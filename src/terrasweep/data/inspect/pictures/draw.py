@@ -59,6 +59,8 @@ class ModelInput:
     bands: list[Picture]
     more: int = 0
     """Bands that are not drawn."""
+    is_mean: bool = False
+    """Whether it is the mean over several dates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +269,7 @@ def _model_input(heading: str, given: np.ndarray, dates: Dates, look: Look, moda
         note += f", the mean of {dates.number} dates" if dates.number > 1 else ""
     left = len(titled) - _BANDS
     drawn = [grey_picture(band, title, _moments(band)) for title, band in titled[:_BANDS]]
-    return ModelInput(heading=heading, note=note, bands=drawn, more=max(0, left))
+    return ModelInput(heading=heading, note=note, bands=drawn, more=max(0, left), is_mean=count < dates.number)
 
 
 def _moments(values: np.ndarray) -> str:

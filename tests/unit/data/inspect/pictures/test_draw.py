@@ -119,7 +119,7 @@ def test_each_date_of_a_sample_is_drawn_and_what_a_model_gets_of_them(tmp_path, 
     assert len({picture.source for picture in images.pictures}) == 3
     assert all(picture.over for picture in images.pictures)
     (shown,) = drawn.inputs
-    assert (shown.note, len(shown.bands), shown.more) == (note, bands, 0)
+    assert (shown.note, len(shown.bands), shown.more, shown.is_mean) == (note, bands, 0, way == "mean")
     if way == "mean":
         assert [picture.title for picture in card.pictures] == ["mask", "model's input"]
         assert card.pictures[1].note.startswith("mean of 3 dates, ")
