@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.integration.study import read_results
-from tests.unit.data.labelled import road_mask, write_tiles
+from tests.unit.data.labelled import TILES, road_mask, write_tiles
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +41,16 @@ def test_road_masks_go_from_a_check_to_a_trained_trial(home, cli):
     assert result.config["data"]["labels"] == {"threshold": 128}
     assert result.config["data"]["num_classes"] == 2
     study = home / "results" / "roads"
+    confusion = result.confusion
+    assert confusion.classes == ["ground", "road"]
+    assert confusion.total == 2 * 32 * 32  # Two validation tiles, and nothing in them is ignored.
+    roads_of_val = sum(int((road_mask(tile) >= 128).sum()) for tile in TILES["val"])
+    assert sum(confusion.counts[1]) == roads_of_val
+    ious = [tally.iou for tally in confusion.tallies() if tally.occurs]
+    assert result.value("accuracy") == pytest.approx(sum(ious) / len(ious))
+    page = (study / "report.html").read_text()
+    assert '<section id="confusion">' in page
+    assert "road found: " in page or "road taken for ground: " in page
     assert "values of masks below it are class 0" in (study / "report.md").read_text()
     assert '<a href="data.html">' in (study / "report.html").read_text()
     page = (study / "data.html").read_text()

@@ -14,6 +14,8 @@ DATE_MAJOR, BAND_MAJOR, FILES = "date_major", "band_major", "files"
 """The values of ``data.frame_order``."""
 FOR_ONE_DATE = REFUSE, MEAN, STACK = "refuse", "mean", "stack"
 """The values of ``data.frames_for_one_date``."""
+AS_STORED = "as_stored"
+"""The value of ``data.pixel_size`` that reads files in the pixels that they have, of whatever sizes."""
 SPLITTINGS = ("folders", "lists", "fraction", "blocks")
 """Ways to divide a data set."""
 IGNORE = "ignore"
@@ -131,6 +133,9 @@ class DataConfig:
     ``lazily``: nothing is written, tiles are read out of the images."""
     resize_px: int | None = None
     """Resample every tile to this height and width as it is read: images bilinearly, masks by the nearest pixel."""
+    pixel_size: Any = None
+    """Side of a pixel on the ground, in metres, at which every file is read; ``as_stored``: files have several sizes,
+    and are read so; null: sizes that differ much are an error."""
     split: SplitConfig = field(default_factory=SplitConfig)
     image_folder: str = "images"
     """Folder of images; a list's column, or asset, of them."""
@@ -188,6 +193,11 @@ class DataConfig:
                 raise ValueError(f"data.labels.{unknown[0]}: there is no such key; use {', '.join(known)}")
             return LabelsConfig(**{key: _with_text_keys(value) for key, value in self.labels.items()})
         return LabelsConfig(table=self.labels)
+
+    @property
+    def pixel_metres(self) -> float | None:
+        """The pixel size at which every file is read; None: in its own pixels."""
+        return None if self.pixel_size in (None, AS_STORED) else float(self.pixel_size)
 
     def written_briefly(self) -> DataConfig:
         """A copy in which labels are null, the name of a table, or what differs from the defaults, as studies store it.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from terrasweep.config.data import LAZILY, SPLITTINGS, DataConfig, ModalityConfig
+from terrasweep.config.data import AS_STORED, LAZILY, SPLITTINGS, DataConfig, ModalityConfig
 from terrasweep.config.given_paths import is_file, is_folder
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.scene_list import SCENE_LIST_ENDINGS
@@ -46,6 +47,10 @@ def _ranges(data: DataConfig) -> Iterator[str]:
     for key, value in at_least_one.items():
         if value is not None and value < 1:
             yield f"{key}={value}: it must be at least 1"
+    if isinstance(data.pixel_size, str | bool) and data.pixel_size != AS_STORED:
+        yield f"data.pixel_size={data.pixel_size}: unknown; use metres, as 10, or {AS_STORED}"
+    elif data.pixel_metres is not None and not 0 < data.pixel_metres < math.inf:
+        yield f"data.pixel_size={data.pixel_size}: it must be above 0; use metres, as 10, or {AS_STORED}"
     if data.workers < 0:
         yield f"data.workers={data.workers}: it can't be negative; use 0 or more"
 
@@ -95,6 +100,8 @@ def _synthetic(config: TrialConfig) -> Iterator[str]:
         yield f"data.bands={config.data.bands} with data=synthetic: its tiles have six bands of their own; drop it"
     if config.data.no_data is not None:
         yield f"data.no_data={config.data.no_data:g} with data=synthetic: every pixel of its tiles is meant; drop it"
+    if config.data.pixel_size is not None:
+        yield f"data.pixel_size={config.data.pixel_size} with data=synthetic: its tiles lie nowhere; drop it"
 
 
 def _folders(config: TrialConfig) -> Iterator[str]:
@@ -135,6 +142,7 @@ def _combinations(config: TrialConfig) -> Iterator[str]:
         "means": data.means is not None,
         "cut": bool(data.cut),
         "resize_px": data.resize_px is not None,
+        "pixel_size": data.pixel_size is not None,
         "modalities": bool(data.modalities),
         "no_data": data.no_data is not None,
         "labels.keep_no_data": data.label_settings.keep_no_data,

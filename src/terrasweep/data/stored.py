@@ -48,7 +48,7 @@ have a folder of their own in it."""
 _LISTING = "listing.json"
 _OWN_BANDS = "bands.json"
 """What bands the files have, in the folder of their state."""
-_LATER = ("no_data", "frames", "frame_order", "date_pattern")
+_LATER = ("no_data", "frames", "frame_order", "date_pattern", "pixel_size")
 """Keys that came later, and count from when they are set."""
 
 

@@ -9,14 +9,16 @@ import torch
 from terratorch.models import EncoderDecoderFactory
 from torch import nn
 
+from terrasweep.config.data import MEAN
 from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.machine.paths import absolute
-from terrasweep.models.backbones.families import UNKNOWN_CLASSES, known_bands
+from terrasweep.models.backbones.families import UNKNOWN_CLASSES, dates_per_input, known_bands
 from terrasweep.models.backbones.feature_layout import Layout, find_layout
 from terrasweep.models.backbones.registry import build_backbone, check_known, complete_arguments, refusals
 from terrasweep.models.pretrained.checkpoint import fit_checkpoint, load_checkpoint
+from terrasweep.models.pretrained.input_layers import copy_per_date
 from terrasweep.models.pretrained.synthetic import pretrained_file
 from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
 from terrasweep.models.transforms.sensitivity import Images
@@ -27,6 +29,8 @@ FACTORY_TASKS = {name: name for name in ("segmentation", "regression", "classifi
     "multilabel": "classification"
 }
 """How TerraTorch's factory calls a task."""
+_FILES_OF_WEIGHTS = {"ckpt_path", "ckpt_data", "checkpoint_path"}
+"""Arguments of builders that name a file of weights, which some load whether or not weights are asked for."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,8 @@ def check_checkpoint(config: TrialConfig, encoder: nn.Module) -> None:
     """
     backbone = config.backbone
     if backbone.checkpoint not in (None, "synthetic"):
-        bands, file = _seen_bands(config), absolute(str(backbone.checkpoint))
-        fit_checkpoint(encoder, file, bands=bands, checkpoint_bands=backbone.checkpoint_bands, shapes_alone=True)
+        file = absolute(str(backbone.checkpoint))
+        fit_checkpoint(encoder, file, **_input_of(config), shapes_alone=True)
 
 
 def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
@@ -129,7 +133,10 @@ def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
     check_known(backbone.name)
     arguments = complete_arguments(config)
     with refusals(config):
-        encoder = build_backbone(backbone.name, backbone.pretrained, arguments)
+        if dates_per_input(config) and (backbone.pretrained or _FILES_OF_WEIGHTS & arguments.keys()):
+            encoder = _build_per_date(config, arguments)
+        else:
+            encoder = build_backbone(backbone.name, backbone.pretrained, arguments)
     return encoder, find_layout(config, encoder, arguments)
 
 
@@ -213,14 +220,43 @@ def _build_plain(config: TrialConfig, num_classes: int) -> tuple[Any, Layout, di
     return model, layout, _load(config, encoder)
 
 
+def _build_per_date(config: TrialConfig, arguments: dict[str, Any]) -> nn.Module:
+    """The backbone for a stack of dates with the weights that its builder loads for one date, per date.
+
+    Builders give a band that comes once per date its whole weight each time, or adapt channels in ways of their own.
+
+    Raises:
+        InvalidConfig: It has no weights per band.
+    """
+    backbone = config.backbone
+    single = replace(config, data=replace(config.data, frames_for_one_date=MEAN))
+    one = build_backbone(backbone.name, backbone.pretrained, complete_arguments(single))
+    own = {key: value for key, value in arguments.items() if key not in _FILES_OF_WEIGHTS}
+    stacked = build_backbone(backbone.name, False, own)
+    try:
+        copy_per_date(one, stacked)
+    except ValueError as error:
+        raise InvalidConfig(
+            f"data.frames_for_one_date=stack with backbone={backbone.name}: {error}, so that its weights can't be "
+            "given to each date; use data.frames_for_one_date=mean"
+        ) from error
+    return stacked
+
+
 def _load(config: TrialConfig, encoder: nn.Module) -> dict[str, list[str]]:
     backbone = config.backbone
     if backbone.checkpoint is None:
         return {}
     file = pretrained_file(config) if backbone.checkpoint == "synthetic" else absolute(backbone.checkpoint)
-    found = load_checkpoint(encoder, file, bands=_seen_bands(config), checkpoint_bands=backbone.checkpoint_bands)
+    found = load_checkpoint(encoder, file, **_input_of(config))
     return {f"checkpoint_{kind}": names for kind, names in found.items() if names and kind != "loaded"}
 
 
-def _seen_bands(config: TrialConfig) -> list[str]:
-    return [band for names in input_modalities(config).values() for band in names] or known_bands(config)
+def _input_of(config: TrialConfig) -> dict[str, Any]:
+    """What the input layers see, and what those of the checkpoint saw."""
+    bands = [band for names in input_modalities(config).values() for band in names] or known_bands(config)
+    return {
+        "bands": bands,
+        "checkpoint_bands": config.backbone.checkpoint_bands,
+        "dates": dates_per_input(config),
+    }

@@ -6,6 +6,7 @@ from typing import Any
 
 from terrasweep.measure.accuracy import ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metric
+from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import arithmetic_text, label, touched_text, trial_name, violation_text
 from terrasweep.report.recommendations import ROLES, choose, command_for
@@ -31,6 +32,7 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "failures": failures(outcome),
+        "confusion": confusion_cards(outcome),
         "sensitivity": rankings(outcome),
         "data": data_section(outcome.record.data),
         "definitions": _definitions(outcome),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from terrasweep.results.confusion import Confusion
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 
@@ -35,6 +37,9 @@ class TrialResult:
     """The task's other validation metrics, for example per-class IoU."""
     curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     """Learning curves: name to (step, value) pairs."""
+    confusion: Confusion | None = None
+    """Which classes were taken for which in the last validation; None for regression, for a trial that was not
+    evaluated, and in results from before it was kept."""
     touched: dict[str, list[str]] = field(default_factory=dict)
     """Names of the modules that were split, quantized, adapted and checkpointed, and what was offloaded."""
     sensitivity: dict[str, float] = field(default_factory=dict)
@@ -78,8 +83,8 @@ class TrialResult:
         return [value for value in values if value is not None]
 
     def to_json(self) -> str:
-        """The result as strict JSON (a value that is not finite is refused)."""
-        return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False)
+        """The result as strict JSON (a value that is not finite is refused), a row of whole numbers to a line."""
+        return _rows_on_lines(json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False))
 
     @classmethod
     def from_json(cls, text: str) -> TrialResult:
@@ -99,8 +104,19 @@ class TrialResult:
             raise ValueError(f"result has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
         fields["state"] = State(fields["state"])
         fields["reason"] = fields["reason"] and Reason(fields["reason"])
+        if fields.get("confusion") is not None:
+            fields["confusion"] = Confusion(**fields["confusion"])
         for curves in ("curves", "plan"):
             fields[curves] = {
                 name: [(step, value) for step, value in curve] for name, curve in fields.get(curves, {}).items()
             }
         return cls(**fields)
+
+
+_WHOLE_NUMBERS = re.compile(r"\[\n\s+(-?\d+(?:,\n\s+-?\d+)*)\n\s+\]")
+"""A list of whole numbers as an indented JSON has it. Inside its strings a line never ends."""
+
+
+def _rows_on_lines(text: str) -> str:
+    """JSON whose lists of whole numbers take one line each, so that a table of them can be read."""
+    return _WHOLE_NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -146,6 +148,8 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     for start in range(_BATCH, len(metrics), _BATCH):
         client.log_batch(run_id, metrics[start : start + _BATCH])
     client.log_text(run_id, yaml.safe_dump(result.config, sort_keys=False), "config.yaml")
+    if result.confusion is not None:
+        client.log_text(run_id, json.dumps(dataclasses.asdict(result.confusion)), "confusion.json")
     status = "KILLED" if result.reason is Reason.INTERRUPTED else _STATUS[result.state]
     client.set_terminated(run_id, status, ended)
 

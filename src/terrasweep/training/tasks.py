@@ -23,6 +23,7 @@ from terrasweep.data.open.folders import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.accumulation import loss_weight, split_batch
+from terrasweep.training.confusion import CONFUSION, confusion_metric, counts_of
 from terrasweep.training.length import training_steps
 from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
 from terrasweep.training.optimizers import build_optimizer, parameter_groups
@@ -56,11 +57,27 @@ class MeasuredTask:
     rates: LearningRates
     step_loss: torch.Tensor
     """Of the whole batch of the last training step."""
+    confusion: list[list[int]] | None = None
+    """The confusion matrix of the last validation, see :class:`terrasweep.results.confusion.Confusion`."""
 
     def configure_metrics(self) -> None:
-        """The validation metrics alone: nobody reads those of the training batches, and they cost time."""
+        """The validation metrics alone, with the confusion: nobody reads those of the training batches."""
         super().configure_metrics()  # type: ignore[misc]
         self.train_metrics = MetricCollection({}, prefix="train/")
+        parameters = self.hparams  # type: ignore[attr-defined]
+        classes = parameters["model_args"]["num_classes"]
+        metric = confusion_metric(self.trial.task.name, classes, parameters["ignore_index"])
+        if metric is not None:
+            self.val_metrics.add_metrics({CONFUSION: metric})  # type: ignore[attr-defined]
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what TerraTorch logs; the confusion is kept, since only single numbers can be logged."""
+        metrics = self.val_metrics  # type: ignore[attr-defined]
+        computed = metrics.compute()
+        matrix = computed.pop(f"{metrics.prefix}{CONFUSION}", None)
+        self.confusion = None if matrix is None else counts_of(matrix)
+        self.log_dict(computed)  # type: ignore[attr-defined]
+        metrics.reset()
 
     def configure_losses(self) -> None:
         """TerraTorch's losses; those that autocast doesn't know, in full precision."""

@@ -39,6 +39,7 @@ from terrasweep.models.pretrained import synthetic
 from terrasweep.predict.count_states import count_built, state_bytes
 from terrasweep.process.child import Report
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.training.confusion import named_confusion
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
@@ -124,6 +125,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
             report(measurements={TRAIN_LOSS.name: clock.losses[-1][1], **_behind(clock, curve, setting.data)})
     accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)
     report(measurements={ACCURACY.name: accuracy, ACCURACY_NAME.name: config.task.accuracy_name}, metrics=metrics)
+    report(confusion=named_confusion(config.task.name, setting.task.confusion, setting.data))
     check_budget(budget_peaks(readings(meters)), config.budget)
     report(measured=True)  # What follows is an extra, and can't undo a measured trial.
 

@@ -101,6 +101,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         measurements=all_measurements({**reported.get("measurements", {}), WALL_SECONDS.name: wall_seconds}),
         metrics=reported.get("metrics", {}),
         curves=reported.get("curves", {}),
+        confusion=reported.get("confusion"),
         touched=reported.get("touched", {}),
         sensitivity=reported.get("sensitivity", {}),
         plan=reported.get("plan", {}),

@@ -29,6 +29,10 @@ WRONG = {
     "a synthetic domain that is unknown": (["data=synthetic", "data.synthetic.domain=mars"], "data.synthetic.domain="),
     "other bands than those drawn": (["data=synthetic", "data.bands=[RED]"], "six bands of their own"),
     "synthetic pixels that are none": (["data=synthetic", "data.no_data=-9999"], "data.no_data=-9999 with data=synth"),
+    "synthetic pixels of a size": (["data=synthetic", "data.pixel_size=10"], "data.pixel_size=10 with data=synthetic"),
+    "a pixel of no size": (["data.pixel_size=0"], "data.pixel_size=0: it must be above 0; use metres, as 10"),
+    "a pixel of a size in words": (["data.pixel_size=10m"], "data.pixel_size=10m: unknown; use metres, as 10, or as_"),
+    "a pixel size that is on": (["data.pixel_size=true"], "data.pixel_size=True: unknown; use metres"),
     "no such folder": (["data.root=/nowhere"], "data.root=/nowhere: there is no such folder"),
     "a file that is no list": (
         ["data.root=/etc/hostname"],
@@ -66,6 +70,7 @@ THEIRS = {
     "means": ["data.means=[1.0]", "data.stds=[1.0]", "data.bands=[RED]"],
     "cut": ["data.cut=true", "data.tile_px=32"],
     "resize_px": ["data.resize_px=32"],
+    "pixel_size": ["data.pixel_size=10"],
     "no_data": ["data.no_data=0"],
     "labels.keep_no_data": ["data.labels.keep_no_data=true"],
 }

@@ -1,11 +1,15 @@
 """What was requested is what was built: names, gradients, outputs, bytes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
+from terratorch.registry import BACKBONE_REGISTRY
 
 from terrasweep.models.assemble import build_encoder, build_plain, necks
+from terrasweep.models.backbones.registry import build_backbone
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.models.built import BACKBONES, CLASSES, built, images
@@ -47,6 +51,60 @@ def test_what_becomes_of_a_checkpoint_is_told(tmp_path):
     assert "checkpoint_loaded" not in model.touched
     loaded = {name.replace(".base_layer", ""): tensor for name, tensor in model.module.encoder.state_dict().items()}
     assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
+
+
+STACKS = {
+    "timm_vit_tiny_patch16_224": ["backbone=timm_vit_tiny_patch16_224"],
+    "terramind_v1_tiny": ["backbone=terramind_v1_tiny"],
+    "prithvi_swin": ["backbone=any", "backbone.name=prithvi_swin_B"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", STACKS)
+def test_of_equal_dates_pretrained_weights_make_what_they_make_of_one(monkeypatch, backbone):
+    """Weights from the Hub stand for whatever a builder loads: here random ones, the same for each build."""
+
+    def build(name, pretrained, arguments):
+        torch.manual_seed(int(not pretrained))
+        return build_backbone(name, False, arguments)
+
+    monkeypatch.setattr("terrasweep.models.assemble.build_backbone", build)
+
+    def encoder(*overrides):
+        config = compose_trial(*STACKS[backbone], "backbone.pretrained=true", "data.tile_px=64", *overrides)
+        config = replace(config, data=replace(config.data, bands=["GREEN", "VV"], name="folder"))
+        return build_encoder(config)[0].eval()
+
+    def features(model, image):
+        return model({"S2L2A": image} if backbone == "terramind_v1_tiny" else image)
+
+    image = torch.randn(1, 2, 64, 64)
+    with torch.no_grad():
+        one = features(encoder(), image)
+        stacked = features(encoder("data.frames=3", "data.frames_for_one_date=stack"), image.repeat(1, 3, 1, 1))
+        mean = features(encoder("data.frames=3", "data.frames_for_one_date=mean"), image)
+    for expected, ours, averaged in zip(one, stacked, mean, strict=True):
+        torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
+        assert torch.equal(averaged, expected)
+
+
+@pytest.mark.slow
+def test_a_file_that_a_builder_loads_is_shared_out_to_the_dates(tmp_path):
+    """TerraTorch's own way to weights, which gives a band that comes three times its whole weight three times."""
+    torch.manual_seed(0)
+    released = BACKBONE_REGISTRY.build("terramind_v1_tiny", modalities=["S2L2A"])
+    torch.save(released.state_dict(), tmp_path / "TerraMind.pt")
+    given = ("backbone=terramind_v1_tiny", f"+backbone.arguments.ckpt_path={tmp_path}/TerraMind.pt", "data.tile_px=64")
+    config = compose_trial(*given)
+    config = replace(config, data=replace(config.data, bands=["RED", "NIR_BROAD"], name="folder"))
+    stack = replace(config, data=replace(config.data, frames=3, frames_for_one_date="stack"))
+    image = torch.randn(1, 2, 64, 64)
+    with torch.no_grad():
+        one = build_encoder(config)[0].eval()({"S2L2A": image})
+        stacked = build_encoder(stack)[0].eval()({"S2L2A": image.repeat(1, 3, 1, 1)})
+    for expected, ours in zip(one, stacked, strict=True):
+        torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_given_necks_win_over_derived_ones():

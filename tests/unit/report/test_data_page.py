@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from terrasweep.data.inspect.checks import Finding, describe, find_problems
+from terrasweep.data.inspect.pictures.cards import DateStrip, Picture, SampleCard
 from terrasweep.data.inspect.pictures.draw import DataPictures, Explained, ModelInput
 from terrasweep.data.inspect.pictures.histograms import band_histogram
-from terrasweep.data.inspect.pictures.sample_card import Picture, SampleCard
 from terrasweep.data.inspect.pictures.tile_map import TileMap
 from terrasweep.report.data_page import BANDS, CLASSES, PLOT, plotted, write_data_page
 from tests.unit.data.surveys import config, image, labels, survey
@@ -76,6 +76,25 @@ def test_each_part_has_its_section_and_its_link(page):
     assert re.findall(r'<a href="#(\w+)">', page) == sections
     assert "1 error: a sweep on this data would not start." in page
     assert 'class="fill-val" d="M0 0h9v9h-9z"' in page
+
+
+def test_strips_of_dates_say_what_they_leave_out(tmp_path):
+    days = [Picture(title=f"2024-0{month}-10", source=DOT, over=DOT) for month in (1, 2)]
+    strips = [DateStrip(title="5 dates", pictures=days, more=3), DateStrip(title=HOSTILE, pictures=days, more=1)]
+    card = SampleCard(split="train", name="a", pictures=[Picture(title="mask", source=DOT)], strips=strips)
+    shown = ModelInput(heading="train/a", note="2 x 5 x 8 x 8", bands=days, more=8, is_mean=True)
+    page = written(tmp_path, pictures(cards=[card], inputs=[shown]))
+    for text in (
+        "<h4>5 dates</h4>",
+        "2024-02-10",
+        "and 3 more dates<",
+        "and 1 more date<",
+        "and 8 more bands<",
+        "before their mean",
+    ):
+        assert text in page
+    assert "Lay the masks over the images" in page
+    assert "<script" not in page
 
 
 def test_without_pictures_there_are_numbers_and_a_line(tmp_path):

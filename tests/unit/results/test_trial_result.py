@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terrasweep.results.confusion import Confusion
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import SCHEMA_VERSION, TrialResult
@@ -66,3 +67,18 @@ def test_objectives_are_those_of_complete_trials_alone():
     assert complete.objective_values(["accuracy"]) == [0.5]
     assert complete.objective_values(["accuracy", "peak_memory_mib"]) is None
     assert dataclasses.replace(complete, state=State.INFEASIBLE).objective_values(["accuracy"]) is None
+
+
+def test_a_confusion_is_stored_as_a_table_with_a_row_to_a_line_and_comes_back():
+    confusion = Confusion(task="segmentation", classes=["a [\n  1,\n  2\n]", "b"], counts=[[12, 0], [3, 40]])
+    result = TrialResult(number=0, state=State.COMPLETE, confusion=confusion, message="[\n  1\n]")
+    text = result.to_json()
+    assert "      [12, 0],\n      [3, 40]\n" in text
+    assert TrialResult.from_json(text) == result
+    assert json.loads(text)["confusion"] == dataclasses.asdict(confusion)
+
+
+def test_a_result_of_before_there_was_a_confusion_is_read():
+    stored = json.loads(TrialResult(number=0, state=State.COMPLETE).to_json())
+    del stored["confusion"]
+    assert TrialResult.from_json(json.dumps(stored)).confusion is None

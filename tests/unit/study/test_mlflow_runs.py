@@ -1,12 +1,15 @@
 """MLflow: whatever a killed sweep left, every trial has one closed run with its numbers."""
 
 import dataclasses
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from terrasweep.results.confusion import Confusion
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
@@ -52,6 +55,18 @@ def test_a_trial_is_logged_once_with_its_whole_curve(uri):
     assert run.info.status == "FINISHED"
     history = client.get_metric_history(run.info.run_id, "train_loss")
     assert [(m.step, m.value) for m in sorted(history, key=lambda m: m.step)] == result(0).curves["train_loss"]
+
+
+def test_the_confusion_is_an_artifact_of_its_trial(uri):
+    confusion = Confusion(task="segmentation", classes=["land", "water"], counts=[[12, 0], [3, 40]])
+    tracker = mlflow_runs.StudyTracker(RECORD, uri)
+    tracker.log(result(0, curves={}, confusion=confusion))
+    tracker.log(result(1, curves={}))
+    client, runs = nested(uri)
+    stored = {run.data.tags["trial_number"]: run.info.run_id for run in runs}
+    text = Path(client.download_artifacts(stored["0"], "confusion.json")).read_text()
+    assert json.loads(text) == dataclasses.asdict(confusion)
+    assert [artifact.path for artifact in client.list_artifacts(stored["1"])] == ["config.yaml"]
 
 
 def test_a_restart_continues_the_parent_and_logs_what_is_missing(uri):

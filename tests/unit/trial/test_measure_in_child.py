@@ -60,9 +60,9 @@ def train(config, monkeypatch, tmp_path):
         monkeypatch.setattr(measure_in_child, "evaluate", lambda *_: {})
         monkeypatch.setattr(measure_in_child, "read_accuracy", lambda *_: (0.625, {"val/mIoU": 0.625}))
         metering = MeteredTrial(device=CPU, baseline_mib=0.0, untimed_steps=1)
-        setting = measure_in_child.Setting(
-            None, SimpleNamespace(), SimpleNamespace(batches_per_epoch=4), metering, tmp_path
-        )
+        data = SimpleNamespace(batches_per_epoch=4, class_names=["land", "water"])
+        task = SimpleNamespace(confusion=[[3, 1], [0, 4]])
+        setting = measure_in_child.Setting(task, SimpleNamespace(), data, metering, tmp_path)
         limited = replace(config, budget=replace(config.budget, memory_gib=budget_gib))
         measure_in_child._train(report, limited, setting)
 
@@ -79,6 +79,8 @@ def test_a_trial_has_the_larger_peak_of_both_phases_its_last_loss_and_its_accura
     assert report["curves"]["train_loss"] == [(1, 0.75), (2, 0.5)]
     assert (known["kept_steps"], known["kept_epochs"]) == (2, 0.5)
     assert report["metrics"] == {"val/mIoU": 0.625}
+    assert report["confusion"].classes == ["land", "water"]
+    assert report["confusion"].counts == [[3, 1], [0, 4]]
     assert report["measured"]
 
 
@@ -88,7 +90,7 @@ def test_a_trial_that_ends_in_training_leaves_what_it_measured_until_then(train)
         train(report, fit=Diverged("the loss is nan"))
     assert report["measurements"].items() >= {"peak_memory_mib": 100.0, "train_loss": 0.5}.items()
     assert report["arithmetic"]
-    assert not {"measured", "metrics"} & report.keys()
+    assert not {"measured", "metrics", "confusion"} & report.keys()
 
 
 def test_a_trial_over_its_budget_is_told_with_all_its_numbers_and_counts_as_not_measured(train):

@@ -21,6 +21,8 @@ _DEGREES = "EPSG:4326"
 def find_coordinates(listing: Listing, config: TrialConfig) -> Listing:
     """The listing with the dates and the place of each sample's first image, where every sample has them.
 
+    Where an image does not say where it is, the list of scenes may.
+
     Nothing is looked for where ``data.frames`` is null.
     """
     if config.data.frames is None:
@@ -29,7 +31,13 @@ def find_coordinates(listing: Listing, config: TrialConfig) -> Listing:
     files = {(split, name): listing.file(split, name, kind) for split, names in listing.names.items() for name in names}
     headers, unreadable = read_headers(files.values())
     known = {sample: headers[str(file)] for sample, file in files.items() if str(file) in headers}
-    found: dict[str, dict[tuple[str, str], Any]] = {TIME: _times(known), LOCATION: _locations(known)}
+    listed = {
+        (split, name): of[LOCATION]
+        for split, places in listing.coordinates.items()
+        for name, of in places.items()
+        if LOCATION in of and (split, name) in known
+    }
+    found: dict[str, dict[tuple[str, str], Any]] = {TIME: _times(known), LOCATION: listed | _locations(known)}
     complete = [what for what, of in found.items() if of and len(of) + len(unreadable) == len(files)]
     coordinates: dict[str, dict[str, dict[str, Any]]] = {split: {} for split in listing.names}
     for split, name in known:

@@ -21,12 +21,25 @@ def numbered(names: Iterable[str], given: Sequence[str] | None = None) -> list[s
     return counted_up(as_text)
 
 
-def counted_up(names: Iterable[str]) -> list[str]:
-    """Names in the order in which they count where all are numbers, else sorted."""
+def counted_up(names: Iterable[str], *, within: bool = False) -> list[str]:
+    """Names in the order in which they count where all are numbers, else sorted.
+
+    Args:
+        names: In any order.
+        within: Whole numbers count within any name, too, ``field 9`` before ``field 10``, and there are no others.
+    """
     as_text = sorted(names)
+    if within:
+        return sorted(as_text, key=_with_values)
     if all(re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", name) for name in as_text):
         return sorted(as_text, key=lambda name: (float(name), name))
     return as_text
+
+
+def _with_values(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A name with its numbers by their values, which come before texts."""
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
 
 
 def as_they_count(classes: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.listing import PIXEL_TASKS, has_mask_files
 from terrasweep.data.find.readings import named_folders
+from terrasweep.data.find.scene_dates import gather_scenes
 from terrasweep.data.find.scene_table import TABLE_ENDINGS, paths_in, read_scene_table
-from terrasweep.data.find.scenes import SceneList, check_scenes
+from terrasweep.data.find.scenes import SceneList, check_files, check_scenes
 from terrasweep.data.find.split_folders import find_splits
 from terrasweep.data.find.stac_items import STAC_ENDINGS, assets_in, is_stac_folder, read_stac
 
@@ -30,7 +31,7 @@ def is_scene_list(config: TrialConfig, root: Path) -> bool:
 
 
 def read_scenes(config: TrialConfig, root: Path) -> SceneList:
-    """The scenes of a list, whose files are there.
+    """The scenes of a list, whose files are there; where each date has a file, the places with all their dates.
 
     Raises:
         DataError: It can't be read, or names what is not there.
@@ -40,8 +41,10 @@ def read_scenes(config: TrialConfig, root: Path) -> SceneList:
         found = read_stac(config, root, kinds)
     else:
         found = read_scene_table(config, root, kinds)
-    check_scenes(found, root, kinds)
-    return found
+    check_files(found, root)
+    gathered = gather_scenes(found, config, root)
+    check_scenes(gathered, root, kinds)
+    return gathered
 
 
 def listed_files(root: Path) -> list[Path]:

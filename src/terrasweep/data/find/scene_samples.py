@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from terrasweep.config.input_frames import LOCATION
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.listing import PIXEL_TASKS, SPLITS, WHOLE, Listing, has_mask_files, without_outer_blanks
 from terrasweep.data.find.numbering import as_they_count, numbered
@@ -34,6 +35,8 @@ def list_scenes(config: TrialConfig, root: Path) -> Listing:
             kind: {split: {scene.name: str(scene.files[kind]) for scene in part} for split, part in by_split.items()}
             for kind in kinds
         },
+        frame_files=_frame_files(by_split),
+        coordinates=_locations(by_split) if config.data.frames is not None else {},
     )
     told = [f"data.root={root}: {found.note}"]
     if found.divided_by and config.data.split.by != "folders":
@@ -42,6 +45,27 @@ def list_scenes(config: TrialConfig, root: Path) -> Listing:
     if config.task.name in PIXEL_TASKS or config.data.label_settings.table is not None:
         return listing
     return _with_scene_labels(config, root, listing, found, by_split)
+
+
+def _frame_files(by_split: Mapping[str, list[Scene]]) -> dict[str, dict[str, dict[str, list[list[str]]]]]:
+    """By kind, split and name the date and the file of each date, of kinds of which every scene has such."""
+    scenes = [scene for part in by_split.values() for scene in part]
+    return {
+        kind: {
+            split: {scene.name.strip(): [[taken, str(file)] for taken, file in scene.frames[kind]] for scene in part}
+            for split, part in by_split.items()
+        }
+        for kind in (scenes[0].frames if scenes else ())
+        if all(kind in scene.frames for scene in scenes)
+    }
+
+
+def _locations(by_split: Mapping[str, list[Scene]]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """By split and name where the list says that scenes are."""
+    return {
+        split: {scene.name.strip(): {LOCATION: list(scene.location)} for scene in part if scene.location is not None}
+        for split, part in by_split.items()
+    }
 
 
 def _scenes_by_split(config: TrialConfig, root: Path, found: SceneList) -> dict[str, list[Scene]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from terrasweep.config.schema import TrialConfig
+from terrasweep.data.find.dates import dates_in
 from terrasweep.data.find.label_table import CLASS_TITLES
 from terrasweep.data.find.readings import LABEL_FOLDERS, MASK
+from terrasweep.data.find.scene_dates import PLACE
 from terrasweep.data.find.scenes import Scene, SceneList, short_names
 from terrasweep.data.find.split_folders import split_of
 from terrasweep.data.find.table_rows import Row, read_rows
@@ -31,6 +34,11 @@ _IMAGE_TITLES = (
 _MASK_TITLES = (*LABEL_FOLDERS, *(f"{title}_path" for title in LABEL_FOLDERS))
 _SPLIT_TITLES = ("split", "subset", "partition", "set")
 _NAME_TITLES = ("name", "id", "sample", "scene")
+_PLACE_TITLES = ("place", "location", "site", "plot", "parcel", "field", "patch")
+_DATE_TITLES = (
+    *("date", "datetime", "acquired", "acquisition_date", "acquisition", "sensing_date", "time", "timestamp"),
+    *("frame", "time_step", "timestep"),
+)
 
 
 def read_scene_table(config: TrialConfig, file: Path, kinds: Iterable[str]) -> SceneList:
@@ -38,7 +46,8 @@ def read_scene_table(config: TrialConfig, file: Path, kinds: Iterable[str]) -> S
 
     A column is called like its kind: ``image`` or what ``data.image_folder`` says, ``mask`` or what
     ``data.label_folder`` says, or like a modality or its folder. There may be a ``name``, a ``split``, and for labels
-    of whole images a ``class``, or a column of 0 and 1 per class.
+    of whole images a ``class``, or a column of 0 and 1 per class. With ``data.frames`` a ``date`` says of when a line's
+    files are, and a ``place``, or a ``name`` that several lines have, which lines are one sample.
 
     Args:
         config: Names the columns.
@@ -50,40 +59,82 @@ def read_scene_table(config: TrialConfig, file: Path, kinds: Iterable[str]) -> S
     """
     place = f"data.root={file}"
     table = read_rows(file, place)
-    titles: dict[str, int] = {}
-    for index, title in enumerate(table.rows[0].cells):
-        titles.setdefault(title.casefold(), index)
-    columns = {kind: _column(titles, _called(config, kind), place, kind) for kind in kinds}
-    split, name = _find(titles, _SPLIT_TITLES), _find(titles, _NAME_TITLES)
-    rows = table.rows[1:]
-    files = [_paths(row, columns, file.parent) for row in rows]
-    first = next(iter(columns))
+    columns = _columns(config, table.rows[0].cells, kinds, place)
+    rows, called = table.rows[1:], table.rows[0].cells
+    files = [_paths(row, columns.files, file.parent) for row in rows]
+    first = next(iter(columns.files))
     if lacking := [row for row, found in zip(rows, files, strict=True) if first not in found]:
         raise DataError(f"{place}: line {lacking[0].line}: there is no {first}; add its path, or take the line out")
-    if name is None or len({row.cells[name] for row in rows}) < len(rows):
-        names = short_names([found[first] for found in files])
-    else:
-        names = [row.cells[name] for row in rows]
-    used = [*columns.values(), *(index for index in (split, name) if index is not None)]
-    labels = [] if MASK in columns else _label_columns(config, table.rows[0], titles, used)
+    names = None if columns.name is None else [row.cells[columns.name] for row in rows]
+    are_names = names is not None and len(set(names)) == len(names)
+    own = names if names is not None and are_names else short_names([found[first] for found in files])
     scenes = [
-        Scene(
-            place=f"line {row.line}",
-            name=names[index],
-            files=files[index],
-            split=None if split is None else _split(row, split, place),
-            label=tuple(row.cells[column] for column in labels),
-        )
-        for index, row in enumerate(rows)
+        replace(_scene(row, columns, place), name=name, files=found, is_named=are_names)
+        for row, name, found in zip(rows, own, files, strict=True)
     ]
-    called = table.rows[0].cells
-    note = ", ".join(f"{kind} in column {called[index]}" for kind, index in columns.items())
+    note = ", ".join(f"{kind} in column {called[index]}" for kind, index in columns.files.items())
     return SceneList(
         scenes=scenes,
-        divided_by="" if split is None else f"column {called[split]}",
-        classes=tuple(called[column] for column in labels) if config.task.name == "multilabel" else (),
+        divided_by="" if columns.split is None else f"column {called[columns.split]}",
+        dated_by="" if columns.date is None else f"column {called[columns.date]}",
+        classes=tuple(called[column] for column in columns.labels) if config.task.name == "multilabel" else (),
         note="; ".join([f"read with {note}", *table.notes]),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Columns:
+    """Where a table has what, by the column's place."""
+
+    files: dict[str, int]
+    """By kind."""
+    name: int | None
+    split: int | None
+    site: int | None
+    date: int | None
+    labels: list[int]
+
+
+def _columns(config: TrialConfig, called: Sequence[str], kinds: Iterable[str], place: str) -> _Columns:
+    """Columns by their titles; places and dates are looked for where samples have several."""
+    titles: dict[str, int] = {}
+    for index, title in enumerate(called):
+        titles.setdefault(title.casefold(), index)
+    files = {kind: _column(titles, _called(config, kind), place, kind) for kind in kinds}
+    dated = config.data.frames is not None
+    columns = _Columns(
+        files=files,
+        name=_find(titles, _NAME_TITLES),
+        split=_find(titles, _SPLIT_TITLES),
+        site=_find(titles, _PLACE_TITLES) if dated else None,
+        date=_find(titles, _DATE_TITLES) if dated else None,
+        labels=[],
+    )
+    others = [columns.name, columns.split, columns.site, columns.date]
+    used = [*files.values(), *(index for index in others if index is not None)]
+    return columns if MASK in files else replace(columns, labels=_label_columns(config, len(called), titles, used))
+
+
+def _scene(row: Row, columns: _Columns, place: str) -> Scene:
+    """What a line says besides the files."""
+    days, order = ((), "") if columns.date is None else _date(row.cells[columns.date])
+    sites = {PLACE: columns.site, "column name": columns.name}
+    return Scene(
+        place=f"line {row.line}",
+        name="",
+        files={},
+        split=None if columns.split is None else _split(row, columns.split, place),
+        label=tuple(row.cells[column] for column in columns.labels),
+        order=order,
+        days=days,
+        site={what: row.cells[column] for what, column in sites.items() if column is not None},
+    )
+
+
+def _date(text: str) -> tuple[tuple[str, ...], str]:
+    """The days of a cell, and what it is sorted by; a whole number counts dates."""
+    days = tuple(day.isoformat() for day in dates_in(text.replace("/", "-")))
+    return days, ",".join(days) or (text.zfill(9) if text.isdecimal() else "")
 
 
 def paths_in(file: Path) -> list[Path]:
@@ -140,10 +191,10 @@ def _split(row: Row, column: int, place: str) -> str:
     return split
 
 
-def _label_columns(config: TrialConfig, titles: Row, by_title: Mapping[str, int], used: list[int]) -> list[int]:
+def _label_columns(config: TrialConfig, count: int, titles: Mapping[str, int], used: list[int]) -> list[int]:
     if config.data.label_settings.table is not None:
         return []
     if config.task.name == "multilabel":
-        return [index for index in range(len(titles.cells)) if index not in used]
-    column = _find(by_title, CLASS_TITLES)
+        return [index for index in range(count) if index not in used]
+    column = _find(titles, CLASS_TITLES)
     return [] if column is None or column in used else [column]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from terrasweep.results.errors import DataError
@@ -24,6 +24,18 @@ class Scene:
     """``train``, ``val`` or ``test``, where the list says so."""
     label: tuple[str, ...] = ()
     """The class, or 0 or 1 per class, where the list says so."""
+    is_named: bool = True
+    """Whether the list names it; else its name is that of its file."""
+    order: str = ""
+    """When it was: a date or time in ISO's form, or a number that counts dates; empty where the list doesn't say."""
+    days: tuple[str, ...] = ()
+    """Its dates in ISO's form, where the list tells them; of a file that holds several, all of them."""
+    site: dict[str, str] = field(default_factory=dict)
+    """What may tell its place, by what that is called: scenes that agree in it may be dates of one place."""
+    location: tuple[float, float] | None = None
+    """Latitude and longitude of its centre, where the list tells them."""
+    frames: dict[str, list[tuple[str, Path]]] = field(default_factory=dict)
+    """By modality the date (empty where nobody tells it) and the file of each date, by rising date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +45,8 @@ class SceneList:
     scenes: list[Scene]
     divided_by: str = ""
     """What in the list names the splits; empty where nothing does."""
+    dated_by: str = ""
+    """The column of dates of a table; empty where it has none, and for items, which all have a time."""
     classes: tuple[str, ...] = ()
     """Titles of the columns of classes, where samples may have several."""
     note: str = ""
@@ -53,14 +67,29 @@ def short_names(files: Sequence[Path]) -> list[str]:
     return [name.as_posix().strip("/") for name in names]
 
 
-def check_scenes(found: SceneList, root: Path, needed: Sequence[str]) -> None:
-    """See that each scene has its own name, and each of its files is there; test scenes may lack a mask.
+def check_files(found: SceneList, root: Path) -> None:
+    """See that there are scenes, and that each of their files is there.
 
     Raises:
-        DataError: A file is missing, or two scenes have one name.
+        DataError: One is missing.
     """
     if not found.scenes:
         raise DataError(f"data.root={root}: it names no scenes; add them")
+    gone = [(scene, file) for scene in found.scenes for file in scene.files.values() if not file.is_file()]
+    if gone:
+        scene, file = gone[0]
+        raise DataError(
+            f"data.root={root}: {counted(len(gone), 'file')} not there (first {scene.place}: {file}); correct "
+            f"the paths, which begin at {root if root.is_dir() else root.parent} where they are relative"
+        )
+
+
+def check_scenes(found: SceneList, root: Path, needed: Sequence[str]) -> None:
+    """See that each scene has its own name, and a file of each kind; test scenes may lack a mask.
+
+    Raises:
+        DataError: A scene lacks a kind, or two have one name.
+    """
     names = Counter(scene.name for scene in found.scenes)
     if twice := [scene for scene in found.scenes if names[scene.name] > 1]:
         raise DataError(
@@ -72,10 +101,3 @@ def check_scenes(found: SceneList, root: Path, needed: Sequence[str]) -> None:
             raise DataError(
                 f"data.root={root}: {scene.place}: there is no {lacking[0]}; add its file, or leave the scene out"
             )
-    gone = [(scene, file) for scene in found.scenes for file in scene.files.values() if not file.is_file()]
-    if gone:
-        scene, file = gone[0]
-        raise DataError(
-            f"data.root={root}: {counted(len(gone), 'file')} not there (first {scene.place}: {file}); correct "
-            f"the paths, which begin at {root if root.is_dir() else root.parent} where they are relative"
-        )

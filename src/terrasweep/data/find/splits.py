@@ -66,6 +66,7 @@ def divide(listing: Listing, config: TrialConfig, parts: InParts | None = None) 
         roots=dict.fromkeys(chosen, listing.roots[WHOLE]),
         scattered={kind: dict.fromkeys(chosen, paths[WHOLE]) for kind, paths in listing.scattered.items()},
         frame_files={kind: dict.fromkeys(chosen, paths[WHOLE]) for kind, paths in listing.frame_files.items()},
+        coordinates={split: found for found in listing.coordinates.values() for split in chosen},
         mask_roots={name: root for name in chosen for root in listing.mask_roots.values()},
         labels=labels,
     )

@@ -15,6 +15,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.readings import LABEL_FOLDERS, MASK
 from terrasweep.data.find.scenes import Scene, SceneList
 from terrasweep.data.find.split_folders import split_of
+from terrasweep.data.find.stac_places import centre, sites, when
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.results.errors import DataError, raise_out_of_memory
 from terrasweep.results.wording import listed
@@ -40,7 +41,8 @@ def read_stac(config: TrialConfig, root: Path, kinds: Iterable[str]) -> SceneLis
 
     An asset is of the kind whose folder's name (``data.image_folder``, ``data.label_folder``, a modality's ``folder``)
     is its key. Else the image is the only asset with the role ``data``, and the mask the only one with the role
-    ``labels``.
+    ``labels``. The properties ``datetime``, or ``start_datetime`` and ``end_datetime``, say when an item was; ids
+    without dates, geometries and grids may tell which items are dates of one place.
 
     Raises:
         DataError: A file is no STAC, or it can't be told which asset is meant, or one is not on this machine.
@@ -55,12 +57,17 @@ def read_stac(config: TrialConfig, root: Path, kinds: Iterable[str]) -> SceneLis
         split = next((str(properties[key]) for key in _SPLITS if properties.get(key)), None)
         if split is not None and split_of(split) is None:
             raise DataError(f"data.root={root}: item {name}: {split} is no split; write train, val or test")
+        order, days = when(properties)
         scenes.append(
             Scene(
                 place=f"item {name}",
                 name=name,
                 files={kind: _local(assets[key]["href"], file, root, name) for kind, key in keys.items() if key},
                 split=None if split is None else split_of(split),
+                order=order,
+                days=days,
+                site=sites(item),
+                location=centre(item),
             )
         )
     divided = bool(scenes) and all(scene.split for scene in scenes)

@@ -76,7 +76,10 @@ def _windows(files: list[Path], tile_px: int) -> list[tuple[int, int]]:
             sizes[path] = (file.height, file.width)
     if len(set(sizes.values())) > 1:
         differing = ", ".join(f"{path.name} {height} x {width}" for path, (height, width) in sizes.items())
-        raise DataError(f"data.cut: the files of one scene differ in pixels: {differing}; resample them to one grid")
+        raise DataError(
+            f"data.cut: the files of one scene differ in pixels: {differing}; set data.pixel_size to metres, or "
+            "resample them to one grid"
+        )
     height, width = sizes[files[0]]
     if min(height, width) < tile_px:
         raise DataError(

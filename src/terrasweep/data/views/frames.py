@@ -16,6 +16,7 @@ from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.file_set import ERROR, NOTE, FileSet, Remark
 from terrasweep.data.views.headers import Header, read_headers
+from terrasweep.data.views.valid_by_value import valid_by_value
 from terrasweep.data.views.view import ENDING, View, whole_file, write_view
 from terrasweep.results.errors import DataError
 from terrasweep.results.wording import counted, listed
@@ -133,8 +134,10 @@ def stacked(dated: list[FileSet], frames: Frames) -> FileSet:
     files = replace(dated[0], remarks=(*frames.remarks, *_once(dated)))
     for kind in files.modalities:
         views: list[View | None] = []
-        for index, of in enumerate(frames.by_kind[kind]):
-            parts = [at.views[kind][index] for at in dated[: len(of)]]
+        shown = [[at.views[kind][index] for at in dated[: len(of)]] for index, of in enumerate(frames.by_kind[kind])]
+        if any(_differ_in_validity(parts, of) for parts, of in zip(shown, frames.by_kind[kind], strict=True)):
+            shown = valid_by_value(shown, files.folder / "valid" / kind)
+        for index, (parts, of) in enumerate(zip(shown, frames.by_kind[kind], strict=True)):
             try:
                 views.append(_stack(parts, of))
             except ValueError as error:
@@ -145,6 +148,13 @@ def stacked(dated: list[FileSet], frames: Frames) -> FileSet:
                 )  # The error is told once, by its own line.
         files = files.with_views(kind, views)
     return files
+
+
+def _differ_in_validity(parts: list[View | None], frames: list[Frame]) -> bool:
+    """Whether dates have masks or alpha bands of their own; all dates in one file share its mask."""
+    if any(frame.numbers for frame in frames):
+        return False
+    return len({view.validity for view in parts if view is not None}) > 1
 
 
 def _files(listing: Listing, split: str, name: str, kind: str) -> list[tuple[str, str]]:
@@ -168,7 +178,8 @@ def _frames(
     elif (header := headers.get(files[0][1])) is None:
         found = [Frame(header=None)] * number
     else:
-        dates = _dates_within(header, number)
+        stated = files[0][0].split(",")
+        dates = stated if len(stated) == number else _dates_within(header, number)
         parts = _divided(header, number, data.frame_order)
         found = [Frame(header=part, taken=date, numbers=at) for (part, at), date in zip(parts, dates, strict=True)]
     return sorted(found, key=lambda frame: frame.taken) if all(frame.taken for frame in found) else found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from rasterio.transform import array_bounds
 from rasterio.windows import transform as window_transform
 
 from terrasweep.config.data import LabelsConfig
+from terrasweep.data.find.numbering import counted_up
 from terrasweep.data.views.class_raster import class_profile, strips
 from terrasweep.data.views.view import View
 from terrasweep.machine.files import draft_file
@@ -60,7 +60,7 @@ class GroundPolygons:
                 f"data.labels.class_column={self.column}: {lacking} of {len(values)} polygons of {file.name} have no "
                 "class in it; fill it in, or remove them"
             )
-        self.classes, self.count = sorted(set(values), key=natural), len(values)
+        self.classes, self.count = counted_up(set(values), within=True), len(values)
         self._placed: dict[str, Any] = {}
 
     def on(self, image: Path, grid: View) -> tuple[list[Shape], Affine]:
@@ -111,12 +111,6 @@ def draw(
                     all_touched=how["all_touched"],
                 )
             made.write(pixels, 1, window=window)
-
-
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorts texts as a person would: numbers in them by their values."""
-    parts = re.findall(r"\d+|\D+", text)
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
 
 
 def _read(file: Path, layer: str | None) -> Any:

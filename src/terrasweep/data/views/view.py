@@ -134,8 +134,8 @@ def moved(transform: tuple[float, ...], columns: int, rows: int) -> tuple[float,
     return a, b, c + columns * a + rows * b, d, e, f + columns * d + rows * e
 
 
-def write_view(view: View, target: Path) -> Path:
-    """Write a view to a file that ends in :data:`ENDING`; it is on the disk once everything is flushed."""
+def root_element(view: View) -> Element:
+    """The beginning of a virtual raster: its size, its place and its tags."""
     _, _, width, height = view.window or (0, 0, view.width, view.height)
     root = Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
     if view.crs:
@@ -147,6 +147,12 @@ def write_view(view: View, target: Path) -> Path:
         tags = SubElement(root, "Metadata")
         for key, value in view.tags:
             SubElement(tags, "MDI", key=key).text = value
+    return root
+
+
+def write_view(view: View, target: Path) -> Path:
+    """Write a view to a file that ends in :data:`ENDING`; it is on the disk once everything is flushed."""
+    root = root_element(view)
     for number, (source, name) in enumerate(zip(view.bands, view.names, strict=True), 1):
         band = SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[view.dtype], band=str(number))
         if name:

@@ -44,6 +44,7 @@ def earthmind_v1(
     img_size: int = 448,
     merge_method: str = "mean",
     out_indices: list[int] | None = None,
+    frames: dict[str, int] | None = None,
     **overrides: Any,
 ) -> GroupedEncoder:
     """Build the encoder, with random weights or the released ones.
@@ -57,6 +58,8 @@ def earthmind_v1(
         img_size: Height and width of the images in pixels. Positions are interpolated to whatever comes.
         merge_method: ``mean``, ``max`` or ``concat`` of the groups' tokens.
         out_indices: Layers whose hidden states are returned; None for all.
+        frames: Dates whose bands an image of a modality holds one after the other, by its name (``image`` for single
+            images); None for one each.
         overrides: Fields of ``vision_config`` that replace the source's, as for a smaller encoder.
 
     Raises:
@@ -79,7 +82,8 @@ def earthmind_v1(
             layer.attention.k_norm.variance_epsilon = config.layer_norm_eps
     if pretrained:
         load_published(vision, source)
-    return GroupedEncoder(vision, modalities or {"image": bands or ["RED", "GREEN", "BLUE"]}, merge_method, out_indices)
+    modalities = modalities or {"image": bands or ["RED", "GREEN", "BLUE"]}
+    return GroupedEncoder(vision, modalities, merge_method, out_indices, frames)
 
 
 TERRATORCH_BACKBONE_REGISTRY.register(earthmind_v1)
@@ -89,7 +93,8 @@ class GroupedEncoder(nn.Module):
     """One encoder of three channels for images of any number of bands and modalities.
 
     As EarthMind does it: consecutive bands in groups of three (its ``data_process/bigearthnet.py`` writes each group
-    as an RGB image), each modality by itself, a single SAR band as grey; one shared encoder; the groups meet behind it.
+    as an RGB image), each modality and each date by itself, a single SAR band as grey; one shared encoder; the groups
+    meet behind it.
     Otherwise than there: a last group that is not full repeats its last band (EarthMind drops such a group), as many
     groups as there are (it takes five), and the tokens of one place are fused by mean, maximum or concatenation of the
     channels, since a decoder of pixels needs one token per place. EarthMind shuffles 2 x 2 tokens into one, projects
@@ -106,6 +111,7 @@ class GroupedEncoder(nn.Module):
         modalities: dict[str, list[str]],
         merge_method: str,
         out_indices: list[int] | None,
+        frames: dict[str, int] | None = None,
     ) -> None:
         super().__init__()
         config: Any = vision.config
@@ -115,9 +121,12 @@ class GroupedEncoder(nn.Module):
             raise InvalidConfig(f"backbone.out_indices={chosen}: the encoder has the layers 0 to {depth - 1}")
         self.vision_model = vision
         self.modalities = {name: len(bands) for name, bands in modalities.items()}
+        self.frames = {name: (frames or {}).get(name, 1) for name in modalities}
         self.merge_method = merge_method
         self.out_indices = chosen
-        groups = sum(-(-bands // config.num_channels) for bands in self.modalities.values())
+        groups = sum(
+            dates * -(-self.modalities[name] // (dates * config.num_channels)) for name, dates in self.frames.items()
+        )
         width = config.hidden_size * (groups if merge_method == "concat" else 1)
         self.out_channels = [width] * len(chosen)
         self.patch_size = patch_pixels(config)
@@ -152,8 +161,8 @@ class GroupedEncoder(nn.Module):
             if name not in given or given[name].shape[1] != bands:
                 found = given[name].shape[1] if name in given else "no"
                 raise ValueError(f"earthmind_v1: modality {name} has {bands} bands, and {found} came")
-            image = given[name]
-            lacking = -bands % size
-            padded = torch.cat([image, *[image[:, -1:]] * lacking], dim=1) if lacking else image
-            groups += padded.split(size, dim=1)
+            for image in given[name].chunk(self.frames[name], dim=1):
+                lacking = -image.shape[1] % size
+                padded = torch.cat([image, *[image[:, -1:]] * lacking], dim=1) if lacking else image
+                groups += padded.split(size, dim=1)
         return groups

@@ -34,6 +34,7 @@ CLAY_WAVELENGTHS = (
 )
 _SEVERAL = ("terramind", "earthmind_v1")
 _SELECTING = ("timm", "dofa", "torchgeo", "hf_vision", "prithvi_swin", None)
+_BY_WAVELENGTH = ("dofa", "clay")
 _WITHOUT_WEIGHTS = ("prithvi_eo_tiny", "dofa_small_patch16_224")
 _PATCHES = {"prithvi": 16, "terramind": 16, "clay": 8, "earthmind_v1": 14}
 """Sides of patches in pixels, where a name does not tell them."""
@@ -120,6 +121,16 @@ def known_bands(config: TrialConfig) -> list[str]:
     return bands
 
 
+def dates_per_input(config: TrialConfig) -> list[int]:
+    """How many dates are stacked in each input layer, in order; empty where an input layer sees one date.
+
+    EarthMind's one layer of three channels sees the bands of each date by themselves.
+    """
+    if not is_stacked(config) or family_of(config.backbone.name) == "earthmind_v1":
+        return []
+    return [config.data.frames_of(name) for name in config.data.modalities] or [config.data.frames_of("")]
+
+
 def _prithvi(config: TrialConfig) -> dict[str, Any]:
     frames = 1 if sees_each_date(config) else input_frames(config)
     size = padded_px(config, _known_patch(config))
@@ -152,13 +163,15 @@ def _clay(config: TrialConfig) -> dict[str, Any]:
 
 
 def _earthmind(config: TrialConfig) -> dict[str, Any]:
-    modalities = input_modalities(config)
+    modalities, data = input_modalities(config), config.data
+    dates = {"frames": {name: data.frames_of(name) for name in modalities or ["image"]}} if is_stacked(config) else {}
     return {
         "source": config.backbone.source,
         "bands": None if modalities else known_bands(config),
         "modalities": modalities or None,
         "img_size": padded_px(config, 14),
         "merge_method": config.backbone.merge,
+        **dates,
     }
 
 
@@ -283,12 +296,22 @@ def _frames(config: TrialConfig) -> Iterator[str]:
     if takes_frames(config) or not has_frames(config):
         return
     if data.frames_for_one_date == REFUSE:
+        stack = "" if family_of(backbone.name) in _BY_WAVELENGTH else " or stack (the bands of all as one image's)"
         yield (
             f"data.frames={data.frames} with backbone={backbone.name}: it takes images of one date; set "
-            "data.frames_for_one_date=mean (their average) or stack (the bands of all as one image's), or use Prithvi"
+            f"data.frames_for_one_date=mean (their average){stack}, or use Prithvi"
         )
-    if is_stacked(config) and backbone.name.endswith("_tim"):
+    yield from _no_stack(config)
+
+
+def _no_stack(config: TrialConfig) -> Iterator[str]:
+    """A line for a backbone that can't tell the stacked bands of one date from those of another."""
+    name = config.backbone.name
+    stack = f"data.frames_for_one_date=stack with backbone={name}"
+    if is_stacked(config) and name.endswith("_tim"):
+        yield f"{stack}: its input layers are fixed; use mean, or the variant without _tim"
+    if is_stacked(config) and family_of(name) in _BY_WAVELENGTH:
         yield (
-            f"data.frames_for_one_date=stack with backbone={backbone.name}: its input layers are fixed; use mean, or "
-            "the variant without _tim"
+            f"{stack}: it makes a band's weights of its wavelength, so that all dates get the same ones, and a stack "
+            "says no more than their mean; use data.frames_for_one_date=mean"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from terrasweep.models.pretrained.input_layers import (
+    Bands,
     InputLayers,
     adapt_input,
     by_channel,
@@ -35,7 +36,12 @@ KINDS = ("loaded", "missing", "unexpected", "misshapen", "resized", "adapted_inp
 
 
 def load_checkpoint(
-    encoder: nn.Module, file: Path, *, bands: list[str], checkpoint_bands: list[str] | None
+    encoder: nn.Module,
+    file: Path,
+    *,
+    bands: list[str],
+    checkpoint_bands: list[str] | None,
+    dates: Sequence[int] = (),
 ) -> dict[str, list[str]]:
     """Load a backbone's weights from safetensors, or from a pickle that may hold tensors alone.
 
@@ -51,6 +57,7 @@ def load_checkpoint(
         bands: What the encoder sees, in order; of several modalities one after the other.
         checkpoint_bands: The same of the checkpoint; None for what the family was pretrained on, where TerraTorch
             knows it (Prithvi, TerraMind) and the channels are as many.
+        dates: How many dates are stacked in each input layer, in order; empty where they see one.
 
     Returns:
         Names of the encoder's parameters and buffers by what became of them: ``loaded`` (all that have the file's
@@ -61,13 +68,19 @@ def load_checkpoint(
         InvalidConfig: The file can't be read, no input layer fits, ``checkpoint_bands`` doesn't fit, or what is missing
             and misshapen holds more than ``MAX_LOST`` of the encoder's parameters.
     """
-    state, found = fit_checkpoint(encoder, file, bands=bands, checkpoint_bands=checkpoint_bands)
+    state, found = fit_checkpoint(encoder, file, bands=bands, checkpoint_bands=checkpoint_bands, dates=dates)
     encoder.load_state_dict(state, strict=False)
     return found
 
 
 def fit_checkpoint(
-    encoder: nn.Module, file: Path, *, bands: list[str], checkpoint_bands: list[str] | None, shapes_alone: bool = False
+    encoder: nn.Module,
+    file: Path,
+    *,
+    bands: list[str],
+    checkpoint_bands: list[str] | None,
+    dates: Sequence[int] = (),
+    shapes_alone: bool = False,
 ) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
     """What :func:`load_checkpoint` would load, and what it would report; the encoder stays as it is.
 
@@ -76,6 +89,7 @@ def fit_checkpoint(
         file: The checkpoint.
         bands: As there.
         checkpoint_bands: As there.
+        dates: As there.
         shapes_alone: Whether the file's names and shapes are read, and no values.
 
     Raises:
@@ -84,6 +98,7 @@ def fit_checkpoint(
     tensors, unexpected = _best_fit(_read(file, shapes_alone=shapes_alone), encoder)
     inputs = input_layers(encoder)
     named = name_bands(encoder, inputs, tensors, bands, checkpoint_bands)
+    stacked = dict(zip(inputs, dates, strict=False))
     learnt = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
     found: dict[str, list[str]] = {kind: [] for kind in KINDS} | {"unexpected": unexpected}
     state: dict[str, Tensor] = {}
@@ -93,7 +108,8 @@ def fit_checkpoint(
         elif name not in tensors:
             found["missing"].append(name)
         else:
-            kind, fitted = _fitted(name, tensors[name], own, inputs, named)
+            layer = (*named[name], stacked.get(name, 1)) if name in named else None
+            kind, fitted = _fitted(name, tensors[name], own, inputs.get(name, 0), layer)
             found[kind].append(name)
             if fitted is not None:
                 state[name] = fitted
@@ -199,18 +215,18 @@ def _beginnings(names: list[str]) -> list[str]:
 
 
 def _fitted(
-    name: str,
-    tensor: Tensor,
-    own: Tensor,
-    inputs: InputLayers,
-    named: dict[str, tuple[list[str] | None, list[str] | None]],
+    name: str, tensor: Tensor, own: Tensor, pixels: int, layer: tuple[Bands, Bands, int] | None
 ) -> tuple[str, Tensor | None]:
-    """What becomes of a tensor, and the tensor as the encoder takes it; None where it can't."""
-    if name in inputs and tensor.ndim == own.ndim:
-        source, target = by_channel(tensor, inputs[name]), by_channel(own, inputs[name])
+    """What becomes of a tensor, and the tensor as the encoder takes it; None where it can't.
+
+    Of an input layer ``layer`` holds the bands that are wanted, those of the tensor, and the number of dates.
+    """
+    if layer is not None:
+        source, target = by_channel(tensor, pixels), by_channel(own, pixels)
         if source.shape[0] == target.shape[0] and source.shape[2:] == target.shape[2:]:
-            adapted = adapt_input(source, *named[name], target.shape[1])
-            result = adapted if not inputs[name] else adapted.transpose(1, 2).reshape(own.shape)
+            wanted, known, dates = layer
+            adapted = adapt_input(source, wanted, known, target.shape[1], dates)
+            result = adapted if not pixels else adapted.transpose(1, 2).reshape(own.shape)
             same = tensor.shape == own.shape and (tensor.is_meta or torch.equal(result, tensor))
             return "loaded" if same else "adapted_input", result
     if tensor.shape == own.shape:

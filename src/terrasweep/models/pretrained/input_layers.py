@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from terratorch.models.backbones.terramind.model.terramind_register import PRETRAINED_BANDS
@@ -22,7 +23,7 @@ RGB = ["RED", "GREEN", "BLUE"]
 """What the channels of a model of photographs are, in order."""
 
 
-def adapt_input(weight: Tensor, bands: Bands, known: Bands, count: int) -> Tensor:
+def adapt_input(weight: Tensor, bands: Bands, known: Bands, count: int, dates: int = 1) -> Tensor:
     """The weights of an input layer for other bands than it was pretrained on.
 
     By name where both lists are known and have a band in common: a band of both keeps its weights; any other one gets
@@ -34,15 +35,25 @@ def adapt_input(weight: Tensor, bands: Bands, known: Bands, count: int) -> Tenso
     Else by timm's ``adapt_input_conv``: channels are repeated in turn and scaled by the ratio of the counts, so that
     an image that repeats its bands gives what it gave; for a single band they are summed.
 
+    Weights for the bands of one date are repeated for several, and divided by their number, so that equal dates give
+    what one of them gave. Weights for as many bands as are wanted, that have no names or the wanted ones, are those of
+    a stack already, and stay.
+
     Args:
         weight: (D, C, ...): outputs, pretrained channels, and any kernel.
-        bands: Names of the wanted bands in order; None where they are not known.
+        bands: Names of the wanted bands in order, those of the first date first; None where they are not known.
         known: Names of the C pretrained channels; None where they are not known.
-        count: Number of wanted bands.
+        count: Number of wanted bands, of all dates.
+        dates: How many dates are stacked.
 
     Returns:
         (D, count, ...), of the same type.
     """
+    if bands is not None and bands == known:
+        return weight
+    if dates > 1 and (known is not None or weight.shape[1] != count):
+        each = count // dates
+        return repeated(adapt_input(weight, bands and bands[:each], known, each), dates)
     if bands is not None and known is not None and set(bands) & set(known):
         mean = weight.float().mean(dim=1).to(weight.dtype)
         return torch.stack([weight[:, known.index(band)] if band in known else mean for band in bands], dim=1)
@@ -50,6 +61,39 @@ def adapt_input(weight: Tensor, bands: Bands, known: Bands, count: int) -> Tenso
     flat = weight.reshape(weight.shape[0], channels, -1, 1)
     adapted: Tensor = adapt_input_conv(count, flat, base_chans=channels)
     return adapted.reshape(weight.shape[0], count, *weight.shape[2:])
+
+
+def repeated(weight: Tensor, dates: int) -> Tensor:
+    """The weights (D, C, ...) of an input layer of one date for a stack of dates, (D, dates x C, ...).
+
+    Each date is seen as by the one date's layer, and the dates are averaged.
+    """
+    return torch.cat([weight] * dates, dim=1) / dates
+
+
+def copy_per_date(one: nn.Module, stacked: nn.Module) -> None:
+    """Give an encoder of stacked dates the weights of the same encoder of one date, its input layers per date.
+
+    Args:
+        one: The encoder for the bands of one date.
+        stacked: The same for those of all dates; its weights are replaced.
+
+    Raises:
+        ValueError: They differ in more than the channels of input layers, or do not differ there.
+    """
+    source, own, inputs = one.state_dict(), stacked.state_dict(), input_layers(stacked)
+    for name, pixels in inputs.items():
+        channels, wanted = by_channel(source[name], pixels), by_channel(own[name], pixels).shape[1]
+        adapted = repeated(channels, wanted // channels.shape[1])
+        source[name] = (adapted.transpose(1, 2) if pixels else adapted).reshape(own[name].shape)
+    unlike = [name for name in own.keys() | source.keys() if _shape(own, name) != _shape(source, name)]
+    if unlike or all(_shape(own, name) == _shape(one.state_dict(), name) for name in inputs):
+        raise ValueError(f"no input layer with a weight per band of each date ({', '.join(sorted(unlike)[:3])})")
+    stacked.load_state_dict(source)
+
+
+def _shape(state: Mapping[str, Tensor], name: str) -> object:
+    return state[name].shape if name in state else None
 
 
 def resize_positions(table: Tensor, length: int) -> Tensor | None:

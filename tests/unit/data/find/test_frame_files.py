@@ -54,7 +54,9 @@ def test_a_mask_may_bear_a_date_too(tmp_path):
 def test_a_date_that_lacks_is_named_with_its_place(tmp_path):
     write_places(tmp_path, "files")
     (tmp_path / "images" / "p2_20240301.tif").unlink()
-    with pytest.raises(DataError, match=r"data\.frames=3: 1 of 6 samples .*\(p2: 2024-01-10 2024-12-31\)"):
+    with pytest.raises(
+        DataError, match=r"data\.frames=3: 1 of 6 samples .*\(p2: 2024-01-10 2024-12-31 without 2024-03-01\)"
+    ):
         gathered(tmp_path)
 
 
@@ -90,14 +92,16 @@ def test_class_folders_hold_places_with_several_dates(tmp_path):
     assert list(listing.labels["all"].values()) == [[0], [0], [1]]
 
 
-def test_a_list_of_scenes_has_one_file_per_sample(tmp_path):
-    write_places(tmp_path / "years", "files", places=2)
-    rows = [f"years/images/p{seed}_{date}.tif,years/masks/p{seed}.tif" for seed in range(2) for date in DATES]
+def test_a_list_of_scenes_is_read_with_its_dates(tmp_path):
+    write_places(tmp_path / "years", "files")
+    rows = [f"years/images/p{seed}_{date}.tif,years/masks/p{seed}.tif" for seed in range(6) for date in DATES]
     (tmp_path / "scenes.csv").write_text("\n".join(["image,mask", *rows]))
-    told = r"p0_20240110\.tif, p0_20240301\.tif, p0_20241231\.tif seem to be one place, .*; stack the dates"
-    with pytest.raises(DataError, match=told):
-        gathered(tmp_path / "scenes.csv")
+    listing, config = gathered(tmp_path / "scenes.csv")
+    folder, _ = gathered(tmp_path / "years")
+    assert listing.names == folder.names
+    assert listing.frame_files[IMAGE] == folder.frame_files[IMAGE]
+    assert divide(listing, config).frame_files[IMAGE]["train"] == listing.frame_files[IMAGE]["all"]
     listing, _ = gathered(tmp_path / "scenes.csv", "data.frame_order=date_major")
-    assert len(listing.names["all"]) == 6
+    assert len(listing.names["all"]) == 18
     (tmp_path / "scenes.csv").write_text("\n".join(["image,mask", *rows[::3]]))
-    assert gathered(tmp_path / "scenes.csv")[0].names == {"all": ["p0_20240110", "p1_20240110"]}
+    assert gathered(tmp_path / "scenes.csv")[0].names == {"all": [f"p{seed}_20240110" for seed in range(6)]}

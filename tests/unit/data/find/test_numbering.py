@@ -26,3 +26,9 @@ def test_the_order_of_a_study_of_an_earlier_version_stays():
     assert numbered(["2", "1", "10"], ["1", "10", "2"]) == ["1", "10", "2"]
     assert numbered(["2", "1", "10"], ["water", "forest", "town"]) == ["1", "2", "10"]
     assert as_they_count(["1", "2"]) == "classes are numbered as their names count: 1, 2"
+
+
+def test_numbers_within_names_count_where_it_is_asked_for():
+    names = ["field 10", "field 9", "10", "9", "a"]
+    assert counted_up(names, within=True) == ["9", "10", "a", "field 9", "field 10"]
+    assert counted_up({"2", "02", "1"}, within=True) == ["1", "02", "2"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrasweep.data.find.scenes import Scene, SceneList, check_scenes, short_names
+from terrasweep.data.find.scenes import Scene, SceneList, check_files, check_scenes, short_names
 from terrasweep.results.errors import DataError
 
 PARTS = st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map(lambda parts: Path("/", *parts))
@@ -37,12 +37,17 @@ def test_what_a_scene_lacks_is_named(tmp_path):
     kinds = ("image", "mask")
     good = scene(tmp_path, "2")
     check_scenes(SceneList(scenes=[good, scene(tmp_path, "3", ("image",), "test")]), tmp_path, kinds)
-    with pytest.raises(DataError, match="it names no scenes"):
-        check_scenes(SceneList(scenes=[]), tmp_path, kinds)
     with pytest.raises(DataError, match="line 3: there is no mask; add its file, or leave the scene out"):
         check_scenes(SceneList(scenes=[good, scene(tmp_path, "3", ("image",))]), tmp_path, kinds)
     with pytest.raises(DataError, match="line 2 and line 2: two scenes are called 2"):
         check_scenes(SceneList(scenes=[good, good]), tmp_path, kinds)
+
+
+def test_files_that_are_not_there_are_named(tmp_path):
+    good = scene(tmp_path, "2")
+    check_files(SceneList(scenes=[good]), tmp_path)
+    with pytest.raises(DataError, match="it names no scenes"):
+        check_files(SceneList(scenes=[]), tmp_path)
     (tmp_path / "2_mask.tif").unlink()
     with pytest.raises(DataError, match=r"1 file not there \(first line 2: .*/2_mask\.tif\); correct the paths"):
-        check_scenes(SceneList(scenes=[good]), tmp_path, kinds)
+        check_files(SceneList(scenes=[good]), tmp_path)

@@ -13,7 +13,8 @@ from terrasweep.data.open.folders import open_data
 from terrasweep.data.open.frames import combined, with_frames
 from terrasweep.data.prepare import prepare_data
 from tests.composing import compose_trial
-from tests.unit.data.series import series, write_places
+from tests.unit.data.rasters import classes, write_raster
+from tests.unit.data.series import DATES, series, write_places
 
 PRITHVI = ("backbone=prithvi_eo_tiny", "decoder=linear")
 TL = ("backbone=prithvi_eo_v2_tiny_tl", "decoder=linear")
@@ -92,6 +93,30 @@ def test_a_backbone_of_one_date_gets_their_mean_or_stack(prepared, way, combine)
     torch.testing.assert_close(batch, combine(dates), rtol=1e-4, atol=1e-4)
     trained = data.module.on_after_batch_transfer(next(iter(data.module.val_dataloader())), 0)["image"]
     torch.testing.assert_close(trained, batch)
+
+
+def test_pixels_that_a_date_s_alpha_hides_are_replaced_in_that_date_alone(prepared, tmp_path):
+    """RGBA orthophotos of three dates, of which each has its own transparent rows."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(1, 255, (6, 3, 4, 32, 32), dtype=np.uint8)
+    pixels[:, :, 3] = 255
+    for date in range(3):
+        pixels[:, date, 3, date] = 0
+    for place, dates in enumerate(pixels):
+        write_raster(tmp_path / "files" / "masks" / f"p{place}.tif", classes(place), place=(0, place))
+        for day, image in zip(DATES, dates, strict=True):
+            write_raster(tmp_path / "files" / "images" / f"p{place}_{day}.tif", image, place=(0, place))
+    config = prepared("files", *PRITHVI, "data.no_data_replace=0")
+    assert errors(find_problems(stored.read_survey(config), config)) == []
+    names = stored.read_listing(config).names
+    opaque = pixels[:, :, 3:] == 255
+    train = [int(name[1:]) for name in names["train"]]
+    seen = np.ma.masked_where(~np.repeat(opaque, 3, axis=2), pixels[:, :, :3].astype(float))[train]
+    assert config.data.means == pytest.approx(seen.mean(axis=(0, 1, 3, 4)), rel=1e-4)
+    filled = np.where(opaque, pixels[:, :, :3], 0).swapaxes(1, 2)[[int(name[1:]) for name in names["val"]]]
+    means, stds = (np.array(values).reshape(1, -1, 1, 1, 1) for values in (config.data.means, config.data.stds))
+    batch = open_data(config).validation_batch(torch.device("cpu"))["image"]
+    torch.testing.assert_close(batch, torch.tensor((filled - means) / stds).float(), rtol=1e-4, atol=1e-4)
 
 
 def test_the_same_files_are_listed_once_whatever_a_backbone_gets_of_them(prepared):

@@ -123,6 +123,26 @@ def test_values_that_stand_for_nothing_stay_so_where_dates_mark_them_differently
     assert hidden.tolist() == [[0, 0, 0], [1, 0, 0], [2, 1, 1], [3, 1, 1]]
 
 
+def test_each_date_is_valid_where_its_own_alpha_says_so(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (2, 3, 4, 32, 32), dtype=np.uint8)
+    pixels[:, :, 3] = 255
+    pixels[0, 0, 3, :4], pixels[0, 1, 3, :, :4], pixels[1, 2, 3, -1] = 0, 0, 0
+    for place, dates in enumerate(pixels):
+        write_raster(tmp_path / "data" / "masks" / f"p{place}.tif", np.zeros((1, 32, 32), np.uint8), place=(0, place))
+        for day, image in zip(DATES, dates, strict=True):
+            write_raster(tmp_path / "data" / "images" / f"p{place}_{day}.tif", image, place=(0, place))
+    listing = understood(tmp_path / "data")
+    assert [(remark["rule"], remark["level"]) for remark in listing.remarks] == [("frames", "note"), ("alpha", "note")]
+    for place, dates in enumerate(pixels):
+        with rasterio.open(listing.file("all", f"p{place}", IMAGE)) as image:
+            read = image.read(masked=True)
+            assert (image.dtypes[0], image.nodata) == ("int16", -32768)
+        hidden = np.repeat(dates[:, 3:] == 0, 3, axis=1).reshape(9, 32, 32)
+        assert np.array_equal(read.mask, hidden)
+        assert np.array_equal(read.data[~hidden], dates[:, :3].reshape(9, 32, 32)[~hidden])
+
+
 @pytest.mark.parametrize("lie", ["files", "date_major", "band_major"])
 def test_bands_are_chosen_from_each_date(tmp_path, lie):
     write_places(tmp_path / "data", lie)

@@ -9,7 +9,7 @@ from shapely.geometry import box
 
 from terrasweep.config.data import LabelsConfig
 from terrasweep.data.views.headers import read_header
-from terrasweep.data.views.polygons import GroundPolygons, draw, natural
+from terrasweep.data.views.polygons import GroundPolygons, draw
 from terrasweep.data.views.view import whole_file
 from tests.unit.data.rasters import NORTH_WEST, noise, write_raster
 
@@ -63,7 +63,3 @@ def test_a_later_polygon_lies_over_an_earlier_one(tmp_path, grid, order):
         expected[north:south, west:east] = numbers[name]
     with rasterio.open(target) as drawn:
         assert np.array_equal(drawn.read(1), expected)
-
-
-def test_names_sort_as_for_a_person():
-    assert sorted(["field 10", "field 9", "10", "9", "a"], key=natural) == ["9", "10", "a", "field 9", "field 10"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,10 +11,14 @@ from terratorch.models import EncoderDecoderFactory
 from terratorch.registry import BACKBONE_REGISTRY
 from torch import nn
 
+from terrasweep.config.data import ModalityConfig
+from terrasweep.data.open.frames import combined
+from terrasweep.models.assemble import build_plain
 from terrasweep.models.backbones.earthmind import earthmind_v1
 from terrasweep.models.transforms.adapters import target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
 from terrasweep.results.errors import InvalidConfig
+from tests.composing import compose_trial
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
@@ -473,3 +478,56 @@ def test_terratorch_builds_it_by_name_with_necks_and_padding_for_two_modalities(
     output = model(sample).output
     assert output.shape == (2, 3, 50, 50)
     assert torch.isfinite(output).all()
+
+
+def of_dates(folder, way, *overrides):
+    (folder / "config.json").write_text(json.dumps({"vision_config": SMALL | PLAIN}))
+    config = compose_trial(
+        *("backbone=earthmind_v1", f"backbone.source={folder}", "decoder=linear", "data.tile_px=28"),
+        "backbone.out_indices=null",
+        *("data.frames=3", f"data.frames_for_one_date={way}", *overrides),
+    )
+    return replace(config, data=replace(config.data, name="folder", bands=["RED", "GREEN", "BLUE", "NIR"]))
+
+
+@pytest.mark.parametrize("way", ["mean", "stack"])
+def test_a_batch_of_several_dates_goes_through_and_back(tmp_path, way):
+    """From the dates of a batch, as the data hand them over, to gradients in every part."""
+    config = of_dates(tmp_path, way)
+    torch.manual_seed(0)
+    model = build_plain(config, 3)
+    batch = combined(torch.randn(2, 4, 3, 28, 28), config)
+    assert batch.shape == (2, 4 if way == "mean" else 12, 28, 28)
+    output = model(batch).output
+    assert output.shape == (2, 3, 28, 28)
+    output.square().mean().backward()
+    assert [name for name, part in model.encoder.named_parameters() if part.grad is None] == []
+
+
+def test_modalities_of_several_dates_go_through(tmp_path):
+    config = of_dates(tmp_path, "stack")
+    modalities = {
+        "S2": ModalityConfig(folder="a", bands=["RED", "GREEN"]),
+        "DEM": ModalityConfig(folder="b", bands=["H"], frames=1),
+    }
+    config = replace(config, data=replace(config.data, bands=[], modalities=modalities))
+    batch = combined({"S2": torch.randn(2, 2, 3, 28, 28), "DEM": torch.randn(2, 1, 28, 28)}, config)
+    assert build_plain(config, 3)(batch).output.shape == (2, 3, 28, 28)
+
+
+@pytest.mark.parametrize("merge", ["mean", "max"])
+def test_groups_of_bands_hold_one_date_so_that_equal_dates_give_what_one_gives(tmp_path, merge):
+    config = of_dates(tmp_path, "stack", f"backbone.merge={merge}")
+    torch.manual_seed(0)
+    stacked = build_plain(config, 3).encoder.eval()
+    one = build_plain(replace(config, data=replace(config.data, frames=None)), 3).encoder.eval()
+    one.load_state_dict(stacked.state_dict())
+    image = images(2, 4, 28, 28)
+    with torch.no_grad():
+        assert_close(stacked(image.repeat(1, 3, 1, 1)), one(image))
+
+
+def test_concatenated_groups_are_as_many_as_the_dates_have(tmp_path):
+    encoder = build_plain(of_dates(tmp_path, "stack", "backbone.merge=concat"), 3).encoder
+    assert encoder.out_channels == [3 * 2 * WIDTH] * DEPTH
+    assert encoder(images(1, 12, 28, 28))[0].shape[-1] == 3 * 2 * WIDTH

@@ -15,6 +15,7 @@ from terrasweep.config.schema import BackboneConfig, TrialConfig
 from terrasweep.models.backbones import prepared
 from terrasweep.models.backbones.families import (
     builder_arguments,
+    dates_per_input,
     family_of,
     find_conflicts,
     find_small_tile,
@@ -239,15 +240,36 @@ def test_prithvi_is_built_for_the_dates_of_the_data():
 
 
 def test_a_backbone_of_one_date_says_both_ways_out():
-    (line,) = find_conflicts(of_dates("dofa_base_patch16_224"))
-    assert line.startswith("data.frames=3 with backbone=dofa_base_patch16_224: it takes images of one date; ")
+    name = "ssl4eos12_vit_small_patch16_224_sentinel2_all_moco"
+    (line,) = find_conflicts(of_dates(name))
+    assert line.startswith(f"data.frames=3 with backbone={name}: it takes images of one date; ")
     assert "data.frames_for_one_date=mean" in line
     assert "stack" in line
     for way in ("mean", "stack"):
-        stated = of_dates("dofa_base_patch16_224", frames_for_one_date=way)
+        stated = of_dates(name, frames_for_one_date=way)
         assert list(find_conflicts(stated)) == []
         bands = builder_arguments(stated)["model_bands"]
         assert bands == (RGB if way == "mean" else RGB * 3)
+
+
+@pytest.mark.parametrize("name", ["dofa_base_patch16_224", "clay_v1_base"])
+def test_weights_made_of_wavelengths_can_not_tell_stacked_dates_apart(name):
+    (line,) = find_conflicts(of_dates(name))
+    assert "data.frames_for_one_date=mean" in line
+    assert "stack" not in line
+    (line,) = find_conflicts(of_dates(name, frames_for_one_date="stack"))
+    assert line.startswith(f"data.frames_for_one_date=stack with backbone={name}: it makes a band's weights of its")
+    assert list(find_conflicts(of_dates(name, frames_for_one_date="mean"))) == []
+
+
+def test_dates_of_each_input_layer():
+    modalities = MODALITIES | {"S1GRD": ModalityConfig(folder="s1", bands=["VV", "VH"], frames=1)}
+    data = DataConfig(name="x", modalities=modalities, tile_px=64, frames=3, frames_for_one_date="stack")
+    assert dates_per_input(config("terramind_v1_base", data)) == [3, 1]
+    assert dates_per_input(config("earthmind_v1", data)) == []
+    assert builder_arguments(config("earthmind_v1", data))["frames"] == {"S2L2A": 3, "S1GRD": 1}
+    assert dates_per_input(of_dates("timm_vit_tiny_patch16_224", frames_for_one_date="stack")) == [3]
+    assert dates_per_input(of_dates("timm_vit_tiny_patch16_224", frames_for_one_date="mean")) == []
 
 
 @pytest.mark.parametrize(("name", "key"), [("terramind_v1_base", "bands"), ("earthmind_v1", "modalities")])

@@ -183,6 +183,23 @@ def test_given_bands_of_a_checkpoint_go_before_those_of_its_family(tmp_path):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
+def test_dates_of_each_modality_share_the_weights_of_one(tmp_path):
+    torch.save(terramind({"S2L2A": ["RED", "GREEN"], "S1GRD": ["VV"]}).state_dict(), tmp_path / "file.pt")
+    own = {"S2L2A": ["GREEN", "RED"] * 3, "S1GRD": ["VV"]}
+    encoder = terramind(own, seed=2)
+    names = {"bands": own["S2L2A"] + own["S1GRD"], "checkpoint_bands": ["RED", "GREEN", "VV"]}
+    found = load_checkpoint(encoder, tmp_path / "file.pt", **names, dates=[3, 1])
+    one = terramind({"S2L2A": ["GREEN", "RED"], "S1GRD": ["VV"]}, seed=3)
+    load_checkpoint(one, tmp_path / "file.pt", bands=["GREEN", "RED", "VV"], checkpoint_bands=["RED", "GREEN", "VV"])
+    assert len(found["adapted_input"]) == 1
+    optical, radar = torch.randn(1, 2, 32, 32), torch.randn(1, 1, 32, 32)
+    with torch.no_grad():
+        stacked = encoder.eval()({"S2L2A": optical.repeat(1, 3, 1, 1), "S1GRD": radar})
+        expected = one.eval()({"S2L2A": optical, "S1GRD": radar})
+    for ours, theirs in zip(stacked, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
 def test_bands_of_another_number_than_the_checkpoint_s_are_refused(released):
     with pytest.raises(
         InvalidConfig, match=r"checkpoint_bands=RED,BLUE: these are 2 bands, and .* has 6; name as many"

@@ -8,6 +8,7 @@ from torch import nn
 from terrasweep.models.pretrained.input_layers import (
     adapt_input,
     by_channel,
+    copy_per_date,
     input_layers,
     name_bands,
     resize_positions,
@@ -80,6 +81,53 @@ def test_channels_without_names_are_repeated_and_rescaled(bands, known):
     torch.testing.assert_close(convolve(grey, image[:, :1]), convolve(weight, image[:, :1].expand(-1, 3, -1, -1)))
     assert adapt_input(weight, None, known, 3) is not None
     assert torch.equal(adapt_input(weight, None, None, 3), weight)
+
+
+ONE_DATE = {
+    "the known bands": (["GREEN", "RED"], ["RED", "GREEN", "BLUE"]),
+    "other bands beside them": (["RED", "VV"], ["RED", "GREEN", "BLUE"]),
+    "channels without names": (None, None),
+    "more bands than channels": (["A", "B", "C", "D"], ["RED", "GREEN", "BLUE"]),
+    "a single band": (["A"], ["RED", "GREEN", "BLUE"]),
+}
+
+
+@pytest.mark.parametrize("case", ONE_DATE)
+@pytest.mark.parametrize("dates", [2, 3])
+def test_equal_dates_are_seen_as_one_of_them(case, dates):
+    bands, known = ONE_DATE[case]
+    count = 5 if bands is None else len(bands)
+    weight, image = torch.randn(8, 3, 2, 2), torch.randn(2, count, 6, 6)
+    one = adapt_input(weight, bands, known, count)
+    stacked = adapt_input(weight, bands and bands * dates, known, count * dates, dates)
+    assert stacked.shape == (8, count * dates, 2, 2)
+    expected = convolve(one, image)
+    torch.testing.assert_close(convolve(stacked, image.repeat(1, dates, 1, 1)), expected, atol=1e-5, rtol=1e-5)
+    # And of dates that differ the mean is seen.
+    images = torch.randn(2, dates, count, 6, 6)
+    mean = convolve(one, images.mean(dim=1))
+    torch.testing.assert_close(convolve(stacked, images.flatten(1, 2)), mean, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_of_a_stack_stay_as_they_are():
+    weight, bands = torch.randn(8, 6, 2, 2), ["RED", "NIR"] * 3
+    assert torch.equal(adapt_input(weight, bands, bands, 6, dates=3), weight)
+    assert torch.equal(adapt_input(weight, bands, None, 6, dates=3), weight)
+    six = ["BLUE", "GREEN", "RED", "NIR", "SWIR_1", "SWIR_2"]  # As many, and of one date.
+    torch.testing.assert_close(adapt_input(weight, bands, six, 6, dates=3), weight[:, [2, 3]].repeat(1, 3, 1, 1) / 3)
+
+
+def test_an_encoder_of_one_date_gives_each_date_its_weights():
+    one, stacked = several(optical=2, radar=1), several(optical=6, radar=1)
+    copy_per_date(one, stacked)
+    patches = torch.randn(4, 4, 2)  # (patches, pixels, bands): a pixel's bands of all dates lie side by side.
+    repeated = patches.repeat(1, 1, 3).flatten(1)
+    torch.testing.assert_close(stacked["optical"].proj(repeated), one["optical"].proj(patches.flatten(1)))
+    assert torch.equal(stacked["radar"].proj.weight, one["radar"].proj.weight)
+    with pytest.raises(ValueError, match="no input layer with a weight per band of each date"):
+        copy_per_date(one, several(optical=2, radar=1))
+    with pytest.raises(ValueError, match="no input layer"):
+        copy_per_date(nn.Linear(2, 2), nn.Linear(2, 2))
 
 
 class LinearPatches(nn.Module):

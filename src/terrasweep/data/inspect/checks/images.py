@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
+from terrasweep.data.find.listing import PIXEL_TASKS
 from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, replacing, shape_text, shapes_of
 from terrasweep.data.inspect.checks.no_data import spoils_images
 from terrasweep.data.inspect.survey import ImageSurvey
@@ -29,12 +30,28 @@ def _shapes(case: Case) -> Iterator[str]:
         if len(shapes) < 2 or (case.config.data.resize_px and not bands_differ):
             continue
         seen = listed(f"{shape_text(shape)} in {counted(n, 'sample')}" for shape, n in shapes.most_common())
-        way_out = (
-            "give every file the same bands"
-            if bands_differ
-            else "set data.resize_px, or data.cut=true with data.tile_px, or mend the files"
-        )
+        if bands_differ:
+            way_out = "give every file the same bands"
+        elif case.config.data.pixel_metres is not None and case.task in PIXEL_TASKS:
+            way_out = "set data.cut=lazily with data.tile_px, since data.resize_px would make pixels of two sizes again"
+        else:
+            way_out = "set data.resize_px, or data.cut=true with data.tile_px, or mend the files"
         yield (f"{case.subject(modality)}: images have {len(shapes)} shapes ({seen}), and a batch takes one; {way_out}")
+
+
+def _resized_again(case: Case) -> Iterator[str]:
+    data = case.config.data
+    if data.resize_px is None or data.pixel_metres is None:
+        return
+    for modality in case.modalities:
+        sizes = {numbers_in(shape)[-2:] for shape in shapes_of(case, modality)}
+        if len(sizes) > 1:
+            seen = listed(sorted(" x ".join(map(str, size)) for size in sizes))
+            instead = "use data.cut=lazily with data.tile_px instead" if case.task in PIXEL_TASKS else "crop them alike"
+            yield (
+                f"data.resize_px={data.resize_px} with data.pixel_size={data.pixel_size}: images have {len(sizes)} "
+                f"sizes ({seen}), so that resizing makes their pixels differ on the ground again; {instead}"
+            )
 
 
 def _tile_size(case: Case) -> Iterator[str]:
@@ -75,7 +92,7 @@ def _modality_sizes(case: Case) -> Iterator[str]:
         seen = listed(f"{modality} {' x '.join(map(str, size))}" for modality, size in sizes.items())
         yield (
             f"{case.place}: modalities differ in pixels ({seen}), and their tokens would not lie over each other; set "
-            "data.resize_px, or resample the files to one grid"
+            "data.resize_px, or data.pixel_size to metres, or resample the files to one grid"
         )
 
 
@@ -233,6 +250,7 @@ IMAGE_RULES = (
     Rule("band-count", ERROR, _band_count),
     Rule("not-finite", ERROR, _not_finite),
     Rule("complex", ERROR, _complex),
+    Rule("resized-again", WARNING, _resized_again),
     Rule("mostly-no-data", WARNING, _mostly_replaced),
     Rule("number-types", WARNING, _dtypes),
     Rule("constant-band", WARNING, _constant),

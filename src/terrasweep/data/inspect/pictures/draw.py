@@ -7,23 +7,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from terrasweep.config.input_frames import is_stacked
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.find.sample_list import Listing
 from terrasweep.data.find.tiles import SCENE
 from terrasweep.data.inspect.checks import Finding
 from terrasweep.data.inspect.checks.case import Case
+from terrasweep.data.inspect.pictures.cards import Dates, Picture, SampleCard
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, class_colour, css, ramp
 from terrasweep.data.inspect.pictures.histograms import BandHistogram, band_histogram
 from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_pixels
-from terrasweep.data.inspect.pictures.sample_card import (
-    Look,
-    Picture,
-    SampleCard,
-    bands_of_a_date,
-    grey_picture,
-    target_range,
-)
+from terrasweep.data.inspect.pictures.sample_card import Look, bands_of_a_date, grey_picture, target_range
 from terrasweep.data.inspect.pictures.shown_by import Examples
 from terrasweep.data.inspect.pictures.tile_map import TileMap, tile_maps
 from terrasweep.data.inspect.survey import IMAGE, Survey
@@ -62,6 +57,10 @@ class ModelInput:
     heading: str
     note: str
     bands: list[Picture]
+    more: int = 0
+    """Bands that are not drawn."""
+    is_mean: bool = False
+    """Whether it is the mean over several dates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +141,7 @@ def _values(listing: Listing, case: Case, modality: str) -> dict[str, np.ndarray
             pixels = read_pixels(listing.file(*sample, modality), _COUNTED_PX)
         except Unreadable:
             return None
-        bands = bands_of_a_date(case, modality, len(pixels))
+        bands = bands_of_a_date(case.config.data, modality, len(pixels))
         dates = pixels.reshape(-1, bands, *pixels.shape[1:])
         return dates.swapaxes(0, 1).reshape(bands, -1)
 
@@ -241,20 +240,36 @@ def _inputs(look: Look) -> list[ModelInput]:
     for modality in look.listing.modalities:
         name = look.listing.names["train"][0]
         try:
-            pixels = look.read("train", name, modality)
+            dates = look.read("train", name, modality)
         except Unreadable:
             continue
-        normalised = look.normalised(pixels, modality)
-        if normalised is None:
-            continue
-        names = look.case.band_names(modality, len(pixels))
-        bands = [
-            grey_picture(band, title, _moments(band)) for title, band in zip(names[:_BANDS], normalised, strict=False)
-        ]
-        sized = " x ".join(map(str, normalised.shape))
-        heading = f"{'' if modality == IMAGE else f'{modality}, '}train/{name}"
-        inputs.append(ModelInput(heading=heading, note=f"{sized} (bands, height, width)", bands=bands))
+        given = look.model_input(dates, modality)
+        if given is not None:
+            heading = f"{'' if modality == IMAGE else f'{modality}, '}train/{name}"
+            inputs.append(_model_input(heading, given, dates, look, modality))
     return inputs
+
+
+def _model_input(heading: str, given: np.ndarray, dates: Dates, look: Look, modality: str) -> ModelInput:
+    """Bands of each date as they go in: (dates, bands, height, width), one date of the mean."""
+    names = look.case.band_names(modality, given.shape[1])
+    when = [""] if len(given) == 1 else [f", {day}" for day in dates.called]
+    titled = [
+        (f"{name}{day}", band)
+        for day, pixels in zip(when, given, strict=True)
+        for name, band in zip(names, pixels, strict=True)
+    ]
+    count, bands, height, width = given.shape
+    if count > 1 and is_stacked(look.config):
+        note = f"{count * bands} x {height} x {width} (bands of {count} dates, height, width)"
+    elif count > 1:
+        note = f"{bands} x {count} x {height} x {width} (bands, dates, height, width)"
+    else:
+        note = f"{bands} x {height} x {width} (bands, height, width)"
+        note += f", the mean of {dates.number} dates" if dates.number > 1 else ""
+    left = len(titled) - _BANDS
+    drawn = [grey_picture(band, title, _moments(band)) for title, band in titled[:_BANDS]]
+    return ModelInput(heading=heading, note=note, bands=drawn, more=max(0, left), is_mean=count < dates.number)
 
 
 def _moments(values: np.ndarray) -> str:

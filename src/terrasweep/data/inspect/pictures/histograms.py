@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from terrasweep.data.inspect.extremes import ExtremesCount
+from terrasweep.data.inspect.lone_values import find_lone_values
+
 BINS = 48
-APART = 0.5
-"""A value that stands for nothing lies further from the others than this part of their range."""
-LEAST_SHARE = 0.001
-"""And more pixels have it than this."""
 _TAILS = (0.2, 99.8)
 """Percentiles between which a histogram is drawn; what lies outside is counted in its first and last bin."""
 
@@ -27,7 +26,7 @@ class BandHistogram:
     bins: dict[str, list[float]]
     """By split the shares of the pixels with a value in each bin; they sum up to 1."""
     apart: list[tuple[float, float]]
-    """Values that look as if they stand for nothing, and their shares of all pixels with a value."""
+    """Values that stand alone as those do that stand for nothing, and their shares of all pixels with a value."""
 
 
 def band_histogram(band: str, values: dict[str, np.ndarray]) -> BandHistogram | None:
@@ -59,19 +58,9 @@ def band_histogram(band: str, values: dict[str, np.ndarray]) -> BandHistogram | 
 
 
 def values_apart(values: np.ndarray) -> list[tuple[float, float]]:
-    """Lowest and highest values that many pixels have exactly, and that lie far from all others, with their shares."""
-    found, counts = np.unique(values, return_counts=True)
-    apart = {}
-    while len(found) > 2 and (end := _end_apart(found, counts / values.size)) is not None:
-        apart[float(found[end])] = float(counts[end] / values.size)
-        found, counts = np.delete(found, end), np.delete(counts, end)
-    return sorted(apart.items())
-
-
-def _end_apart(found: np.ndarray, shares: np.ndarray) -> int | None:
-    """0 or -1 where the first or the last of sorted values lies far from the others."""
-    for end, near, far in ((0, 1, -1), (-1, -2, 0)):
-        gap, others = (abs(float(found[near]) - float(found[other])) for other in (end, far))
-        if shares[end] >= LEAST_SHARE and gap > max(APART * others, 1e-30):
-            return end
-    return None
+    """Values that stand alone by the rule of the checks, with their shares; none where there are no others."""
+    count = ExtremesCount()
+    count.add("", values.astype(np.float64))
+    found = sorted(lone.value for lone in find_lone_values(count.extremes()))
+    shares = [(value, float(np.mean(values == value))) for value in found]
+    return shares if sum(share for _, share in shares) < 1 else []

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
+from terrasweep.data.find.dates import DATES
 from terrasweep.results.errors import first_line, raise_out_of_memory
 
 
@@ -37,3 +38,18 @@ def read_pixels(file: Path, most_px: int) -> np.ndarray:
     with np.errstate(over="ignore"):  # float64's largest becomes infinite.
         floats: np.ndarray = real.astype(np.float32).filled(np.nan)
     return floats
+
+
+def read_dates(file: Path) -> list[str]:
+    """The dates of an image in ISO's form, as the view of it tells them; none where nobody does.
+
+    Raises:
+        Unreadable: It is no image, or is damaged.
+    """
+    try:
+        with rasterio.open(file) as image:
+            told: str = image.tags().get(DATES, "")
+    except (rasterio.errors.RasterioError, OSError, ValueError) as error:
+        raise_out_of_memory(error)
+        raise Unreadable(first_line(error)) from error
+    return told.split(",") if told else []

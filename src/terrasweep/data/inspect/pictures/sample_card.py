@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from terrasweep.config.band_choice import PHOTO
+from terrasweep.config.data import DataConfig
+from terrasweep.config.input_frames import is_averaged, is_stacked
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.inspect.checks.case import Case
+from terrasweep.data.inspect.pictures.cards import Dates, DateStrip, Picture, SampleCard, strip
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, Colour, class_colour, css, ramp
 from terrasweep.data.inspect.pictures.encode import drawing, photo
 from terrasweep.data.inspect.pictures.model_view import as_a_model_sees, shades
-from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_pixels
+from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_dates, read_pixels
+from terrasweep.data.inspect.pictures.thumbnails import ends_of, rgb, shrunk, shrunk_mask, span, with_opacity
 from terrasweep.data.inspect.survey import IMAGE
 
 MOST_PX = 1024
 """Of larger images some rows and columns are left out."""
-_THUMBNAIL_PX = 192
+SHOWN_DATES = 4
+"""Dates of a sample that are drawn."""
 _OVER = 130
 """Opacity, of 255, of a mask that lies over its image."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """An image of a card."""
-
-    title: str
-    note: str = ""
-    """What its values are."""
-    source: str
-    """Its pixels as a ``data:`` address."""
-    over: str = ""
-    """The mask, half transparent, to be laid over it; empty where there is none."""
-    sharp: bool = False
-    """Whether its pixels are drawn as squares."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampleCard:
-    """A sample as a person sees it."""
-
-    split: str
-    name: str
-    pictures: list[Picture]
-    labels: list[tuple[str, str]] = field(default_factory=list)
-    """Of a whole image: names of its classes, and their colours."""
-    problem: str = ""
-    """Why something is not shown."""
 
 
 @dataclass(frozen=True)
@@ -64,41 +41,85 @@ class Look:
 
     def card(self, split: str, name: str) -> SampleCard:
         """Draw a sample; what can't be read is said."""
-        pictures: list[Picture] = []
         problems: list[str] = []
         mask = self._mask(split, name, problems)
+        pictures: list[Picture] = []
+        strips: list[DateStrip] = []
         seen: list[Picture] = []
         for modality in self.listing.modalities:
-            title = "" if modality == IMAGE else f"{modality}: "
             try:
-                pixels = self.read(split, name, modality)
+                dates = self.read(split, name, modality)
             except Unreadable as error:
-                problems.append(f"{title}{error}")
+                problems.append(f"{_before(modality)}{error}")
                 continue
-            over = drawing(_shrunk_mask(_with_opacity(mask, _OVER))) if mask is not None else ""
-            pictures.append(Picture(title=f"{title}image", source=photo(self._composite(pixels, modality)), over=over))
-            if (normalised := self.normalised(pixels, modality)) is not None:
-                drawn = photo(_rgb(shades(_shrunk(normalised)), self.shown_bands(modality, len(pixels))))
-                seen.append(Picture(title=f"{title}model's input", note=_span(normalised), source=drawn))
+            over = drawing(shrunk_mask(with_opacity(mask, _OVER))) if mask is not None else ""
+            images = [
+                Picture(title=f"{_before(modality)}image", source=photo(self._composite(pixels, modality)), over=over)
+                for pixels in dates.pixels[:SHOWN_DATES]
+            ]
+            if dates.number == 1:
+                pictures += images
+            else:
+                strips.append(strip(f"{_before(modality)}{dates.number} dates", images, dates))
+            drawn = self._model_input(dates, modality)
+            if len(drawn) > 1:
+                strips.append(strip(f"{_before(modality)}model's input, {self._given(dates)}", drawn, dates))
+            else:
+                seen += drawn
         if mask is not None:
             title = "targets" if self.case.task == "regression" else "mask"
-            pictures.append(Picture(title=title, source=drawing(_shrunk_mask(mask)), sharp=True))
+            pictures.append(Picture(title=title, source=drawing(shrunk_mask(mask)), sharp=True))
         return SampleCard(
             split=split,
             name=name,
+            strips=strips,
             pictures=[*pictures, *seen],
             labels=self._labels(split, name),
             problem="; ".join(problems),
         )
 
-    def read(self, split: str, name: str, modality: str) -> np.ndarray:
-        """A sample's image; of several dates, which lie one after the other, the first.
+    def read(self, split: str, name: str, modality: str) -> Dates:
+        """A sample's image with its dates apart, which lie one after the other in the file.
 
         Raises:
             Unreadable: It is no image, or is damaged.
         """
-        pixels = read_pixels(self.listing.file(split, name, modality), MOST_PX)
-        return pixels[: bands_of_a_date(self.case, modality, len(pixels))]
+        file = self.listing.file(split, name, modality)
+        pixels = read_pixels(file, MOST_PX)
+        bands = bands_of_a_date(self.config.data, modality, len(pixels))
+        return Dates(pixels=pixels.reshape(-1, bands, *pixels.shape[1:]), taken=read_dates(file))
+
+    def model_input(self, dates: Dates, modality: str) -> np.ndarray | None:
+        """What a model gets of an image: (dates, bands, height, width), a single one where it gets their mean.
+
+        None where the statistics don't fit the file.
+        """
+        each = [self.normalised(pixels, modality) for pixels in dates.pixels]
+        normalised = [pixels for pixels in each if pixels is not None]
+        if len(normalised) < len(each):
+            return None
+        apart = np.stack(normalised)
+        return apart.mean(axis=0, keepdims=True) if is_averaged(self.config) else apart
+
+    def _model_input(self, dates: Dates, modality: str) -> list[Picture]:
+        given = self.model_input(dates, modality)
+        if given is None:
+            return []
+        title, mean = f"{_before(modality)}model's input", f"mean of {dates.number} dates, "
+        is_mean = len(given) < dates.number
+        return [
+            Picture(
+                title=title,
+                note=(mean if is_mean else "") + span(pixels),
+                source=photo(rgb(shades(shrunk(pixels)), self.shown_bands(modality, pixels.shape[0]))),
+            )
+            for pixels in given[:SHOWN_DATES]
+        ]
+
+    def _given(self, dates: Dates) -> str:
+        """How dates go into a model that does not get their mean."""
+        bands = dates.number * dates.pixels.shape[1]
+        return f"one image of {bands} bands" if is_stacked(self.config) else "dates apart"
 
     def normalised(self, pixels: np.ndarray, modality: str) -> np.ndarray | None:
         """A modality's pixels as a model gets them; None where the statistics don't fit the file."""
@@ -118,11 +139,11 @@ class Look:
     def _composite(self, pixels: np.ndarray, modality: str) -> np.ndarray:
         limits = self.stretch.get(modality, [])
         if len(limits) != len(pixels):
-            limits = [_ends(band) for band in pixels]
+            limits = [ends_of(band) for band in pixels]
         low, high = (np.array(ends, np.float32)[:, None, None] for ends in zip(*limits, strict=True))
-        scaled = (_shrunk(pixels) - low) / np.maximum(high - low, 1e-12)
+        scaled = (shrunk(pixels) - low) / np.maximum(high - low, 1e-12)
         grey = (np.clip(np.nan_to_num(scaled), 0, 1) * 255).round().astype(np.uint8)
-        return _rgb(grey, self.shown_bands(modality, len(pixels)))
+        return rgb(grey, self.shown_bands(modality, len(pixels)))
 
     def _mask(self, split: str, name: str, problems: list[str]) -> np.ndarray | None:
         """A mask in colours: uint8 (height, width, 4)."""
@@ -152,10 +173,14 @@ class Look:
         return [(self.case.class_name(number), css(class_colour(number))) for number in numbers]
 
 
-def bands_of_a_date(case: Case, modality: str, count: int) -> int:
-    """How many of a file's bands are of one date: all, unless they are a multiple of those that have names."""
-    names = len(case.declared_bands(modality) or case.survey.bands.get(modality) or ())
-    return names if names and count % names == 0 else count
+def bands_of_a_date(data: DataConfig, modality: str, count: int) -> int:
+    """How many of a file's bands are of one date; all where its dates can't share them alike."""
+    dates = data.frames_of(modality)
+    return count // dates if count % dates == 0 else count
+
+
+def _before(modality: str) -> str:
+    return "" if modality == IMAGE else f"{modality}: "
 
 
 def coloured(labels: np.ndarray, num_classes: int, ignored: int | None) -> np.ndarray:
@@ -188,43 +213,4 @@ def target_range(case: Case) -> tuple[float, float]:
 
 def grey_picture(band: np.ndarray, title: str, note: str) -> Picture:
     """A band of normalised values."""
-    return Picture(title=title, note=note, source=photo(_rgb(shades(_shrunk(band[None])), [0, 0, 0])))
-
-
-def _span(values: np.ndarray) -> str:
-    finite = values[np.isfinite(values)]
-    return f"{finite.min():.1f} to {finite.max():.1f}" if finite.size else "no value"
-
-
-def _rgb(bands: np.ndarray, places: list[int]) -> np.ndarray:
-    return np.ascontiguousarray(np.moveaxis(bands[places], 0, -1))
-
-
-def _shrunk(pixels: np.ndarray) -> np.ndarray:
-    """Means over squares, so that an image is no larger than it is drawn."""
-    step = -(-max(pixels.shape[1:]) // _THUMBNAIL_PX)
-    if step == 1:
-        return pixels
-    height, width = pixels.shape[1] // step or 1, pixels.shape[2] // step or 1
-    kept = pixels[:, : height * step, : width * step]
-    if kept.shape[1] < height * step or kept.shape[2] < width * step:
-        return pixels[:, ::step, ::step]
-    blocks = kept.reshape(len(pixels), height, step, width, step)
-    means: np.ndarray = blocks.mean(axis=(2, 4))
-    return means
-
-
-def _shrunk_mask(mask: np.ndarray) -> np.ndarray:
-    step = -(-max(mask.shape[:2]) // _THUMBNAIL_PX)
-    return np.ascontiguousarray(mask[step // 2 :: step, step // 2 :: step])
-
-
-def _with_opacity(mask: np.ndarray, opacity: int) -> np.ndarray:
-    faint = mask.copy()
-    faint[..., 3] = opacity
-    return faint
-
-
-def _ends(band: np.ndarray) -> tuple[float, float]:
-    finite = band[np.isfinite(band)]
-    return tuple(np.percentile(finite, (2, 98)).tolist()) if finite.size else (0.0, 1.0)
+    return Picture(title=title, note=note, source=photo(rgb(shades(shrunk(band[None])), [0, 0, 0])))

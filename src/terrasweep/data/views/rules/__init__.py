@@ -14,6 +14,7 @@ from terrasweep.data.views.rules.no_data import mark_no_data
 from terrasweep.data.views.rules.no_data_in_headers import compare_no_data
 from terrasweep.data.views.rules.orientation import turn_upright
 from terrasweep.data.views.rules.pixel_sizes import compare_pixel_sizes
+from terrasweep.data.views.rules.resampling import read_at_one_pixel_size
 from terrasweep.data.views.rules.scales import apply_scales
 
 RULES: tuple[Callable[[FileSet], FileSet], ...] = (
@@ -26,6 +27,7 @@ RULES: tuple[Callable[[FileSet], FileSet], ...] = (
     apply_scales,
     lay_over_each_other,
     compare_pixel_sizes,
-    mark_no_data,  # Last, since it may need a view of the view.
+    mark_no_data,  # Late, since it may need a view of the view.
+    read_at_one_pixel_size,  # Last: values are mixed, and no-data left out of that.
 )
 """Each takes all files, and gives them back as it wants them to be read, with its remarks."""

@@ -6,12 +6,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from rasterio import Affine
+
 from terrasweep.config.data import IGNORE, LabelsConfig
 from terrasweep.data.find.root_folders import vector_file
 from terrasweep.data.views.class_numbers import ClassNumbers, merged_numbers, type_for
 from terrasweep.data.views.coco import read_coco
 from terrasweep.data.views.file_set import ERROR, FileSet, Remark
 from terrasweep.data.views.headers import Header, read_header
+from terrasweep.data.views.pixel_grid import image_grids
 from terrasweep.data.views.polygons import GroundPolygons, Polygons, draw
 from terrasweep.results.wording import counted, listed
 
@@ -59,11 +62,14 @@ def _drawn(
     kind = files.modalities[0]
     outside = files.ignored if labels.outside == IGNORE else numbers.by_key[BACKGROUND]
     how = {"dtype": type_for([files.ignored, *numbers.by_key.values()]), "all_touched": labels.all_touched}
-    for (split, name), header, grid in zip(files.samples, files.headers[kind], files.views[kind], strict=True):
+    samples = zip(files.samples, files.headers[kind], files.views[kind], image_grids(files), strict=True)
+    for (split, name), header, grid, new in samples:
         if header is None or grid is None:
             headers.append(None)
             continue
         shapes, transform = polygons.on(Path(header.file), grid)
+        if new is not None:
+            grid, transform = new.of(grid), Affine(*new.placed(tuple(transform)[:6]))
         target = files.folder / "classes" / split / f"{name}.tif"
         draw(shapes, transform, grid, numbers.by_key, outside, target, **how)
         drawn.append(Counter(of for _, of in shapes))

@@ -33,16 +33,27 @@ def lay_over_each_other(files: FileSet) -> FileSet:
     """Compare each file's place on the ground with that of its sample's image; the first modality's, where several.
 
     Masks over the same ground in pixels of another size are brought to the image's: by the nearest pixel where theirs
-    are larger; where theirs are smaller, classes by the most frequent and targets by the mean. ``data.resize_px`` does
-    that by itself. A mask that lies elsewhere is an error; of another modality it may be meant so.
+    are larger; where theirs are smaller, classes by the most frequent and targets by the mean. ``data.resize_px`` and
+    ``data.pixel_size`` do that by themselves. A mask that lies elsewhere is an error; another modality may be meant so.
     """
+    data = files.config.data
     first, *others = files.headers
+    if data.label_settings.vector is not None:
+        others = [kind for kind in others if kind != MASK]  # They were drawn on their images.
     for kind in others:
         pairs = list(enumerate(zip(files.headers[first], files.headers[kind], strict=True)))
         misplaced = [found for index, (image, other) in pairs if (found := _misplaced(index, image, other))]
         if misplaced:
             files = files.with_remarks(_remark(files, kind, misplaced))
-    return _resampled(files, first) if MASK in others and files.config.data.resize_px is None else files
+    others_do = data.resize_px is not None or data.pixel_metres is not None
+    return files if others_do or MASK not in others else _resampled(files, first)
+
+
+def lies_over(image: Header, other: Header) -> bool:
+    """Whether a file shows its image's ground; one that has no place does where it has as many pixels."""
+    if image.transform is None or other.transform is None:
+        return (image.height, image.width) == (other.height, other.width)
+    return _misplaced(0, image, other) is None
 
 
 def _misplaced(index: int, image: Header | None, other: Header | None) -> _Misplaced | None:

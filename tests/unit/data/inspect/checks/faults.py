@@ -101,6 +101,18 @@ IMAGES = [
         "give every file the same bands",
     ),
     (
+        "shapes",
+        with_image("train", shapes={"2x64x64": 39, "2x63x64": 1}),
+        config(data__pixel_size=10),
+        "set data.cut=lazily with data.tile_px, since data.resize_px would make pixels of two sizes again",
+    ),
+    (
+        "resized-again",
+        with_image("train", shapes={"2x64x64": 39, "2x32x32": 1}),
+        replace(config(data__resize_px=64), data=replace(config().data, resize_px=64, pixel_size=10)),
+        "data.resize_px=64 with data.pixel_size=10: images have 2 sizes (32 x 32, 64 x 64)",
+    ),
+    (
         "not-finite",
         with_image("val", not_finite=[0.25, 0.0], infinite=[0.25, 0.0], first_not_finite="b.tif"),
         config(data__no_data_replace=0.0),

@@ -14,6 +14,7 @@ from terrasweep.data.inspect.pictures.draw import CARDS, draw
 from terrasweep.data.prepare import prepare_data
 from tests.composing import compose_trial
 from tests.unit.data.rasters import classes, noise, write_raster
+from tests.unit.data.series import write_places
 from tests.unit.data.surveys import survey
 
 
@@ -79,6 +80,68 @@ def test_the_same_data_are_drawn_alike(drawn, tmp_path):
     )
     seen = stored.read_survey(config)
     assert draw(config, seen, find_problems(seen, config)) == drawn
+
+
+SEVERAL_DATES = {
+    "apart": (("backbone=prithvi_eo_tiny",), "2 x 3 x 32 x 32 (bands, dates, height, width)", 6),
+    "mean": (
+        ("backbone=timm_vit_tiny_patch16_224", "data.frames_for_one_date=mean"),
+        "2 x 32 x 32 (bands, height, width), the mean of 3 dates",
+        2,
+    ),
+    "stack": (
+        ("backbone=timm_vit_tiny_patch16_224", "data.frames_for_one_date=stack"),
+        "6 x 32 x 32 (bands of 3 dates, height, width)",
+        6,
+    ),
+}
+
+
+def series_drawn(tmp_path, monkeypatch, *overrides):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    write_places(tmp_path / "data", "files")
+    stored._state.cache_clear()
+    config = compose_trial(
+        *("data=segmentation_folder", f"data.root={tmp_path}/data", "data.split.by=fraction", "data.frames=3"),
+        *("data.split.fractions=[0.5,0.5,0]", "train.batch_size=3", *overrides),
+    )
+    prepare_data(config)
+    return draw(config, stored.read_survey(config), [])
+
+
+@pytest.mark.parametrize("way", SEVERAL_DATES)
+def test_each_date_of_a_sample_is_drawn_and_what_a_model_gets_of_them(tmp_path, monkeypatch, way):
+    overrides, note, bands = SEVERAL_DATES[way]
+    drawn = series_drawn(tmp_path, monkeypatch, *overrides)
+    card, days = drawn.cards[0], ["2024-01-10", "2024-03-01", "2024-12-31"]
+    images = card.strips[0]
+    assert (images.title, [picture.title for picture in images.pictures], images.more) == ("3 dates", days, 0)
+    assert len({picture.source for picture in images.pictures}) == 3
+    assert all(picture.over for picture in images.pictures)
+    (shown,) = drawn.inputs
+    assert (shown.note, len(shown.bands), shown.more, shown.is_mean) == (note, bands, 0, way == "mean")
+    if way == "mean":
+        assert [picture.title for picture in card.pictures] == ["mask", "model's input"]
+        assert card.pictures[1].note.startswith("mean of 3 dates, ")
+        assert len(card.strips) == 1
+        assert [picture.title for picture in shown.bands] == ["B1", "B2"]
+    else:
+        given = {"apart": "dates apart", "stack": "one image of 6 bands"}[way]
+        assert card.strips[1].title == f"model's input, {given}"
+        assert [picture.title for picture in card.strips[1].pictures] == days
+        assert [picture.title for picture in card.pictures] == ["mask"]
+        assert [picture.title for picture in shown.bands] == [f"{band}, {day}" for day in days for band in ("B1", "B2")]
+    # A date lies 100 above the one before, and all share their statistics: the mean is in the middle.
+    moments = [float(re.match(r"(-?[\d.]+) ±", picture.note)[1]) for picture in shown.bands]
+    assert moments == pytest.approx([0, 0] if way == "mean" else np.repeat([-1.2, 0, 1.2], 2), abs=0.1)
+
+
+def test_of_many_dates_the_first_are_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr("terrasweep.data.inspect.pictures.sample_card.SHOWN_DATES", 2)
+    monkeypatch.setattr("terrasweep.data.inspect.pictures.draw._BANDS", 5)
+    drawn = series_drawn(tmp_path, monkeypatch, *SEVERAL_DATES["apart"][0])
+    assert [(len(strip.pictures), strip.more) for strip in drawn.cards[0].strips] == [(2, 1), (2, 1)]
+    assert [(len(shown.bands), shown.more) for shown in drawn.inputs] == [(5, 1)]
 
 
 def test_data_of_an_own_datamodule_have_findings_and_a_line():

@@ -49,6 +49,15 @@ def test_both_ends_can_stand_apart():
     assert values_apart(values) == [(-9999, 0.05), (1e20, 0.05)]
 
 
+def test_what_stands_apart_is_what_the_checks_say():
+    """A value far from the others by their range, and not by their standard deviations, is none; and the reverse."""
+    wide = np.concatenate([CHANCE.choice([0.0, 1.0], 1000), np.full(50, 2.6)])
+    narrow = np.concatenate([CHANCE.normal(0, 1, 10_000), CHANCE.uniform(-60, 60, 50), np.full(50, 77.0)])
+    assert values_apart(wide) == []
+    assert values_apart(narrow) == [(77.0, pytest.approx(50 / 10_100))]
+    assert values_apart(np.repeat([-9999.0, -99.0], 50)) == []  # There would be nothing left.
+
+
 def test_splits_share_their_ends():
     histogram = band_histogram("RED", {"train": np.zeros(50), "val": np.ones(50)})
     assert (histogram.low, histogram.high) == (0, 1)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import rasterio
 
-from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_pixels
+from terrasweep.data.find.dates import DATES
+from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_dates, read_pixels
 from tests.unit.data.rasters import noise, write_raster
 
 
@@ -24,7 +26,16 @@ def test_of_a_large_file_each_second_pixel_is_read_as_it_is(tmp_path):
     assert np.isin(read, image).all()
 
 
-def test_what_is_no_image_says_so(tmp_path):
+@pytest.mark.parametrize("read", [lambda file: read_pixels(file, 64), read_dates])
+def test_what_is_no_image_says_so(tmp_path, read):
     (tmp_path / "a.tif").write_text("no image")
     with pytest.raises(Unreadable, match="not recognized"):
-        read_pixels(tmp_path / "a.tif", 64)
+        read(tmp_path / "a.tif")
+
+
+def test_dates_are_those_of_the_view(tmp_path):
+    file = write_raster(tmp_path / "a.tif", noise(0))
+    assert read_dates(file) == []
+    with rasterio.open(file, "r+") as image:
+        image.update_tags(**{DATES: "2024-01-10,2024-03-01"})
+    assert read_dates(file) == ["2024-01-10", "2024-03-01"]

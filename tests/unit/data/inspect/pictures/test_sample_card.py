@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from terrasweep.data.inspect.checks.case import Case
+from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, class_colour
 from terrasweep.data.inspect.pictures.sample_card import bands_of_a_date, coloured
-from tests.unit.data.surveys import config, survey
 
 
 def test_each_label_has_its_colour():
@@ -19,7 +18,9 @@ def test_each_label_has_its_colour():
     assert (drawn[..., 3] == 255).all()
 
 
-def test_of_several_dates_one_is_drawn():
-    case = Case(survey(), config())
-    assert [bands_of_a_date(case, "image", count) for count in (2, 6, 3)] == [2, 2, 3]
-    assert bands_of_a_date(Case(survey(bands={}), config()), "image", 5) == 5
+def test_dates_share_the_bands_of_a_file_alike():
+    data = DataConfig(name="x", frames=3)
+    assert [bands_of_a_date(data, "image", count) for count in (6, 3, 4)] == [2, 1, 4]
+    assert bands_of_a_date(DataConfig(name="x"), "image", 5) == 5
+    several = DataConfig(name="x", frames=3, modalities={"DEM": ModalityConfig(folder="d", frames=1)})
+    assert bands_of_a_date(several, "DEM", 3) == 3
