@@ -27,7 +27,7 @@ COLUMNS = (
     "peak_process_vram_mib,peak_host_memory_mib,allocator_retries,step_time_p50_s,step_time_p95_s,step_time_p99_s,"
     "data_wait_share,trainable_parameters,total_parameters,weight_bytes,gradient_bytes,optimizer_bytes,train_loss,"
     "train_seconds,wall_seconds,open_data_seconds,build_seconds,fit_seconds,evaluate_seconds,energy_joules,"
-    "flops_per_step"
+    "flops_per_step,kept_steps,kept_epochs,kept_samples,kept_train_seconds"
 )
 """Of ``trials.csv`` since version 0.1 on; users' scripts rely on the names and on their order."""
 ENDINGS = {"samples/s": "_samples_per_s", "MiB": "_mib", "bytes": "_bytes", "J": "_joules", "s": ("_s", "_seconds")}

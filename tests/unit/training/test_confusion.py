@@ -30,7 +30,7 @@ def validated(trial, batches, folder, names=NAMES):
     """What was logged, and the confusion of the last of the validations."""
     model, data = built(Echo()), opened(batches, len(names), names)
     task = build_task(trial, model, data)
-    trainer = build_trainer(trial, CPU, [], model, folder)
+    trainer = build_trainer(trial, CPU, [], model, data, folder)
     logged = [evaluate(trainer, task, data) for _ in range(2)][-1]
     return logged, named_confusion(trial.task.name, task.confusion, data)
 
@@ -175,7 +175,7 @@ def test_classes_that_data_merge_are_one_with_its_name_and_what_they_ignore_does
     data = open_data(trial)
     model = built(Tiny("segmentation", data.num_classes))
     task = build_task(trial, model, data)
-    evaluate(build_trainer(trial, CPU, [], model, tmp_path), task, data)
+    evaluate(build_trainer(trial, CPU, [], model, data, tmp_path), task, data)
 
     confusion = named_confusion("segmentation", task.confusion, data)
 

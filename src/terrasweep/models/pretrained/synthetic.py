@@ -52,7 +52,7 @@ def source_config(config: TrialConfig) -> TrialConfig:
         checkpointing=CheckpointingConfig(name="none"),
         offload=OffloadConfig(name="none"),
         precision=PrecisionConfig(name="fp32", lightning="32-true"),
-        optimizer=OptimizerConfig(name="adamw"),
+        optimizer=OptimizerConfig(name="adamw", implementation="fused"),
         schedule=ScheduleConfig(name="constant"),
         outside={knob.group: knob.option(str(knob.off)) for knob in outside_knobs()},
         train=TrainConfig(

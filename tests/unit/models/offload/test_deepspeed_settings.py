@@ -60,7 +60,7 @@ def test_a_user_s_file_wins_where_it_says_something_and_nowhere_else(tmp_path):
         ({"zero_optimization": {"stage": 3}}, "its stage is 3, but the configuration's is 2"),
         ({"zero_optimization": {"offload_optimizer": {"device": "none"}}}, "offload_optimizer is none"),
         ({"train_micro_batch_size_per_gpu": 99}, "train_micro_batch_size_per_gpu is 99"),
-        ({"gradient_clipping": 1.0}, "not clipped"),
+        ({"gradient_clipping": 1.0}, "train.clip_norm sets it"),
         ({"zero_optimization": True}, "its zero_optimization is True; give its settings as an object"),
         ({"zero_optimization": {"offload_optimizer": "cpu"}}, "its offload_optimizer is 'cpu'; give"),
         ({"zero_optimization": {"reduce_bucket_size": "auto"}}, "the value 'auto'"),

@@ -58,7 +58,7 @@ def test_buffers_are_sized_by_what_learns_and_by_the_largest_parameter(monkeypat
     monkeypatch.setattr(zero, "ZeroStrategy", lambda *arguments: arguments)
     model = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 2))
     model[0].requires_grad_(False)
-    _, device, folder = zero_strategy(compose_trial("offload=optimizer"), model, CPU, tmp_path)
+    _, device, folder, _ = zero_strategy(compose_trial("offload=optimizer"), model, CPU, tmp_path)
     assert seen == {"sizes": Sizes(trainable=7 * 2 + 2, largest=35), "pinned": False}
     assert (device, folder) == (torch.device("cpu", 0), tmp_path)
 

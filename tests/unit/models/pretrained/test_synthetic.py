@@ -27,6 +27,7 @@ SEARCHED = [
     ["checkpointing=blocks"],
     ["offload=activations"],
     ["precision=bf16"],
+    ["optimizer=adamw8bit", "schedule=constant"],
     ["train.lr=0.5", "train.batch_size=3", "train.max_steps=7", "train.seed=9"],
     ["data.synthetic.train=12", "data.synthetic.seed=5"],
     ["study.n_trials=3", "budget.memory_gib=5"],
@@ -44,6 +45,9 @@ OTHER = [
 def test_trials_of_one_study_start_from_the_same_weights(overrides):
     """Else trials that differ in a knob would differ in what they start from, and every one would pretrain anew."""
     assert pretrained_file(config(*overrides)) == pretrained_file(config())
+    ours, theirs = (source_config(config(*given)) for given in (overrides, ()))
+    for group in ("optimizer", "schedule", "tuning", "quantization", "precision", "train", "data"):
+        assert ours.settings(group) == theirs.settings(group)
 
 
 @pytest.mark.parametrize("overrides", OTHER, ids=" ".join)
