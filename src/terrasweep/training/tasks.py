@@ -22,6 +22,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.folders import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.training.augmentation import Symmetries
 from terrasweep.training.confusion import CONFUSION, confusion_metric, counts_of
 from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
 from terrasweep.training.optimizers import build_optimizer
@@ -51,6 +52,8 @@ class MeasuredTask:
     criterion: Any
     confusion: list[list[int]] | None = None
     """The confusion matrix of the last validation, see :class:`terrasweep.results.confusion.Confusion`."""
+    symmetries: Symmetries | None = None
+    """Of a training's samples, from its first one on; a step outside of a training takes a batch as it is."""
 
     def configure_metrics(self) -> None:
         """The validation metrics alone, with the confusion: nobody reads those of the training batches."""
@@ -82,17 +85,18 @@ class MeasuredTask:
         return build_optimizer(self.parameters(), self.trial.optimizer, self.trial.train.lr)  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:
-        """Class weights go where the labels are: under ZeRO-3 nothing else moves them."""
+        """Class weights go where the labels are: under ZeRO-3 nothing else moves them. Symmetries begin anew."""
         self._move_loss()
+        self.symmetries = Symmetries(self.trial.augment.name, self.trial.train.seed)
 
     def on_validation_start(self) -> None:
         """As for training."""
         self._move_loss()
 
     def training_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """TerraTorch's step, in the trial's precision."""
+        """TerraTorch's step, in the trial's precision, on samples under the symmetries of ``augment``."""
         with self._precision():
-            return super().training_step(self._known(batch), *args, **kwargs)  # type: ignore[misc]
+            return super().training_step(self._shown(batch), *args, **kwargs)  # type: ignore[misc]
 
     def validation_step(self, batch: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """TerraTorch's step, in the trial's precision."""
@@ -103,6 +107,11 @@ class MeasuredTask:
         """What models know; TerraTorch would hand them whatever else a data set puts into its samples."""
         known = (*MODEL_INPUTS, target_key(self.trial.task.name))
         return {key: value for key, value in batch.items() if key in known}
+
+    def _shown(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """What a training step learns from: what models know, each sample under its symmetry."""
+        known = self._known(batch)
+        return known if self.symmetries is None else self.symmetries.applied(known)
 
     def _move_loss(self) -> None:
         if isinstance(self.criterion, nn.Module):

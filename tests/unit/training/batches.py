@@ -54,7 +54,8 @@ class Batches(pl.LightningDataModule):
 
 
 def config(task, *overrides, **changes):
-    settings = ("train.max_steps=1", "train.warmup_steps=0", "optimizer.weight_decay=0.0", *overrides)
+    plain = ("train.max_steps=1", "train.warmup_steps=0", "optimizer.weight_decay=0.0", "augment.name=none")
+    settings = (*plain, *overrides)
     composed = compose_trial(f"task={task}", *settings)
     return dataclasses.replace(composed, task=dataclasses.replace(composed.task, **changes))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from terrasweep.config.compose import as_dict
 from terrasweep.config.data import SyntheticConfig
+from terrasweep.config.knobs.augment import AugmentConfig
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.config.knobs.precision import PrecisionConfig
@@ -49,6 +50,7 @@ def source_config(config: TrialConfig) -> TrialConfig:
         checkpointing=CheckpointingConfig(name="none"),
         offload=OffloadConfig(name="none"),
         precision=PrecisionConfig(name="fp32", lightning="32-true"),
+        augment=AugmentConfig(name="none"),
         outside={knob.group: knob.option(str(knob.off)) for knob in outside_knobs()},
         train=TrainConfig(
             batch_size=PRETRAINING.batch_size,

@@ -27,6 +27,7 @@ SEARCHED = [
     ["checkpointing=blocks"],
     ["offload=activations"],
     ["precision=bf16"],
+    ["augment=none"],
     ["train.lr=0.5", "train.batch_size=3", "train.max_steps=7", "train.seed=9"],
     ["data.synthetic.train=12", "data.synthetic.seed=5"],
     ["study.n_trials=3", "budget.memory_gib=5"],
@@ -44,6 +45,11 @@ OTHER = [
 def test_trials_of_one_study_start_from_the_same_weights(overrides):
     """Else trials that differ in a knob would differ in what they start from, and every one would pretrain anew."""
     assert pretrained_file(config(*overrides)) == pretrained_file(config())
+
+
+def test_pretraining_takes_tiles_as_they_are():
+    """Its steps were chosen for them, and stored weights are of them."""
+    assert source_config(config("augment=d4")).augment.name == "none"
 
 
 @pytest.mark.parametrize("overrides", OTHER, ids=" ".join)
