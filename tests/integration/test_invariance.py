@@ -100,7 +100,8 @@ def test_a_recipe_is_the_same_training_under_each_knob(trained, knob):
 def test_the_curve_of_another_configuration_differs(trained):
     """Otherwise the comparison would prove nothing."""
     plain, _ = trained("quantization=none", "precision=fp32")
-    for other in (("quantization=nf4", "precision=fp32"), ("quantization=none", "precision=bf16")):
+    unturned = ("quantization=none", "precision=fp32", "augment=none")
+    for other in (("quantization=nf4", "precision=fp32"), ("quantization=none", "precision=bf16"), unturned):
         assert largest_difference(plain, trained(*other)[0]) > 1e-5
 
 

@@ -24,6 +24,7 @@ ROOMS = {
     "hydra": ["cli/sweep_script.py", "config", "study", "trial/preload.py", "hydra_plugins"],
     "hydra_plugins": ["hydra_plugins"],
     "jinja2": ["report"],
+    "kornia": ["training/augmentation.py"],
     "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "training", "trial"],
     "markupsafe": ["report"],
     "matplotlib": ["report"],

@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from terrasweep.config.data import DataConfig
+from terrasweep.config.knobs.augment import AugmentConfig
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.config.knobs.optimizer import OptimizerConfig
@@ -168,6 +169,7 @@ class TrialConfig:
     precision: PrecisionConfig = field(default_factory=PrecisionConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

@@ -17,7 +17,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data
-from terrasweep.data.open.plain_frames import plain_frames
+from terrasweep.data.open.plain_frames import plain_frames, untold_augmentation
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.device import select_device
@@ -84,8 +84,13 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     trainer = build_trainer(as_evaluated, device, [], restored, data, draft)
     accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
     report(accuracy=accuracy)
-    (draft / CONFIG).write_text(_HEADER.format(title=title) + text)
+    (draft / CONFIG).write_text(_header(config, title) + text)
     torch.save(_checkpoint(task, training_steps(config, data)), draft / CHECKPOINT)
+
+
+def _header(config: TrialConfig, title: str) -> str:
+    untold = untold_augmentation(config)
+    return _HEADER.format(title=title) + (f"# {untold}\n" if untold else "")
 
 
 def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -> dict[str, Any]:

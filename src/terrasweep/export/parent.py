@@ -14,7 +14,7 @@ from pathlib import Path
 from terrasweep import process
 from terrasweep.config.compose import stored_trial_config
 from terrasweep.config.schema import BudgetConfig, TrialConfig
-from terrasweep.data.open.plain_frames import refuse_untold
+from terrasweep.data.open.plain_frames import refuse_untold, untold_augmentation
 from terrasweep.data.stored import located
 from terrasweep.machine.files import put_in_place
 from terrasweep.machine.paths import WEIGHTS, expanded, results_folder
@@ -124,6 +124,7 @@ def describe(trial: Trained, exported: Exported) -> str:
     reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
     # Else TerraTorch would multiply less exactly, on GPUs and on CPUs with AMX.
     as_trained = f"terratorch_FLOAT_32_PRECISION={trial.config.precision.matmul}"
+    untold = untold_augmentation(trial.config)
     given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
     return "\n".join(
         [
@@ -131,6 +132,7 @@ def describe(trial: Trained, exported: Exported) -> str:
             f"outputs differ from the trial's by {exported.difference:.1e} (relative, one validation batch){reason}",
             f"{name} on the validation split, in {exported.precision}: {exported.accuracy:.6g}; "
             f"the trial's: {recorded:.6g}",
+            *([untold] if untold else []),
             "",
             f"{as_trained} terratorch test {given}",
             f"{as_trained} terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",

@@ -22,6 +22,9 @@ from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.search_space import SearchSpace
 from terrasweep.trial import prepare
 
+_CAME_LATER = {"augment.name": "none"}
+"""What trials were run with before there was a key for it, where that is another value than a new trial's."""
+
 
 def objectives_of(config: TrialConfig) -> list[Objective]:
     """What a study optimizes."""
@@ -130,11 +133,11 @@ def _texts(space: SearchSpace) -> dict[str, str]:
 
 def _warn_of_changes(existing: StudyRecord, config: TrialConfig) -> None:
     """Trials of one study are compared with each other; say so where they no longer can be."""
-    now = fixed_settings(config)
-    for key in sorted(existing.settings.keys() & now.keys() - existing.space.keys()):
-        if existing.settings[key] != now[key] and key.split(".")[0] not in existing.space:
+    now, before = fixed_settings(config), _CAME_LATER | existing.settings
+    for key in sorted(before.keys() & now.keys() - existing.space.keys()):
+        if before[key] != now[key] and key.split(".")[0] not in existing.space:
             print(
-                f"warning: {key}={now[key]}, but the study {existing.name} was started with {existing.settings[key]}: "
+                f"warning: {key}={now[key]}, but the study {existing.name} was started with {before[key]}: "
                 "its trials are not comparable; use another study.name",
                 file=sys.stderr,
             )

@@ -23,6 +23,7 @@ from terrasweep.data.open.folders import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.accumulation import loss_weight, split_batch
+from terrasweep.training.augmentation import Symmetries
 from terrasweep.training.confusion import CONFUSION, confusion_metric, counts_of
 from terrasweep.training.length import training_steps
 from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
@@ -59,6 +60,8 @@ class MeasuredTask:
     """Of the whole batch of the last training step."""
     confusion: list[list[int]] | None = None
     """The confusion matrix of the last validation, see :class:`terrasweep.results.confusion.Confusion`."""
+    symmetries: Symmetries | None = None
+    """Of a training's samples, from its first one on; a step outside of a training takes a batch as it is."""
 
     def configure_metrics(self) -> None:
         """The validation metrics alone, with the confusion: nobody reads those of the training batches."""
@@ -93,8 +96,9 @@ class MeasuredTask:
         return optimizer
 
     def on_fit_start(self) -> None:
-        """Class weights go where the labels are: under ZeRO-3 nothing else moves them."""
+        """Class weights go where the labels are: under ZeRO-3 nothing else moves them. Symmetries begin anew."""
         self._move_loss()
+        self.symmetries = Symmetries(self.trial.augment.name, self.trial.train.seed)
 
     def on_validation_start(self) -> None:
         """As for training."""
@@ -116,15 +120,15 @@ class MeasuredTask:
 
     def parts(self, batch: Mapping[str, Any]) -> list[tuple[dict[str, Any], float]]:
         """A batch as it is computed: each part with its share of the loss; one in which no label counts has none."""
-        known, accumulate = self._known(batch), self.trial.train.accumulate
+        shown, accumulate = self._shown(batch), self.trial.train.accumulate
         if accumulate == 1:
-            return [(known, 1.0)]
+            return [(shown, 1.0)]
         weights = self.hparams.get("class_weights")  # type: ignore[attr-defined]
         weights = None if weights is None else torch.as_tensor(weights)
-        pieces = split_batch(known, accumulate)
+        pieces = split_batch(shown, accumulate)
         counts = torch.stack([loss_weight(piece[self._target], self.trial.task, weights) for piece in pieces]).tolist()
         shares = [(piece, count / sum(counts)) for piece, count in zip(pieces, counts, strict=True) if count]
-        return shares or [(known, 1.0)]
+        return shares or [(shown, 1.0)]
 
     def part_loss(self, part: dict[str, Any]) -> torch.Tensor:
         """TerraTorch's step over a part of a batch, in the trial's precision."""
@@ -174,6 +178,11 @@ class MeasuredTask:
         """What models know; TerraTorch would hand them whatever else a data set puts into its samples."""
         known = (*MODEL_INPUTS, self._target)
         return {key: value for key, value in batch.items() if key in known}
+
+    def _shown(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """What a training step learns from: what models know, each sample under its symmetry."""
+        known = self._known(batch)
+        return known if self.symmetries is None else self.symmetries.applied(known)
 
     def _move_loss(self) -> None:
         if isinstance(self.criterion, nn.Module):

@@ -204,3 +204,12 @@ def test_int8_is_told_as_the_reason_of_a_difference(study):
     assert "int8 layers round" not in describe(trial, exported)
     assert "int8 layers round" in describe(replace(trial, config=compose_trial("quantization=int8")), exported)
     assert "mIoU on the validation split, in fp32: 0.51; the trial's: 0.51" in describe(trial, exported)
+
+
+def test_symmetries_that_terratorch_would_train_without_are_told(study):
+    exported = Exported(study, difference=0.0, accuracy=0.51, precision="fp32")
+    trial = find_trial(STUDY, 1)
+    assert "augment" not in describe(trial, exported)
+    of_others = compose_trial("data=datamodule", "data.datamodule=mine.Fields", "data.bands=[RED]", "augment=d4")
+    told = describe(replace(trial, config=of_others), exported)
+    assert "augment=d4: mine.Fields has steps of its own, so that TerraTorch would train without it" in told

@@ -37,7 +37,15 @@ def pictures(**changes):
         "cards": [card],
         "shown": "RED, GREEN, BLUE",
         "legend": [(HOSTILE, "#00ff00")],
-        "inputs": [ModelInput(heading=HOSTILE, note="2 x 8 x 8", bands=[Picture(title=HOSTILE, source=DOT)])],
+        "inputs": [
+            ModelInput(
+                heading=HOSTILE,
+                note="2 x 8 x 8",
+                bands=[Picture(title=HOSTILE, source=DOT)],
+                turned=[Picture(title="turned by 180°", source=DOT, over=DOT)],
+            )
+        ],
+        "augment": "d4",
         "histograms": [("image", [band_histogram("RED", values)])],
         "counted": {"train": 40, "val": 20},
         "maps": [tiles],
@@ -95,6 +103,13 @@ def test_strips_of_dates_say_what_they_leave_out(tmp_path):
         assert text in page
     assert "Lay the masks over the images" in page
     assert "<script" not in page
+
+
+def test_the_symmetries_of_a_training_are_shown_where_there_are_any(page, tmp_path):
+    assert "augment=d4: whenever a training sample comes to its turn" in page
+    assert page.count("turned by 180°") == 1
+    plain = ModelInput(heading="train/a", note="2 x 8 x 8", bands=[Picture(title="RED", source=DOT)])
+    assert "augment=" not in written(tmp_path, pictures(inputs=[plain], augment="none"))
 
 
 def test_without_pictures_there_are_numbers_and_a_line(tmp_path):

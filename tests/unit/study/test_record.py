@@ -67,6 +67,22 @@ def test_what_was_mended_is_no_change_where_nothing_came_to_an_answer(tmp_path, 
     assert record.started == old.started
 
 
+@pytest.mark.parametrize(("augment", "told"), [("d4", True), ("none", False)])
+def test_a_study_from_before_there_was_augmentation_was_started_with_none(tmp_path, capsys, augment, told):
+    folder = StudyFolder(tmp_path / "s")
+    config = compose_trial("study.name=s", f"augment={augment}")
+    _, record = mined()
+    earlier = {key: value for key, value in record.settings.items() if not key.startswith("augment.")}
+    folder.open(dataclasses.replace(record, settings=earlier | {"train.lr": config.train.lr}))
+    measured = Measurements(dict.fromkeys((o.name for o in record.objectives), 0.5))
+    folder.trials.take_over(0, "an attempt")
+    folder.add(TrialResult(number=0, state=State.COMPLETE, measurements=measured), "an attempt")
+    find_record(config, SPACE, "", folder)
+    lines = capsys.readouterr().err.splitlines()
+    warning = "warning: augment.name=d4, but the study s was started with none: its trials are not comparable; "
+    assert lines == [f"{warning}use another study.name"] * told
+
+
 def test_a_range_is_changed_where_optuna_can_t_take_it(tmp_path):
     stored = StoredStudy("s", f"sqlite:///{tmp_path / 'optuna.db'}", study_record().objectives, tmp_path)
     assert find_changed_ranges(SPACE, stored) == []

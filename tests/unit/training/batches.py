@@ -59,6 +59,7 @@ def config(task, *overrides, **changes):
         "train.untimed_steps=0",
         "optimizer.weight_decay=0.0",
         "schedule=constant",
+        "augment.name=none",
         *overrides,
     )
     composed = compose_trial(f"task={task}", *settings)

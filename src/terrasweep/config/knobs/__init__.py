@@ -5,7 +5,7 @@ Those that other packages declare are in :mod:`terrasweep.config.outside_knobs`.
 
 from __future__ import annotations
 
-from terrasweep.config.knobs import checkpointing, offload, optimizer, precision, quantization, tuning
+from terrasweep.config.knobs import augment, checkpointing, offload, optimizer, precision, quantization, tuning
 from terrasweep.config.knobs.knob import Knob
 
 KNOBS: tuple[Knob, ...] = (
@@ -15,6 +15,7 @@ KNOBS: tuple[Knob, ...] = (
     offload.KNOB,
     precision.KNOB,
     optimizer.KNOB,
+    augment.KNOB,
 )
 """terrasweep's own."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from terrasweep.config.input_frames import has_frames, input_frames, is_averaged, is_stacked
+from terrasweep.config.knobs.augment import LEFT_RIGHT, UP_DOWN, moves_of
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.find.coordinates import given_coordinates
 from terrasweep.results.errors import InvalidConfig
 
 _SPLITS = ("train", "val", "test")
-_AS_TENSOR: dict[str, Any] = {"class_path": "albumentations.pytorch.ToTensorV2", "init_args": {}}
+_AS_TENSOR = "albumentations.pytorch.ToTensorV2"
+_FLIPS = {LEFT_RIGHT: "albumentations.HorizontalFlip", UP_DOWN: "albumentations.VerticalFlip"}
 _UNFLATTEN = "terratorch.datasets.transforms.UnflattenTemporalFromChannels"
 
 
@@ -36,7 +38,7 @@ def refuse_untold(config: TrialConfig) -> None:
 
 
 def plain_frames(arguments: dict[str, Any], config: TrialConfig) -> dict[str, Any]:
-    """The arguments of TerraTorch's datamodule with the steps that a trial does itself: resampling, dates, statistics.
+    """The arguments of TerraTorch's datamodule with what a trial does itself: resampling, symmetries, dates.
 
     Args:
         arguments: Those of :func:`terrasweep.data.open.folders.datamodule_arguments`, with statistics per band.
@@ -48,15 +50,36 @@ def plain_frames(arguments: dict[str, Any], config: TrialConfig) -> dict[str, An
             for key in ("means", "stds")
         }
         arguments = arguments | repeated
-    steps = resampling_steps(config.data.resize_px)
-    if has_frames(config) and input_frames(config) > 1:
-        unflatten = {"class_path": _UNFLATTEN, "init_args": {"n_timesteps": config.data.frames}}
-        steps = [*(steps or [_AS_TENSOR]), unflatten]
-    return arguments | ({f"{split}_transform": steps for split in _SPLITS} if steps else {})
+    by_split = {f"{split}_transform": _steps(config, split) for split in _SPLITS}
+    return arguments | {argument: steps for argument, steps in by_split.items() if steps}
 
 
-def resampling_steps(size: int | None) -> list[dict[str, Any]]:
-    """Albumentations' steps that bring tiles to one size, as TerraTorch's configurations name them."""
-    if size is None:
-        return []
-    return [{"class_path": "albumentations.Resize", "init_args": {"height": size, "width": size}}, _AS_TENSOR]
+def untold_augmentation(config: TrialConfig) -> str | None:
+    """What a training by the configuration of TerraTorch alone lacks of ``augment``; None where it lacks nothing."""
+    if config.data.datamodule is None or config.augment.name == "none":
+        return None
+    names = [step["class_path"] for step in _turning(config)]
+    return (
+        f"augment={config.augment.name}: {config.data.datamodule} has steps of its own, so that TerraTorch would train "
+        f"without it; where that takes a train_transform, add {' and '.join(names)} to it"
+    )
+
+
+def _steps(config: TrialConfig, split: str) -> list[dict[str, Any]]:
+    """Albumentations' steps for a split, as TerraTorch's configurations name them; none where its own will do."""
+    size, dates = config.data.resize_px, has_frames(config) and input_frames(config) > 1
+    before = [_step("albumentations.Resize", height=size, width=size)] if size is not None else []
+    before += _turning(config) if split == "train" else []
+    after = [_step(_UNFLATTEN, n_timesteps=config.data.frames)] if dates else []
+    return [*before, _step(_AS_TENSOR), *after] if before or after else []
+
+
+def _turning(config: TrialConfig) -> list[dict[str, Any]]:
+    """The symmetries of ``augment``, all images and the mask of a sample under the same."""
+    if config.augment.name == "d4":
+        return [_step("albumentations.D4")]
+    return [_step(_FLIPS[move], p=0.5) for move in moves_of(config.augment.name, square=True)]
+
+
+def _step(path: str, **arguments: Any) -> dict[str, Any]:
+    return {"class_path": path, "init_args": arguments}

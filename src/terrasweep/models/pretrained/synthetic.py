@@ -10,6 +10,7 @@ from typing import Any
 
 from terrasweep.config.compose import as_dict
 from terrasweep.config.data import SyntheticConfig
+from terrasweep.config.knobs.augment import AugmentConfig
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.config.knobs.optimizer import OptimizerConfig
@@ -54,6 +55,7 @@ def source_config(config: TrialConfig) -> TrialConfig:
         precision=PrecisionConfig(name="fp32", lightning="32-true"),
         optimizer=OptimizerConfig(name="adamw", implementation="fused"),
         schedule=ScheduleConfig(name="constant"),
+        augment=AugmentConfig(name="none"),
         outside={knob.group: knob.option(str(knob.off)) for knob in outside_knobs()},
         train=TrainConfig(
             batch_size=PRETRAINING.batch_size,

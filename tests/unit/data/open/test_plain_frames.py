@@ -2,13 +2,15 @@
 
 import importlib
 
+import numpy as np
 import pytest
 import torch
 
 from terrasweep.data import stored
 from terrasweep.data.open.folders import datamodule_arguments, open_data
-from terrasweep.data.open.plain_frames import plain_frames, refuse_untold
+from terrasweep.data.open.plain_frames import plain_frames, refuse_untold, untold_augmentation
 from terrasweep.results.errors import InvalidConfig
+from tests.composing import compose_trial
 from tests.unit.data.open.test_frames import ONE_DATE, PRITHVI, TL, prepared  # noqa: F401
 
 
@@ -18,7 +20,7 @@ def built(node):
     return getattr(importlib.import_module(module), name)(**node["init_args"])
 
 
-def read_plainly(config):
+def plain_module(config):
     from terratorch.datamodules import GenericMultiModalDataModule
 
     arguments = plain_frames(datamodule_arguments(config, 3, stored.read_listing(config)), config)
@@ -27,6 +29,11 @@ def read_plainly(config):
     }
     module = GenericMultiModalDataModule(**arguments)
     module.setup("fit")
+    return module
+
+
+def read_plainly(config):
+    module = plain_module(config)
     return module.aug(next(iter(module.val_dataloader())))
 
 
@@ -38,6 +45,37 @@ def test_terratorch_reads_what_a_trial_reads(prepared, backbone, resized):  # no
     plain = read_plainly(config)
     torch.testing.assert_close(plain["image"].float(), ours["image"], rtol=1e-4, atol=1e-4)
     assert torch.equal(plain["mask"].long(), ours["mask"].long())
+
+
+def symmetries_of(array):
+    """The eight, by numpy: turned by 0 to 270 degrees, mirrored or not."""
+    return {(k, m): np.rot90(array[..., ::-1] if m else array, k, (-2, -1)) for k in range(4) for m in (False, True)}
+
+
+@pytest.mark.parametrize(("augment", "kinds"), [("none", 1), ("mirror", 2), ("flips", 4), ("d4", 8)])
+@pytest.mark.parametrize("backbone", [PRITHVI, (*ONE_DATE, "data.frames_for_one_date=stack")])
+def test_terratorch_trains_on_the_symmetries_that_a_trial_trains_on(prepared, augment, kinds, backbone):  # noqa: F811
+    config = prepared("band_major", *backbone, f"augment={augment}", "data.resize_px=48")
+    shown = plain_module(config).train_dataset
+    as_it_is = plain_module(prepared("band_major", *backbone, "augment=none", "data.resize_px=48")).train_dataset[0]
+    images, masks = (symmetries_of(np.asarray(as_it_is[key])) for key in ("image", "mask"))
+    found = set()
+    for _ in range(20 * kinds):  # Each is missed with a probability of 1e-8.
+        sample = shown[0]
+        (made,) = [key for key, image in images.items() if np.array_equal(image, np.asarray(sample["image"]))]
+        assert np.array_equal(masks[made], np.asarray(sample["mask"]))
+        found.add(made)
+    assert len(found) == kinds
+    assert {(0, True), (2, True)} <= found if augment == "flips" else True
+
+
+def test_what_a_datamodule_of_others_would_not_train_on_is_said():
+    given = ("data=datamodule", "data.datamodule=mine.Fields", "data.bands=[RED]")
+    assert untold_augmentation(compose_trial(*given)) is None
+    assert untold_augmentation(compose_trial("augment=d4")) is None
+    line = untold_augmentation(compose_trial(*given, "augment=flips"))
+    assert line.startswith("augment=flips: mine.Fields has steps of its own, so that TerraTorch would train without it")
+    assert line.endswith("add albumentations.HorizontalFlip and albumentations.VerticalFlip to it")
 
 
 def test_what_terratorch_can_not_do_is_refused(prepared):  # noqa: F811

@@ -28,6 +28,7 @@ SEARCHED = [
     ["offload=activations"],
     ["precision=bf16"],
     ["optimizer=adamw8bit", "schedule=constant"],
+    ["augment=none"],
     ["train.lr=0.5", "train.batch_size=3", "train.max_steps=7", "train.seed=9"],
     ["data.synthetic.train=12", "data.synthetic.seed=5"],
     ["study.n_trials=3", "budget.memory_gib=5"],
@@ -48,6 +49,11 @@ def test_trials_of_one_study_start_from_the_same_weights(overrides):
     ours, theirs = (source_config(config(*given)) for given in (overrides, ()))
     for group in ("optimizer", "schedule", "tuning", "quantization", "precision", "train", "data"):
         assert ours.settings(group) == theirs.settings(group)
+
+
+def test_pretraining_takes_tiles_as_they_are():
+    """Its steps were chosen for them, and stored weights are of them."""
+    assert source_config(config("augment=d4")).augment.name == "none"
 
 
 @pytest.mark.parametrize("overrides", OTHER, ids=" ".join)

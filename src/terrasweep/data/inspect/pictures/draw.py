@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class ModelInput:
     """Bands that are not drawn."""
     is_mean: bool = False
     """Whether it is the mean over several dates."""
+    turned: list[Picture] = field(default_factory=list)
+    """The first date under each symmetry that a training shows; none with ``augment=none``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,8 @@ class DataPictures:
     ramp: tuple[str, str, str] | None = None
     """For targets: colours as a gradient, the least and the largest value."""
     inputs: list[ModelInput] = field(default_factory=list)
+    augment: str = "none"
+    """The option that turns them."""
     histograms: list[tuple[str, list[BandHistogram]]] = field(default_factory=list)
     """By modality."""
     counted: dict[str, int] = field(default_factory=dict)
@@ -116,6 +120,7 @@ def draw(config: TrialConfig, survey: Survey, findings: list[Finding]) -> DataPi
         more_classes=more,
         ramp=_gradient(case),
         inputs=_inputs(look),
+        augment=config.augment.name,
         histograms=[(modality, _histograms(case, modality, found)) for modality, found in values.items()],
         counted={split: min(_COUNTED, len(names)) for split, names in listing.names.items() if split != "test"},
         maps=tile_maps([(split, header) for (split, _), header in headers.items()], SCENE),
@@ -246,7 +251,8 @@ def _inputs(look: Look) -> list[ModelInput]:
         given = look.model_input(dates, modality)
         if given is not None:
             heading = f"{'' if modality == IMAGE else f'{modality}, '}train/{name}"
-            inputs.append(_model_input(heading, given, dates, look, modality))
+            shown = _model_input(heading, given, dates, look, modality)
+            inputs.append(replace(shown, turned=look.turned("train", name, modality, given[0])))
     return inputs
 
 

@@ -1,11 +1,32 @@
-"""What a model gets of an image: bands in order, missing values filled, resampled and normalised as a trial does it."""
+"""What a model gets of an image: bands in order, missing values filled, resampled, normalised, turned as by a trial."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import compress, product
+
 import numpy as np
+
+from terrasweep.config.knobs.augment import DIAGONAL, LEFT_RIGHT, UP_DOWN, moves_of
 
 RANGE = 2.5
 """Standard deviations around the mean that a picture of normalised values shows."""
+SYMMETRIES = {
+    (): "as it is",
+    (LEFT_RIGHT,): "left and right swapped",
+    (UP_DOWN,): "top and bottom swapped",
+    (LEFT_RIGHT, UP_DOWN): "turned by 180°",
+    (DIAGONAL,): "mirrored at the diagonal",
+    (DIAGONAL, LEFT_RIGHT): "turned by 90° to the right",
+    (DIAGONAL, UP_DOWN): "turned by 90° to the left",
+    (DIAGONAL, LEFT_RIGHT, UP_DOWN): "mirrored at the other diagonal",
+}
+"""Moves that are made one after the other, and what they come to."""
+_MOVE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    DIAGONAL: lambda pixels: pixels.swapaxes(0, 1),
+    LEFT_RIGHT: np.fliplr,
+    UP_DOWN: np.flipud,
+}
 
 
 def as_a_model_sees(
@@ -42,6 +63,23 @@ def nearest(mask: np.ndarray, px: int) -> np.ndarray:
     rows, columns = (np.arange(px) * size // px for size in mask.shape[-2:])
     resampled: np.ndarray = mask[..., rows, :][..., columns]
     return resampled
+
+
+def under_symmetries(pixels: np.ndarray, augment: str, *, square: bool) -> dict[str, np.ndarray]:
+    """An image or mask (height, width, ...) under each symmetry that ``augment`` shows it in, by the symmetry's name.
+
+    Args:
+        pixels: The image.
+        augment: The option's name.
+        square: Whether the sample's images are square, as training asks it.
+    """
+    moves, turned = moves_of(augment, square=square), {}
+    for chosen in product((False, True), repeat=len(moves)):
+        made, image = tuple(compress(moves, chosen)), pixels
+        for move in made:
+            image = _MOVE[move](image)
+        turned[SYMMETRIES[made]] = np.ascontiguousarray(image)
+    return turned
 
 
 def shades(normalised: np.ndarray) -> np.ndarray:

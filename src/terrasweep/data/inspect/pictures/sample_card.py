@@ -15,7 +15,7 @@ from terrasweep.data.inspect.checks.case import Case
 from terrasweep.data.inspect.pictures.cards import Dates, DateStrip, Picture, SampleCard, strip
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, Colour, class_colour, css, ramp
 from terrasweep.data.inspect.pictures.encode import drawing, photo
-from terrasweep.data.inspect.pictures.model_view import as_a_model_sees, shades
+from terrasweep.data.inspect.pictures.model_view import as_a_model_sees, nearest, shades, under_symmetries
 from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_dates, read_pixels
 from terrasweep.data.inspect.pictures.thumbnails import ends_of, rgb, shrunk, shrunk_mask, span, with_opacity
 from terrasweep.data.inspect.survey import IMAGE
@@ -129,6 +129,18 @@ class Look:
             return None
         return as_a_model_sees(pixels, given.means, given.stds, data.no_data_replace, data.resize_px)
 
+    def turned(self, split: str, name: str, modality: str, normalised: np.ndarray) -> list[Picture]:
+        """A model's input, and its mask, under each symmetry that a training shows; none with ``augment=none``."""
+        if (augment := self.config.augment.name) == "none":
+            return []
+        square = normalised.shape[1] == normalised.shape[2]
+        drawn = rgb(shades(shrunk(normalised)), self.shown_bands(modality, len(normalised)))
+        images, over = under_symmetries(drawn, augment, square=square), {}
+        if (mask := self._mask(split, name, [])) is not None:
+            faint = shrunk_mask(with_opacity(_resampled(mask, self.config.data.resize_px), _OVER))
+            over = {key: drawing(mask) for key, mask in under_symmetries(faint, augment, square=square).items()}
+        return [Picture(title=key, source=photo(image), over=over.get(key, "")) for key, image in images.items()]
+
     def shown_bands(self, modality: str, count: int) -> list[int]:
         """Places of the bands drawn red, green and blue: those so called, else the first three, or the first."""
         names = [name.upper() for name in self.case.band_names(modality, count)]
@@ -214,3 +226,7 @@ def target_range(case: Case) -> tuple[float, float]:
 def grey_picture(band: np.ndarray, title: str, note: str) -> Picture:
     """A band of normalised values."""
     return Picture(title=title, note=note, source=photo(rgb(shades(shrunk(band[None])), [0, 0, 0])))
+
+
+def _resampled(mask: np.ndarray, px: int | None) -> np.ndarray:
+    return mask if px is None else np.moveaxis(nearest(np.moveaxis(mask, -1, 0), px), 0, -1)

@@ -46,6 +46,10 @@ def image_of(picture):
     return Image.open(BytesIO(b64decode(picture.source.partition(",")[2])))
 
 
+def mask_of(picture):
+    return Image.open(BytesIO(b64decode(picture.over.partition(",")[2]))).convert("RGBA")
+
+
 def test_samples_findings_histograms_and_map(drawn):
     assert [card.split for card in drawn.cards] == ["train"] * CARDS["train"] + ["val"] * 3
     card = next(card for card in drawn.cards if not card.problem)
@@ -70,6 +74,21 @@ def test_a_model_s_input_is_normalised_by_the_statistics_of_train(drawn):
     assert shown.note.startswith("4 x 24 x 24")
     mean = float(re.match(r"(-?[\d.]+) ±", shown.bands[0].note)[1])
     assert abs(mean) < 0.5
+
+
+def test_a_model_s_input_is_drawn_in_each_symmetry_of_a_training_with_its_mask(drawn):
+    (shown,) = drawn.inputs
+    assert drawn.augment == "d4"
+    assert len({picture.source for picture in shown.turned}) == 8
+    for pixels in (
+        {picture.title: np.asarray(image_of(picture), float) for picture in shown.turned},
+        {picture.title: np.asarray(mask_of(picture), float) for picture in shown.turned},
+    ):
+        plain = pixels["as it is"]
+        assert plain.shape[:2] == (24, 24)
+        for title, turns in (("turned by 180°", 2), ("turned by 90° to the left", 1), ("as it is", 0)):
+            # The nearest one, since a JPEG is not exact.
+            assert min(pixels, key=lambda other: np.abs(np.rot90(plain, turns) - pixels[other]).sum()) == title
 
 
 def test_the_same_data_are_drawn_alike(drawn, tmp_path):
