@@ -47,7 +47,7 @@ def test_trials_of_one_study_start_from_the_same_weights(overrides):
     """Else trials that differ in a knob would differ in what they start from, and every one would pretrain anew."""
     assert pretrained_file(config(*overrides)) == pretrained_file(config())
     ours, theirs = (source_config(config(*given)) for given in (overrides, ()))
-    for group in ("optimizer", "schedule", "tuning", "quantization", "precision", "train", "data"):
+    for group in ("augment", "optimizer", "schedule", "tuning", "quantization", "precision", "train", "data"):
         assert ours.settings(group) == theirs.settings(group)
 
 
