@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not cuda_is_there(), reason="t
         ("quantization=fp4", "tuning.use_dora=true"),
         ("quantization=int8",),
         ("quantization=nf4_double", "offload=parameters"),
+        ("tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1", "precision=fp16"),
     ],
 )
 def test_a_trial_of_this_device_is_exported(home, knobs):

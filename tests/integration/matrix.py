@@ -27,6 +27,9 @@ AXES: dict[str, tuple[str, ...]] = {
         *(f"tuning=lora tuning.targets={preset}" for preset in ("qv", "attention", "mlp", "attention_mlp")),
         "tuning=lora tuning.targets=qv tuning.use_dora=true",
         "tuning=lora tuning.targets=attention tuning.use_rslora=true",
+        "tuning=frozen tuning.frozen_dtype=bf16",
+        "tuning=lora tuning.targets=qv tuning.use_dora=true tuning.frozen_dtype=bf16",
+        "tuning=lora tuning.targets=attention_mlp tuning.frozen_dtype=bf16 tuning.unfreeze_last=1",
     ),
     "checkpointing": ("checkpointing=none", "checkpointing=blocks", "checkpointing=every_n"),
     "offload": (

@@ -101,6 +101,10 @@ SINGLE = [
     (["~train"], ["~train: a group can't be taken out"]),
     (["offload=nvme", "offload.nvme_path=~nobody_of_this_name/x"], ["offload.nvme_path=~nobody_of_this_name/x"]),
     (["task=classification"], ["decoder=FCNDecoder with task=classification"]),
+    (
+        ["tuning=full", "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1"],
+        ["tuning.frozen_dtype=bf16 with tuning=full: nothing is frozen", "tuning.unfreeze_last=1 with tuning=full"],
+    ),
 ]
 
 

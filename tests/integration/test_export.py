@@ -144,6 +144,20 @@ def test_a_single_trial_of_a_classification_is_exported_by_its_folder(home, expo
     assert len(list((folder / "exported" / "predictions").iterdir())) == len(list(predicted.iterdir()))
 
 
+def test_rounded_weights_and_blocks_that_learnt_are_exported_as_they_were(home, export):
+    overrides = ("tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1", "quantization=nf4", "train.lr=0.01")
+    finished = run_sweep(home, *SMALL, *overrides)
+    assert finished.returncode == 0, finished.stderr
+    folder = Path(re.search(r"^folder: (.*)$", finished.stdout, re.MULTILINE)[1])
+    finished = export(folder)
+    assert finished.returncode == 0, finished.stderr
+    assert float(re.search(r"outputs differ from the trial's by (\S+) ", finished.stdout)[1]) < 1e-5
+    accuracy, recorded = re.search(r"in fp32: (\S+); the trial's: (\S+)", finished.stdout).groups()
+    assert float(accuracy) == pytest.approx(float(recorded), abs=1e-4)
+    state = torch.load(folder / "exported" / "weights.ckpt", weights_only=True)["state_dict"]
+    assert torch.bfloat16 not in {tensor.dtype for tensor in state.values()}
+
+
 def test_a_trial_on_several_dates_is_exported_and_tested_by_terratorch(home, export, tmp_path):
     write_places(home / "places", "files", places=12)
     data = ("data=segmentation_folder", "data.root=places", "data.split.by=fraction", "data.frames=3")

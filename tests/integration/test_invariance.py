@@ -97,11 +97,25 @@ def test_a_recipe_is_the_same_training_under_each_knob(trained, knob):
     assert largest_difference(plain, unclipped) > 1e-4, "the recipe does something"
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("knob", [*TORCH_S, *DEEPSPEED_S])
+def test_the_loss_curve_stays_with_frozen_weights_in_16_bits(trained, precision, knob):
+    base = ("tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1", f"precision={precision}")
+    plain, _ = trained(*base)
+    changed, _ = trained(*base, knob)
+    assert largest_difference(plain, changed) <= TOLERANCE[precision]["torch" if knob in TORCH_S else "deepspeed"]
+    measured = [reported["measurements"] for reported in (plain, changed)]
+    assert measured[0]["weight_bytes"] == measured[1]["weight_bytes"]
+    assert abs(measured[0]["accuracy"] - measured[1]["accuracy"]) < 0.01
+
+
 def test_the_curve_of_another_configuration_differs(trained):
     """Otherwise the comparison would prove nothing."""
     plain, _ = trained("quantization=none", "precision=fp32")
     unturned = ("quantization=none", "precision=fp32", "augment=none")
-    for other in (("quantization=nf4", "precision=fp32"), ("quantization=none", "precision=bf16"), unturned):
+    others = [("quantization=nf4", "precision=fp32"), ("quantization=none", "precision=bf16"), unturned]
+    others += [("precision=fp32", key) for key in ("tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1")]
+    for other in others:
         assert largest_difference(plain, trained(*other)[0]) > 1e-5
 
 

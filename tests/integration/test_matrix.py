@@ -62,6 +62,7 @@ def test_what_is_refused_is_what_excludes_each_other(found):
             "8bit" in text and zero,
             "dora" in text and stage_3 and low_bit,
             "offload=nvme" in text and low_bit,
+            "offload=nvme" in text and "frozen_dtype=bf16" in text,
             "offload=nvme" in text and bool(missing_for_nvme("cpu")),
         ]
         assert len(lines) == sum(expected), text
@@ -83,6 +84,8 @@ def test_every_allowed_combination_builds(composer, allowed):
             asked = {
                 "quantized": config.quantization.name != "none",
                 "adapted": config.tuning.name == "lora",
+                "unfrozen": config.tuning.unfreeze_last > 0,
+                "stored_in_bf16": config.tuning.frozen_dtype == "bf16",
                 "checkpointed": config.checkpointing.name != "none",
                 "offloaded": config.offload.name != "none",
             }

@@ -166,7 +166,7 @@ def remarks(config: TrialConfig, found: Plan) -> list[str]:
     return [
         "ZeRO's rows are DeepSpeed's own estimates for the parameters that learn, which take training to be in 16 bits "
         "with Adam, and the frozen weights as they are stored.",
-        f"terrasweep keeps parameters in 32 bits, which adds {more['optimizer']} per GPU with offload=optimizer and "
+        f"terrasweep keeps what learns in 32 bits, which adds {more['optimizer']} per GPU with offload=optimizer and "
         f"{more['parameters']} with offload=parameters, and DeepSpeed gathers gradients in {bucket} more; "
         "what fits is judged with both.",
         "The host holds each process's model in 32 bits before it is partitioned (zero_init=False).",
@@ -181,7 +181,8 @@ def as_json(config: TrialConfig, found: Plan) -> dict[str, Any]:
     counts = found.counts
     groups = ("backbone", "decoder", "task", "quantization", "tuning", "offload", "precision", "optimizer")
     return {
-        "settings": {group: getattr(config, group).name for group in groups} | {"tuning.rank": config.tuning.rank},
+        "settings": {group: getattr(config, group).name for group in groups}
+        | {f"tuning.{key}": getattr(config.tuning, key) for key in ("rank", "frozen_dtype", "unfreeze_last")},
         "budget": {"memory_gib": config.budget.memory_gib, "host_memory_gib": config.budget.host_memory_gib},
         "parameters": {
             "trainable": counts.trainable_parameters,

@@ -17,6 +17,7 @@ from terrasweep.results.wording import narrow, narrow_bytes
 from terrasweep.study.terminal import plain_console
 
 _WIDTH = 80
+_BITS = {"fp32": 32, "bf16": 16}
 
 
 def show(config: TrialConfig, found: Plan, console: Console | None = None) -> None:
@@ -39,7 +40,7 @@ def _exact(config: TrialConfig, found: Plan) -> Table:
     counts = found.counts
     rows: list[tuple[str, int | None, int]] = [
         ("weights that learn, in 32 bits", counts.trainable_parameters, counts.trainable_bytes),
-        ("frozen weights, in 32 bits", counts.frozen_parameters, counts.frozen_bytes),
+        (f"frozen weights, in {_BITS[config.tuning.frozen_dtype]} bits", counts.frozen_parameters, counts.frozen_bytes),
         (f"quantized weights, {config.quantization.name}", counts.quantized_parameters, counts.quantized_bytes),
         ("their scales and code tables", None, counts.constant_bytes),
         ("buffers", None, counts.buffer_bytes),

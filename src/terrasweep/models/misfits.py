@@ -7,6 +7,7 @@ import copy
 import functools
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from terrasweep.config.schema import TrialConfig
@@ -72,7 +73,9 @@ def _of_knobs(config: TrialConfig, knobs: tuple[str, ...], encoder: Any) -> Iter
 
     if "quantization" in knobs and config.quantization.name != "none":
         targets = (config.tuning.targets, *(() if "tuning" in knobs else ("qv",)))
-        refusals = [list(_refused(functools.partial(_quantize, config, encoder, names))) for names in targets]
+        # Without its values a tuning may unfreeze as little as it likes.
+        known = config if "tuning" in knobs else replace(config, tuning=replace(config.tuning, unfreeze_last=0))
+        refusals = [list(_refused(functools.partial(_quantize, known, encoder, names))) for names in targets]
         yield from min(refusals, key=len)  # What tuning splits may differ from trial to trial.
     if "tuning" in knobs:
         changed = copy.deepcopy(encoder)
@@ -86,10 +89,11 @@ def _quantize(config: TrialConfig, encoder: Any, targets: Any) -> None:
     """Choose what would be quantized, where tuning's targets have split what they split."""
     from terrasweep.models.transforms.adapters import split_fused
     from terrasweep.models.transforms.quantize import layers_to_keep, quantizable
+    from terrasweep.models.transforms.unfrozen import unfrozen_blocks
 
     split = copy.deepcopy(encoder)
     split_fused(split, targets)
-    layers = quantizable(split, config.quantization)
+    layers = quantizable(split, config.quantization, unfrozen_blocks(split, config.tuning))
     if config.quantization.skip == "auto":
         layers_to_keep(config.quantization, len(layers))
 

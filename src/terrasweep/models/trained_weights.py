@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from terrasweep.config.compose import stored_trial_config
+from terrasweep.config.knobs.tuning import TuningConfig
 from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import draft_folder
 from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models.assemble import BuiltModel, build_model, build_plain
 from terrasweep.models.offload.zero import whole
-from terrasweep.models.transforms.adapters import split_fused
+from terrasweep.models.transforms.adapters import apply_tuning, split_fused
+from terrasweep.models.transforms.frozen_storage import store_in_bf16, widen
 from terrasweep.models.transforms.torch_internals import WRAPPER_PREFIX
 from terrasweep.results.errors import InvalidConfig
 
@@ -98,7 +100,20 @@ def load_backbone(trial: str | Path) -> nn.Module:
         torch.manual_seed(config.train.seed)
         encoder: nn.Module = build_plain(config, record.num_classes).encoder
     split_fused(encoder, config.tuning.targets)
+    if config.tuning.frozen_dtype == "bf16" or config.tuning.unfreeze_last:
+        _freeze_as_trained(encoder, config.tuning, record, load_file(Path(trial) / WEIGHTS / TRAINED))
     return encoder
+
+
+def _freeze_as_trained(encoder: nn.Module, tuning: TuningConfig, record: WeightsRecord, trained: State) -> None:
+    """Round what a trial had stored in 16 bits, and load the blocks that had learnt as a whole."""
+    blocks = tuple(f"{name}." for name in apply_tuning(encoder, replace(tuning, name="frozen"))["unfrozen"])
+    if tuning.frozen_dtype == "bf16":
+        store_in_bf16(encoder, [encoder.get_submodule(name) for name in record.quantized])
+        widen(encoder)
+    learnt = {n: t for n, t in _below(trained, "encoder.").items() if blocks and n.startswith(blocks)}
+    if encoder.load_state_dict(learnt, strict=False).unexpected_keys:
+        raise InvalidConfig("tuning.unfreeze_last: the stored blocks are another backbone's; train again")
 
 
 def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltModel:

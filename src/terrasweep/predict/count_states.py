@@ -14,7 +14,9 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.models.assemble import build_plain, planned_classes, without_weights
 from terrasweep.models.backbones.registry import on_paper
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
+from terrasweep.models.transforms.frozen_storage import store_in_bf16
 from terrasweep.models.transforms.quantize import layers_to_keep, logical_parameters, quantizable, stored_bytes
+from terrasweep.models.transforms.unfrozen import unfrozen_blocks
 from terrasweep.predict.memory_needs import ModelCounts, optimizer_bytes, packed_bytes
 
 
@@ -65,6 +67,8 @@ def _build(config: TrialConfig) -> tuple[nn.Module, list[nn.Linear], list[str]]:
     split_fused(model.encoder, config.tuning.targets)
     layers, notes = _quantized(model.encoder, config)
     apply_tuning(model.encoder, config.tuning)
+    if config.tuning.frozen_dtype == "bf16":
+        store_in_bf16(model.encoder, layers)
     return model, layers, notes
 
 
@@ -72,7 +76,8 @@ def _quantized(encoder: nn.Module, config: TrialConfig) -> tuple[list[nn.Linear]
     quantization = config.quantization
     if quantization.name == "none":
         return [], []
-    layers: list[Any] = [encoder.get_submodule(name) for name in quantizable(encoder, quantization)]
+    names = quantizable(encoder, quantization, unfrozen_blocks(encoder, config.tuning))
+    layers: list[Any] = [encoder.get_submodule(name) for name in names]
     if quantization.skip != "auto":
         return layers, []
     kept = layers_to_keep(quantization, len(layers))

@@ -13,7 +13,10 @@ from terrasweep.study.search_space import SearchKey, SearchSpace
 from terrasweep.trial.check_models import KNOBS
 
 _MODEL = ("backbone", "neck", "decoder", "task", "data")
-_NO_PART = ("tuning.rank", "tuning.alpha_ratio", "tuning.dropout", "tuning.use_dora", "tuning.use_rslora")
+_NO_PART = (
+    *("tuning.rank", "tuning.alpha_ratio", "tuning.dropout", "tuning.use_dora", "tuning.use_rslora"),
+    "tuning.frozen_dtype",
+)
 """Settings of the knobs that bear on no choice of a model's parts; neither does how weights are packed."""
 
 Values = dict[str, Any]

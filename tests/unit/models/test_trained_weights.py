@@ -32,6 +32,8 @@ LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
         (*LORA, "tuning.use_dora=true"),
         (*LORA, "tuning.use_rslora=true", "tuning.dropout=0.1", "checkpointing=blocks", "offload=activations"),
         ("tuning=frozen",),
+        ("tuning=frozen", "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1"),
+        ("tuning.targets=qv", "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=2", "checkpointing=blocks"),
     ],
 )
 def test_a_trial_that_was_saved_predicts_the_same(trained, tmp_path, quantization, tuning):
@@ -81,6 +83,25 @@ def test_peft_itself_loads_the_adapter(trained, tmp_path, tuning):
     with torch.no_grad():
         expected, loaded = model.module.encoder.eval()(images()), adapted(images())
     assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
+
+
+@pytest.mark.parametrize("more", [("tuning.frozen_dtype=bf16",), ("tuning.unfreeze_last=1",)])
+def test_peft_loads_it_on_rounded_weights_and_learnt_blocks(trained, tmp_path, more):
+    _, model = trained("tuning.targets=qv", *more)
+    adapted = PeftModel.from_pretrained(load_backbone(tmp_path), str(tmp_path / "weights" / "adapter")).eval()
+    assert {p.dtype for p in adapted.parameters()} == {torch.float32}
+    with torch.no_grad():
+        expected, loaded = model.module.encoder.eval()(images()), adapted(images())
+    assert all(torch.equal(a, b) for a, b in zip(expected, loaded, strict=True))
+
+
+def test_blocks_that_learn_are_stored_and_the_rest_is_not(trained, tmp_path):
+    _, model = trained("tuning=frozen", "tuning.unfreeze_last=1", "tuning.frozen_dtype=bf16")
+    stored = load_file(tmp_path / "weights" / "trained.safetensors")
+    learnt = {name for name, p in model.module.encoder.named_parameters() if p.requires_grad}
+    assert learnt
+    assert {name for name, _ in model.module.encoder.named_parameters() if f"encoder.{name}" in stored} == learnt
+    assert all(tensor.dtype is not torch.bfloat16 for tensor in stored.values())
 
 
 def test_another_backbone_is_noticed(trained, tmp_path):

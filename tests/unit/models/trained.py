@@ -41,6 +41,8 @@ def measure_and_look(report, home, config, folder):
 
     def look_and_save(trial, model, num_classes):
         torch.save(outputs(model.module, config.precision.name), folder / "outputs.pt")
+        types = {str(parameter.dtype) for parameter in model.module.parameters()}
+        (folder / "types.txt").write_text("\n".join(sorted(types)))
         save(trial, model, num_classes)
 
     after_measuring.save_weights = look_and_save

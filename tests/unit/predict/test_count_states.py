@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from bitsandbytes.nn import Linear4bit, Linear8bitLt
 
 from terrasweep.models.assemble import build_model
 from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
@@ -87,6 +88,47 @@ def test_gradients_and_optimizer_state_are_those_of_a_step(backbone, tuning, qua
     assert expected["optimizer_bytes"] == occupied(kept)
     planned, _ = count_planned(config)
     assert expected["optimizer_bytes"] == optimizer_bytes(planned.trainable_sizes, config.optimizer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["tuning.unfreeze_last=1"]])
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4_double"])
+@pytest.mark.parametrize("tuning", ["frozen", "qv", "dora"])
+@pytest.mark.parametrize("backbone", [*BACKBONES, "terramind_v1_tiny"])
+def test_frozen_weights_in_16_bits_are_counted_to_the_byte(backbone, tuning, quantization, more):
+    config = composed(backbone, tuning, quantization, "tuning.frozen_dtype=bf16", *more)
+    planned, _ = count_planned(config)
+    built = build_model(config, 6, CPU)
+    assert planned == count_built(built.module)
+    assert planned.weight_bytes == stored_bytes(built.module)
+    in_32_bits = count_planned(composed(backbone, tuning, quantization, *more))[0]
+    saved = in_32_bits.frozen_bytes - planned.frozen_bytes
+    packed = (m for m in built.module.modules() if isinstance(m, Linear4bit | Linear8bitLt) and m.bias is not None)
+    biases = 4 * sum(layer.bias.numel() for layer in packed)
+    assert saved == (in_32_bits.frozen_bytes - biases) // 2 > 0, "half of all but the biases of quantized layers"
+    assert in_32_bits.weight_bytes - planned.weight_bytes == saved, "nothing else changes"
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "attention_mlp"])
+def test_blocks_that_learn_are_counted_as_such(tuning):
+    counts = {
+        n: count_planned(composed("prithvi_eo_tiny", tuning, "nf4", f"tuning.unfreeze_last={n}"))[0] for n in (0, 1, 2)
+    }
+    assert counts[0].total_parameters == counts[1].total_parameters + (
+        0 if tuning == "frozen" else adapter_of_a_block()
+    )
+    block = 12 * 256 * 256 + 13 * 256  # Twelve squares of its width, their biases, and two norms.
+    learnt = counts[2].trainable_parameters - counts[1].trainable_parameters
+    assert learnt == block - (0 if tuning == "frozen" else adapter_of_a_block())
+    assert counts[1].quantized_parameters - counts[2].quantized_parameters == 12 * 256 * 256
+    assert counts[2] == count_built(
+        build_model(composed("prithvi_eo_tiny", tuning, "nf4", "tuning.unfreeze_last=2"), 6, CPU).module
+    )
+
+
+def adapter_of_a_block(rank=8, width=256):
+    """Of qkv, proj, fc1 and fc2: rank times the sum of both sides."""
+    return rank * ((width + 3 * width) + 2 * width + 2 * (width + 4 * width))
 
 
 def test_named_layers_stay_in_full_precision():

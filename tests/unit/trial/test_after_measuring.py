@@ -42,12 +42,16 @@ def measured(tmp_path, monkeypatch):
         ("offload=parameters", "tuning=full"),
         ("offload=optimizer", "tuning.use_dora=true", "checkpointing=blocks"),
         ("quantization=nf4", "tuning.targets=mlp", "precision=bf16"),
+        ("offload=parameters", "tuning.unfreeze_last=1", "tuning.frozen_dtype=bf16", "tuning.use_dora=true"),
+        ("offload=optimizer", "tuning.targets=qv", "tuning.frozen_dtype=bf16", "precision=bf16"),
         ("quantization=int8", "tuning=frozen", "precision=bf16", "checkpointing=blocks"),
     ],
 )
 def test_a_trial_that_ran_predicts_the_same_again(measured, knobs):
     config, folder, log = measured(*knobs)
     assert "not saved" not in log
+    if config.tuning.frozen_dtype == "bf16":
+        assert "torch.bfloat16" in (folder / "types.txt").read_text().split(), "as stored, also after DeepSpeed"
     assert {path.name for path in folder.iterdir()} >= {"weights", "log.txt"}
     expected = torch.load(folder / "outputs.pt")
     found = outputs(restore(folder, config, CPU).module, config.precision.name)

@@ -52,11 +52,13 @@ def test_all_that_does_not_fit_a_backbone_is_told_at_once():
         whole(*RESNET, "quantization=nf4", "tuning=frozen"),
         whole(*RESNET, "checkpointing=blocks", "tuning=frozen"),
         whole(*RESNET, "tuning=full"),
+        whole(*RESNET, "tuning=frozen", "tuning.unfreeze_last=1"),
     )
     assert [line.partition(":")[0] for line in lines] == [
         "tuning.targets=attention",
         "quantization=nf4",
         "checkpointing=blocks",
+        "tuning.unfreeze_last=1",
     ]
 
 
@@ -106,7 +108,13 @@ def test_what_was_in_order_is_not_looked_at_again(asked, home):
 
 
 def test_what_bears_on_no_part_of_a_model_makes_no_other_one(asked):
-    same = [("tuning.rank=2",), ("tuning.rank=8",), ("train.lr=0.1",), ("precision=bf16",), ("optimizer=adamw8bit",)]
+    same = [
+        ("tuning.rank=2",),
+        ("tuning.frozen_dtype=bf16",),
+        ("train.lr=0.1",),
+        ("precision=bf16",),
+        ("optimizer=adamw8bit",),
+    ]
     check_models([whole(*overrides) for overrides in same])
     check_models([whole(f"quantization={name}") for name in ("none", "int8", "nf4", "nf4")])
     assert [[len(looks) for looks in models] for models in asked] == [[1], [3]]

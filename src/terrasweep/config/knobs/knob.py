@@ -25,9 +25,11 @@ class Stage(enum.IntEnum):
     """Weights are packed; they are loaded, and in full precision, until then."""
     ADAPT = 3
     """What learns is decided: freezing, adapters."""
-    CHECKPOINT = 4
+    STORE = 4
+    """What is frozen by now, and not packed, is stored in fewer bits."""
+    CHECKPOINT = 5
     """Blocks are wrapped, for the backward pass."""
-    OFFLOAD = 5
+    OFFLOAD = 6
     """The whole model is finished, and its forward pass may be wrapped."""
 
 

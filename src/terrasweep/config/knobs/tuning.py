@@ -14,6 +14,7 @@ from terrasweep.config.knobs.quantization import LOW_BIT
 from terrasweep.results.wording import nearest
 
 TARGET_PRESETS = ("qv", "attention", "mlp", "attention_mlp")
+FROZEN_DTYPES = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,10 @@ class TuningConfig:
     """Learn magnitude and direction apart (DoRA, Liu et al. 2024)."""
     use_rslora: bool = False
     """Scale by alpha over the root of the rank (rsLoRA, Kalajdzievski 2023)."""
+    frozen_dtype: str = "fp32"
+    """What is frozen and not quantized is stored in: ``fp32`` or ``bf16``. It computes as ``precision`` says."""
+    unfreeze_last: int = 0
+    """How many of the backbone's last transformer blocks learn as a whole beside the frozen rest; 0: none."""
 
 
 def find_bad_values(tuning: TuningConfig) -> Iterator[str]:
@@ -43,6 +48,10 @@ def find_bad_values(tuning: TuningConfig) -> Iterator[str]:
         yield f"tuning.alpha_ratio={tuning.alpha_ratio}: it must be above 0"
     if not 0.0 <= tuning.dropout < 1.0:
         yield f"tuning.dropout={tuning.dropout}: it is a probability; use a value in [0, 1)"
+    if tuning.frozen_dtype not in FROZEN_DTYPES:
+        yield f"tuning.frozen_dtype={tuning.frozen_dtype}: unknown; {nearest(tuning.frozen_dtype, FROZEN_DTYPES)}"
+    if tuning.unfreeze_last < 0:
+        yield f"tuning.unfreeze_last={tuning.unfreeze_last}: it counts blocks; use 0 or more"
     yield from _targets(tuning.targets)
 
 
@@ -95,10 +104,26 @@ KNOB = Knob(
             "use offload=optimizer, or quantization=none",
             ("quantization.name", LOW_BIT),
         ),
+        Exclusion(
+            *("tuning.frozen_dtype", ("bf16",), "tuning.name", ("full",)),
+            "nothing is frozen",
+            "drop tuning.frozen_dtype or use tuning=lora or frozen",
+        ),
+        Exclusion(
+            *("tuning.frozen_dtype", ("bf16",), "offload.name", ("nvme",)),
+            "DeepSpeed reads 16-bit weights back from a disk as 32-bit numbers",
+            "use offload=parameters, or tuning.frozen_dtype=fp32",
+        ),
+        Exclusion(
+            *("tuning.unfreeze_last", AllBut((0,)), "tuning.name", ("full",)),
+            "every block learns",
+            "drop tuning.unfreeze_last or use tuning=lora or frozen",
+        ),
     ),
     transforms={
         Stage.SPLIT: "terrasweep.models.transforms.adapters:split_targets",
         Stage.ADAPT: "terrasweep.models.transforms.adapters:tune",
+        Stage.STORE: "terrasweep.models.transforms.frozen_storage:store_frozen",
     },
     off="full",
     names_no_module=("frozen",),
@@ -112,5 +137,7 @@ KNOB = Knob(
         # Without dropout PEFT has no layer for it, with it a mask is drawn and kept.
         "dropout": EVERYTHING,
         "use_dora": EVERYTHING,
+        "frozen_dtype": EVERYTHING,
+        "unfreeze_last": EVERYTHING,
     },
 )

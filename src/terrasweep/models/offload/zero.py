@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.pytorch.plugins.precision import DeepSpeedPrecision
 from lightning.pytorch.strategies import DeepSpeedStrategy
 from torch import nn
 from torchmetrics import Metric
@@ -22,6 +23,13 @@ from terrasweep.models.offload.extensions import (
     mark_compiled,
     remove_stale_locks,
 )
+
+
+class _TypesAsBuilt(DeepSpeedPrecision):
+    """Lightning's own would widen frozen weights that are stored in 16 bits."""
+
+    def convert_module(self, module: nn.Module) -> nn.Module:
+        return module
 
 
 class ZeroStrategy(DeepSpeedStrategy):
@@ -43,6 +51,7 @@ class ZeroStrategy(DeepSpeedStrategy):
             parallel_devices=[device],
             cluster_environment=LightningEnvironment(),
             process_group_backend="nccl" if device.type == "cuda" else "gloo",
+            precision_plugin=_TypesAsBuilt("32-true"),
         )
 
     @property

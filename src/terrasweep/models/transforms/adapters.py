@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
@@ -13,6 +14,7 @@ from terrasweep.config.knobs.tuning import TARGET_PRESETS, TuningConfig
 from terrasweep.models.transforms.checkpointing import transformer_blocks
 from terrasweep.models.transforms.linear_layers import no_match
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
+from terrasweep.models.transforms.unfrozen import unfrozen_blocks
 from terrasweep.results.errors import InvalidConfig
 
 FUSED = ("qkv", "to_qkv")
@@ -78,27 +80,37 @@ def fuse(split: QKVSep) -> nn.Linear:
 
 
 def apply_tuning(encoder: nn.Module, tuning: TuningConfig) -> dict[str, list[str]]:
-    """Freeze or adapt the backbone.
+    """Freeze or adapt the backbone, but for its last blocks where they shall learn.
 
     Returns:
-        ``{"adapted": names}`` with the dotted names of the adapted layers for LoRA, else nothing.
+        The dotted names of the layers that are ``adapted``, for LoRA, and of the blocks that are ``unfrozen``.
 
     Raises:
-        InvalidConfig: The targets name no linear layer.
+        InvalidConfig: The targets name no linear layer, or there are not so many blocks.
     """
     if tuning.name == "full":
         return {}
+    blocks = unfrozen_blocks(encoder, tuning)
+    learning = [parameter for block in blocks.values() for parameter in block.parameters() if parameter.requires_grad]
     encoder.requires_grad_(False)
-    if tuning.name == "frozen":
-        return {}
-    names = target_layers(encoder, tuning.targets)
+    adapted = _adapt(encoder, tuning, list(blocks)) if tuning.name == "lora" else []
+    for parameter in learning:  # PEFT freezes whatever is no adapter.
+        parameter.requires_grad_(True)
+    return {"adapted": adapted, "unfrozen": list(blocks)}
+
+
+def _adapt(encoder: nn.Module, tuning: TuningConfig, unfrozen: list[str]) -> list[str]:
+    names = target_layers(encoder, tuning.targets, unfrozen)
     inject_adapter_in_model(lora_config(tuning, names), encoder)
     adapted = [name for name, module in encoder.named_modules() if isinstance(module, LoraLayer)]
     if sorted(adapted) != sorted(names):
         raise InvalidConfig(
             f"tuning.targets={tuning.targets}: PEFT adapted {len(adapted)} of {len(names)} layers; name others"
         )
-    return {"adapted": adapted}
+    for parameter in encoder.parameters():
+        if parameter.requires_grad:  # Beside a 4-bit layer PEFT takes the type that this computes in.
+            parameter.data = parameter.data.float()
+    return adapted
 
 
 def lora_config(tuning: TuningConfig, names: list[str]) -> LoraConfig:
@@ -114,13 +126,18 @@ def lora_config(tuning: TuningConfig, names: list[str]) -> LoraConfig:
     )
 
 
-def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
+def target_layers(encoder: nn.Module, targets: str | list[str], unfrozen: Collection[str] = ()) -> list[str]:
     """Dotted names of the linear layers that a preset, or a list of name endings, stands for.
 
     A preset means the transformer blocks alone: not a pooling head, not what generates patch embeddings.
 
+    Args:
+        encoder: The backbone.
+        targets: The preset, or the names.
+        unfrozen: Names of blocks that learn as a whole, and need no adapters.
+
     Raises:
-        InvalidConfig: A preset or a name matches no linear layer.
+        InvalidConfig: A preset or a name matches no linear layer, or only some of blocks that learn.
     """
     linears = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
     if isinstance(targets, str):
@@ -134,7 +151,14 @@ def target_layers(encoder: nn.Module, targets: str | list[str]) -> list[str]:
         matching = [name for name in linears if re.search(pattern, name)]
         if not matching:
             raise InvalidConfig(_matches_nothing(label, targets, linears))
-        found += [name for name in matching if name not in found]
+        learning = tuple(f"{block}." for block in unfrozen)
+        frozen = [name for name in matching if not (learning and name.startswith(learning))]
+        if not frozen:
+            raise InvalidConfig(
+                f"tuning.targets={label} with tuning.unfreeze_last={len(unfrozen)}: all of its layers lie in blocks "
+                "that learn as a whole; unfreeze fewer, or use tuning=frozen"
+            )
+        found += [name for name in frozen if name not in found]
     return found
 
 

@@ -10,6 +10,7 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from terrasweep.models.transforms.adapters import fuse
+from terrasweep.models.transforms.frozen_storage import widen
 from terrasweep.models.transforms.quantize import dequantized
 
 
@@ -36,10 +37,13 @@ def merge(encoder: nn.Module, adapter: Path | None, split: list[str]) -> None:
 def unpack(encoder: nn.Module) -> None:
     """Put a 32-bit layer in the place of each low-bit one, with the weights it stands for, and drop the adapters.
 
+    What was stored in 16 bits has 32 again, with the same values.
+
     A 4-bit layer unpacks its weights for each product, so the outputs stay. An int8 layer also rounds what comes in,
     which the new one does not do.
     """
     _drop_adapters(encoder)
+    widen(encoder)
     for name, module in list(encoder.named_modules()):
         if isinstance(module, Linear4bit | Linear8bitLt):
             encoder.set_submodule(name, dequantized(module))

@@ -8,6 +8,7 @@ from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.models.transforms.quantize import layers_to_keep, quantizable, quantize_linears
 from terrasweep.models.transforms.sensitivity import rank_layers
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
+from terrasweep.models.transforms.unfrozen import unfrozen_blocks
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -21,7 +22,8 @@ def apply_quantization(quantization: QuantizationConfig, unfinished: UnfinishedM
     encoder, device, known = unfinished.model.encoder, unfinished.device, unfinished.quantized
     chosen = quantization.compute_dtype
     dtype = DTYPES[unfinished.config.precision.name if chosen == "auto" else chosen]
-    names = quantizable(encoder, quantization) if known is None else known
+    unfrozen = unfrozen_blocks(encoder, unfinished.config.tuning)
+    names = quantizable(encoder, quantization, unfrozen) if known is None else known
     if quantization.skip == "auto" and known is None:
         names = _least_sensitive(quantization, unfinished, names, dtype)
     quantize_linears(encoder, names, quantization, dtype, device)

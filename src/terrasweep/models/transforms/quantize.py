@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import bitsandbytes as bnb
@@ -51,8 +52,13 @@ def quantize_linears(
     encoder.is_loaded_in_4bit = quantization.name != "int8"  # type: ignore[assignment]
 
 
-def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[str]:
+def quantizable(encoder: nn.Module, quantization: QuantizationConfig, unfrozen: Collection[str] = ()) -> list[str]:
     """Dotted names of the linear layers to quantize: all but those below the named ``quantization.skip``.
+
+    Args:
+        encoder: The backbone.
+        quantization: What to skip.
+        unfrozen: Names of blocks that learn, and so stay as they are.
 
     Raises:
         InvalidConfig: There is none, or a name to skip matches none.
@@ -67,10 +73,14 @@ def quantizable(encoder: nn.Module, quantization: QuantizationConfig) -> list[st
     for part in skip:
         if not any(_below(name, part) for name in linears):
             raise InvalidConfig(f"quantization.skip={part}: {no_match(linears, part, within=True)}")
-    names = [name for name in linears if not any(_below(name, part) for part in skip)]
+    learning = tuple(f"{block}." for block in unfrozen)
+    frozen = [name for name in linears if not name.startswith(learning)] if learning else linears
+    names = [name for name in frozen if not any(_below(name, part) for part in skip)]
     if not names:
+        where = "outside of the blocks that learn " if linears and not frozen else ""
         raise InvalidConfig(
-            f"quantization={quantization.name}: the backbone has no linear layer to quantize; use quantization=none"
+            f"quantization={quantization.name}: the backbone has no linear layer {where}to quantize; "
+            "use quantization=none"
         )
     return names
 

@@ -157,6 +157,13 @@ def test_dora_at_its_start_leaves_the_features_but_for_rounding(quantization):
     assert float((after - before).norm() / before.norm()) < 1e-5
 
 
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
+@pytest.mark.parametrize("more", [[], ["tuning.use_dora=true"], ["tuning.frozen_dtype=bf16"]])
+def test_adapters_learn_in_32_bits_whatever_is_computed_in(quantization, more):
+    model = built("precision=bf16", f"quantization={quantization}", *more).module
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+
+
 def test_a_bare_name_does_not_reach_the_patch_embedding():
     encoder = build_plain(compose_trial(), CLASSES).encoder
     assert all("blocks." in name for name in target_layers(encoder, ["proj"]))
