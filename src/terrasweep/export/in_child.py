@@ -13,6 +13,7 @@ from torch import nn
 
 from terrasweep import terratorch_backbones
 from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.config.losses import in_terratorch
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
@@ -89,8 +90,8 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
 
 
 def _header(config: TrialConfig, title: str) -> str:
-    untold = untold_augmentation(config)
-    return _HEADER.format(title=title) + (f"# {untold}\n" if untold else "")
+    left_out = filter(None, (in_terratorch(config.task).left_out, untold_augmentation(config)))
+    return "".join([_HEADER.format(title=title), *(f"# {line}\n" for line in left_out)])
 
 
 def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -> dict[str, Any]:
@@ -120,13 +121,20 @@ def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -
         },
         "model": {
             "class_path": f"terratorch.tasks.{TASKS[config.task.name].__name__}",
-            "init_args": model | task_arguments(config, data),
+            "init_args": model | task_arguments(config, data) | _loss_arguments(config),
         },
         "data": _datamodule(config, data),
         # TerraTorch would copy the configuration to where it is run.
         "deploy_config_file": False,
         **own,
     }
+
+
+def _loss_arguments(config: TrialConfig) -> dict[str, Any]:
+    """Those by which TerraTorch's own task has another loss than the trial, or the same by another name."""
+    said = in_terratorch(config.task)
+    weights = {} if config.task.name == "regression" else {"class_weights": said.class_weights}
+    return {"loss": said.loss, **weights}
 
 
 def _datamodule(config: TrialConfig, data: OpenData) -> dict[str, Any]:
