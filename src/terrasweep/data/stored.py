@@ -140,6 +140,22 @@ def needs_survey(config: TrialConfig) -> bool:
     return config.data.name != "synthetic" or config.task.class_weights == AUTO
 
 
+def find_no_test(config: TrialConfig) -> str:
+    """Why nothing can be measured on the test split, in one line; empty where it can.
+
+    Args:
+        config: Of a trial; what it shares with others was prepared.
+    """
+    place = f"data={config.data.name}" if config.data.root is None else f"data.root={config.data.root}"
+    if config.data.name == "synthetic":
+        return "" if config.data.synthetic.test else f"{place}: there is no test split (data.synthetic.test=0)"
+    seen = read_survey(config).splits.get("test")
+    if seen is None or seen.samples == 0:
+        return f"{place}: there is no test split with labels (docs/data.md says how data are divided)"
+    counted = seen.labels.counted
+    return "" if counted else f"{place}: no label of the test split counts; give its samples labels"
+
+
 def complete(config: TrialConfig) -> TrialConfig:
     """The configuration with what only the data tells: bands, tile size, classes and their weights, band statistics.
 

@@ -21,9 +21,8 @@ from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_da
 from terrasweep.data.open.plain_frames import plain_frames, untold_augmentation
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
-from terrasweep.machine.device import select_device
 from terrasweep.machine.paths import WEIGHTS
-from terrasweep.measure.accuracy import read_accuracy
+from terrasweep.measure.accuracy import METRIC_PREFIX
 from terrasweep.models.assemble import model_arguments
 from terrasweep.models.backbones.feature_layout import Layout
 from terrasweep.models.backbones.prepared import OWN
@@ -33,7 +32,7 @@ from terrasweep.process.child import Report
 from terrasweep.results.errors import Crashed
 from terrasweep.training.length import training_steps
 from terrasweep.training.tasks import TASKS, measured_task, task_arguments
-from terrasweep.training.trainer import build_trainer, evaluate
+from terrasweep.trial.evaluate_in_child import as_evaluated, evaluated_accuracy, evaluation_device
 
 TOLERANCE = 1e-3
 """Relative L2 difference of the outputs, in 32-bit arithmetic, above which an export is wrong. Rounding makes 1e-6 in
@@ -63,7 +62,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
         TerrasweepError: Data or weights are not what they were, or the outputs differ.
     """
     pl.seed_everything(config.train.seed, verbose=False)
-    device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
+    device = evaluation_device(config)
     data = open_data(config)
     images = data.validation_batch(device)["image"]
     set_arithmetic("highest")
@@ -75,15 +74,10 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     text = yaml.safe_dump(settings(config, data, restored.layout, final), sort_keys=False, width=120)
     task = _plain_task(config, yaml.safe_load(text)["model"], model.state_dict()).to(device)
     _compare(report, config, expected, _outputs(task.model, images))
-    as_evaluated = replace(config, offload=OffloadConfig(name="none"))
-    if device.type == "cpu" and config.precision.name == "fp16":
-        as_evaluated = replace(
-            as_evaluated, precision=replace(as_evaluated.precision, name="fp32", lightning="32-true")
-        )
-    report(precision=as_evaluated.precision.name)
-    set_arithmetic(as_evaluated.precision.matmul)
-    trainer = build_trainer(as_evaluated, device, [], restored, data, draft)
-    accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
+    evaluated = as_evaluated(config, device)
+    report(precision=evaluated.precision.name)
+    set_arithmetic(evaluated.precision.matmul)
+    accuracy, _ = evaluated_accuracy(evaluated, restored, task, data, device, METRIC_PREFIX)
     report(accuracy=accuracy)
     (draft / CONFIG).write_text(_header(config, title) + text)
     torch.save(_checkpoint(task, training_steps(config, data)), draft / CHECKPOINT)
