@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from segmentation_models_pytorch.losses import DiceLoss, FocalLoss, TverskyLoss
+from segmentation_models_pytorch.losses import DiceLoss, FocalLoss, TverskyLoss  # type: ignore[import-untyped]
 from torch import nn
 from torch.nn import functional
 from torchmetrics.classification import MultilabelAveragePrecision
@@ -87,7 +87,7 @@ class RootMeanSquare(nn.Module):
         return (squares.sum() / counted.sum().clamp(min=1)).clamp(min=1e-12).sqrt()
 
 
-class FocalTverskyLoss(TverskyLoss):  # type: ignore[misc]  # The library has no types.
+class FocalTverskyLoss(TverskyLoss):
     """The mean over classes of (1 - T)^(1 / gamma), where T is the Tversky index (Abraham and Khan 2018, equation 4).
 
     segmentation_models_pytorch has a gamma, too, and raises the mean over classes to it, which is another loss.
@@ -157,7 +157,7 @@ def build_loss(task: TaskConfig) -> nn.Module | None:
     elif task.loss == "tversky":
         loss = TverskyLoss("multiclass", **common, **given)
     elif task.loss == "focal_tversky":
-        loss = FocalTverskyLoss(**common, **given)
+        loss = FocalTverskyLoss(**common, **given)  # type: ignore[arg-type]  # Checked in config/losses.py.
     else:
-        loss = DiceCrossEntropy(**common, **given)  # type: ignore[arg-type]  # Checked in config/losses.py.
+        loss = DiceCrossEntropy(**common, **given)  # type: ignore[arg-type]
     return ZeroWithoutLabels(loss, ignored)

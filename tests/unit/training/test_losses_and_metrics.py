@@ -169,22 +169,28 @@ def mean(losses, weights=None):
     return np.average(losses, weights=weights)
 
 
+def tversky(scores, truth, weights, alpha=0.3, beta=0.7):
+    return mean(tversky_losses(scores, truth, alpha, beta), weights)
+
+
+def focal_tversky(scores, truth, weights, alpha=0.3, beta=0.7, gamma=4 / 3):
+    """Abraham and Khan 2018, equation 4."""
+    return mean(tversky_losses(scores, truth, alpha, beta) ** (1 / gamma), weights)
+
+
+def dice_ce(scores, truth, weights, dice=1.0, ce=1.0):
+    """The Dice loss of Milletari et al. 2016 is Tversky's with halves; theirs has squares below the line."""
+    entropy = -np.log((softmax(scores) * truth).sum(1))
+    of_pixels = None if weights is None else truth @ np.array(weights)
+    return dice * mean(tversky_losses(scores, truth, 0.5, 0.5), weights) + ce * mean(entropy, of_pixels)
+
+
+def focal(scores, truth, weights, gamma=2.0, alpha=None, normalized=True):
+    return mean(focal_losses(scores, truth, gamma, alpha, normalized), weights)
+
+
 WEIGHTS = [1.0, 2.0, 5.0, 0.5]
-FORMULAS = {
-    "tversky": lambda s, t, w, alpha=0.3, beta=0.7: mean(tversky_losses(s, t, alpha, beta), w),
-    # Abraham and Khan 2018, equation 4.
-    "focal_tversky": lambda s, t, w, alpha=0.3, beta=0.7, gamma=4 / 3: mean(
-        tversky_losses(s, t, alpha, beta) ** (1 / gamma), w
-    ),
-    # The Dice loss of Milletari et al. 2016 is Tversky's with halves; theirs has squares below the line.
-    "dice_ce": lambda s, t, w, dice=1.0, ce=1.0: (
-        dice * mean(tversky_losses(s, t, 0.5, 0.5), w)
-        + ce * np.average(-np.log((softmax(s) * t).sum(1)), weights=None if w is None else t @ np.array(w))
-    ),
-    "focal": lambda s, t, w, gamma=2.0, alpha=None, normalized=True: mean(
-        focal_losses(s, t, gamma, alpha, normalized), w
-    ),
-}
+FORMULAS = {"tversky": tversky, "focal_tversky": focal_tversky, "dice_ce": dice_ce, "focal": focal}
 GIVEN = [
     *(("tversky", {}), ("tversky", {"alpha": 0.9, "beta": 0.4})),
     *(("focal_tversky", {}), ("focal_tversky", {"gamma": 2.0, "alpha": 0.5, "beta": 0.5})),

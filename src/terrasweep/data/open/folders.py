@@ -69,13 +69,13 @@ class SplitData(pl.LightningDataModule):
         super().__init__()
         self._source, self._config = source, config
         opened = {split: self._opened(dataset, split) for split, dataset in splits.items()}
-        self._train, self._val = opened.get("train", []), opened["test" if "test" in opened else "val"]
+        self._splits, self._evaluated = opened, opened["test" if "test" in opened else "val"]
         self._collate = getattr(source, "collate_fn", None) or default_collate
 
     @property
     def evaluated_samples(self) -> int:
         """How many samples are evaluated."""
-        return len(self._val)  # type: ignore[arg-type]
+        return len(self._evaluated)  # type: ignore[arg-type]
 
     def _opened(self, dataset: Dataset[Sample], split: str) -> Dataset[Sample]:
         if len(dataset) == 0:  # type: ignore[arg-type]
@@ -84,12 +84,13 @@ class SplitData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled batches; the last one is dropped where it is smaller, unless it is the only one."""
-        few = len(self._train) < self._config.train.batch_size  # type: ignore[arg-type]
-        return self._loader(self._train, shuffle=True, drop_last=not few)
+        train = self._splits["train"]
+        few = len(train) < self._config.train.batch_size  # type: ignore[arg-type]
+        return self._loader(train, shuffle=True, drop_last=not few)
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """All tiles that are evaluated, in order."""
-        return self._loader(self._val, shuffle=False, drop_last=False)
+        return self._loader(self._evaluated, shuffle=False, drop_last=False)
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Normalize as the datamodule does; the batch's own tensors stay as they were read."""
