@@ -24,7 +24,7 @@ from terrasweep.results.errors import InvalidConfig, TerrasweepError
 from terrasweep.results.secrets import masked
 
 app = typer.Typer(
-    help="Plans, data checks, reports, recommendations, exports, the MLflow UI. Sweeps run with `python sweep.py -m`.",
+    help="Plans, checks, reports, recommendations, tests, exports, MLflow's UI. Sweeps run with `python sweep.py -m`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

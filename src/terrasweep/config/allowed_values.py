@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from terrasweep.config import schedule, train
 from terrasweep.config.given_paths import is_file
-from terrasweep.config.losses import LOSSES
+from terrasweep.config.losses import AUTO, LOSSES, find_bad_arguments
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import SINGLE_TRIALS, absolute
 from terrasweep.results.wording import nearest
@@ -75,7 +75,8 @@ def _task(config: TrialConfig) -> Iterator[str]:
     if task.loss not in losses:
         yield f"task.loss={task.loss}: task={task.name} has no such loss; use {', '.join(losses)}"
         return
-    loss, weights = losses[task.loss], task.class_weights
+    loss = losses[task.loss]
+    yield from find_bad_arguments(task)
     if task.ignore_index is not None and not loss.ignores:
         able = [name for name, other in losses.items() if other.ignores]
         yield (
@@ -91,12 +92,23 @@ def _task(config: TrialConfig) -> Iterator[str]:
     classes = data.num_classes or len(data.class_names or ())
     if classes == 1 and task.name != "regression":
         yield f"data.num_classes=1 with task={task.name}: there is nothing to tell apart; count the background, too"
+    yield from _class_weights(config, classes)
+
+
+def _class_weights(config: TrialConfig, classes: int) -> Iterator[str]:
+    task, weights = config.task, config.task.class_weights
     if weights is None:
         return
-    if not loss.weighs:
+    losses = LOSSES[task.name]
+    if not losses[task.loss].weighs:
         able = [name for name, other in losses.items() if other.weighs]
         way_out = f"task.loss={able[0]}, or " if able else ""
         yield f"task.class_weights with task={task.name} and task.loss={task.loss}: it takes none; use {way_out}null"
+        return
+    if weights == AUTO:
+        return
+    if not isinstance(weights, list) or not all(isinstance(w, int | float) and type(w) is not bool for w in weights):
+        yield f"task.class_weights={weights}: use {AUTO}, a list of one number per class, or null"
         return
     if not all(0 < weight < math.inf for weight in weights):
         yield f"task.class_weights={weights}: a weight must be above 0 and finite"

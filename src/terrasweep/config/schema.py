@@ -63,6 +63,8 @@ class StudyConfig:
     """How many trials in a row that fail alike stop the study, at least 2; null: none do. They run again."""
     keep_weights: str = "front"
     """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
+    test: bool = True
+    """Whether the recommended trials are measured on the test split, once, when the study is complete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +124,12 @@ class TaskConfig:
     name: str = MISSING
     """``segmentation``, ``classification``, ``multilabel`` or ``regression`` (one value per pixel)."""
     loss: str = "ce"
+    loss_arguments: dict[str, Any] = field(default_factory=dict)
+    """What the loss takes beside its name, as ``{gamma: 2.0}``; what is left out has the loss's own default."""
     ignore_index: int | None = -1
     """Label that counts neither in the loss nor in a metric; null: every label counts."""
-    class_weights: list[float] | None = None
+    class_weights: Any = None
+    """One number per class; ``auto``: by their frequency in the training split; null: classes count alike."""
     accuracy: str = MISSING
     """The validation metric that becomes ``accuracy``, by TerraTorch's name."""
     accuracy_name: str = MISSING

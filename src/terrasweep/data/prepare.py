@@ -60,7 +60,7 @@ def prepare_data(config: TrialConfig, tell: Tell = silent) -> None:
             flush_everything()  # The listing says that what it lists is there.
         stored.write_listing(listing, config)
         parts.forget()
-    if config.data.name != "synthetic" and not stored.survey_file(config).is_file():
+    if stored.needs_survey(config) and not stored.survey_file(config).is_file():
         write_survey(config, tell)
 
 

@@ -23,11 +23,14 @@ import numpy as np
 from terrasweep.config.band_choice import OwnBands, are_numbers, chosen_places, given_bands
 from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.config.given_paths import exists
+from terrasweep.config.losses import AUTO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.earlier_readings import read_otherwise
 from terrasweep.data.find.root_folders import list_folder, tiles_folder, vector_file
 from terrasweep.data.find.sample_list import LABEL_ENDING, Listing
 from terrasweep.data.find.scene_list import is_scene_list, listed_files
+from terrasweep.data.inspect.checks.case import Case
+from terrasweep.data.inspect.checks.class_weights import weights_by_frequency
 from terrasweep.data.inspect.survey import IMAGE, Survey
 from terrasweep.data.memory import fits_in_memory
 from terrasweep.machine.files import write_atomically
@@ -35,8 +38,8 @@ from terrasweep.machine.paths import absolute, cache_folder, expanded, home
 
 _VERSION = 3
 """Raised whenever the same files and settings give another listing: it is part of the digest."""
-_SURVEY_VERSION = 2
-"""Raised whenever a survey tells more: files are looked at once more, and keep their digest and their listing."""
+_SURVEY_VERSION = 3
+"""Raised whenever a survey tells more, or else: files are looked at once more, and keep their digest and listing."""
 _IRRELEVANT = (
     *("state", "bands", "means", "stds", "num_classes", "class_names"),
     *("workers", "in_memory", "no_data_replace", "check_tiles", "resize_px", "synthetic"),
@@ -132,13 +135,35 @@ def write_listing(listing: Listing, config: TrialConfig) -> None:
     write_atomically(listing_file(config), listing.to_json())
 
 
-def complete(config: TrialConfig) -> TrialConfig:
-    """The configuration with what only the data tells: bands, tile size, classes, band statistics.
+def needs_survey(config: TrialConfig) -> bool:
+    """Whether a trial takes something from a look at its data; synthetic ones are known but for their classes."""
+    return config.data.name != "synthetic" or config.task.class_weights == AUTO
 
-    What the configuration says itself stays.
+
+def find_no_test(config: TrialConfig) -> str:
+    """Why nothing can be measured on the test split, in one line; empty where it can.
+
+    Args:
+        config: Of a trial; what it shares with others was prepared.
+    """
+    place = f"data={config.data.name}" if config.data.root is None else f"data.root={config.data.root}"
+    if config.data.name == "synthetic":
+        return "" if config.data.synthetic.test else f"{place}: there is no test split (data.synthetic.test=0)"
+    seen = read_survey(config).splits.get("test")
+    if seen is None or seen.samples == 0:
+        return f"{place}: there is no test split with labels (docs/data.md says how data are divided)"
+    counted = seen.labels.counted
+    return "" if counted else f"{place}: no label of the test split counts; give its samples labels"
+
+
+def complete(config: TrialConfig) -> TrialConfig:
+    """The configuration with what only the data tells: bands, tile size, classes and their weights, band statistics.
+
+    What the configuration says itself stays. Weights of synthetic data's classes stay ``auto`` before the first look.
     """
     if config.data.name == "synthetic":
-        return config
+        seen = needs_survey(config) and survey_file(config).is_file()
+        return _weighted(config, read_survey(config)) if seen else config
     survey, data = read_survey(config), config.data
     modalities = {
         name: _complete_modality(config, name, modality, survey) for name, modality in data.modalities.items()
@@ -156,7 +181,14 @@ def complete(config: TrialConfig) -> TrialConfig:
         class_names=data.class_names or survey.class_names,
         in_memory=data.in_memory and fits_in_memory(survey, config),
     )
-    return replace(config, data=filled)
+    return _weighted(replace(config, data=filled), survey)
+
+
+def _weighted(config: TrialConfig, survey: Survey) -> TrialConfig:
+    """With numbers in the place of ``task.class_weights=auto``: every process of a trial takes the same."""
+    if config.task.class_weights != AUTO:
+        return config
+    return replace(config, task=replace(config.task, class_weights=weights_by_frequency(Case(survey, config))))
 
 
 def _complete_modality(config: TrialConfig, name: str, modality: ModalityConfig, survey: Survey) -> ModalityConfig:

@@ -13,6 +13,7 @@ from torch import nn
 
 from terrasweep import terratorch_backbones
 from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.config.losses import in_terratorch
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
@@ -20,9 +21,8 @@ from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_da
 from terrasweep.data.open.plain_frames import plain_frames, untold_augmentation
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
-from terrasweep.machine.device import select_device
 from terrasweep.machine.paths import WEIGHTS
-from terrasweep.measure.accuracy import read_accuracy
+from terrasweep.measure.accuracy import METRIC_PREFIX
 from terrasweep.models.assemble import model_arguments
 from terrasweep.models.backbones.feature_layout import Layout
 from terrasweep.models.backbones.prepared import OWN
@@ -32,7 +32,7 @@ from terrasweep.process.child import Report
 from terrasweep.results.errors import Crashed
 from terrasweep.training.length import training_steps
 from terrasweep.training.tasks import TASKS, measured_task, task_arguments
-from terrasweep.training.trainer import build_trainer, evaluate
+from terrasweep.trial.evaluate_in_child import as_evaluated, evaluated_accuracy, evaluation_device
 
 TOLERANCE = 1e-3
 """Relative L2 difference of the outputs, in 32-bit arithmetic, above which an export is wrong. Rounding makes 1e-6 in
@@ -62,7 +62,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
         TerrasweepError: Data or weights are not what they were, or the outputs differ.
     """
     pl.seed_everything(config.train.seed, verbose=False)
-    device = select_device("cpu" if config.offload.name in ("parameters", "nvme") else config.train.device)
+    device = evaluation_device(config)
     data = open_data(config)
     images = data.validation_batch(device)["image"]
     set_arithmetic("highest")
@@ -74,23 +74,18 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     text = yaml.safe_dump(settings(config, data, restored.layout, final), sort_keys=False, width=120)
     task = _plain_task(config, yaml.safe_load(text)["model"], model.state_dict()).to(device)
     _compare(report, config, expected, _outputs(task.model, images))
-    as_evaluated = replace(config, offload=OffloadConfig(name="none"))
-    if device.type == "cpu" and config.precision.name == "fp16":
-        as_evaluated = replace(
-            as_evaluated, precision=replace(as_evaluated.precision, name="fp32", lightning="32-true")
-        )
-    report(precision=as_evaluated.precision.name)
-    set_arithmetic(as_evaluated.precision.matmul)
-    trainer = build_trainer(as_evaluated, device, [], restored, data, draft)
-    accuracy, _ = read_accuracy(evaluate(trainer, task, data), config.task.accuracy, config.task.name)
+    evaluated = as_evaluated(config, device)
+    report(precision=evaluated.precision.name)
+    set_arithmetic(evaluated.precision.matmul)
+    accuracy, _ = evaluated_accuracy(evaluated, restored, task, data, device, METRIC_PREFIX)
     report(accuracy=accuracy)
     (draft / CONFIG).write_text(_header(config, title) + text)
     torch.save(_checkpoint(task, training_steps(config, data)), draft / CHECKPOINT)
 
 
 def _header(config: TrialConfig, title: str) -> str:
-    untold = untold_augmentation(config)
-    return _HEADER.format(title=title) + (f"# {untold}\n" if untold else "")
+    left_out = filter(None, (in_terratorch(config.task).left_out, untold_augmentation(config)))
+    return "".join([_HEADER.format(title=title), *(f"# {line}\n" for line in left_out)])
 
 
 def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -> dict[str, Any]:
@@ -120,13 +115,20 @@ def settings(config: TrialConfig, data: OpenData, layout: Layout, final: Path) -
         },
         "model": {
             "class_path": f"terratorch.tasks.{TASKS[config.task.name].__name__}",
-            "init_args": model | task_arguments(config, data),
+            "init_args": model | task_arguments(config, data) | _loss_arguments(config),
         },
         "data": _datamodule(config, data),
         # TerraTorch would copy the configuration to where it is run.
         "deploy_config_file": False,
         **own,
     }
+
+
+def _loss_arguments(config: TrialConfig) -> dict[str, Any]:
+    """Those by which TerraTorch's own task has another loss than the trial, or the same by another name."""
+    said = in_terratorch(config.task)
+    weights = {} if config.task.name == "regression" else {"class_weights": said.class_weights}
+    return {"loss": said.loss, **weights}
 
 
 def _datamodule(config: TrialConfig, data: OpenData) -> dict[str, Any]:

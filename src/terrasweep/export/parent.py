@@ -13,6 +13,7 @@ from pathlib import Path
 
 from terrasweep import process
 from terrasweep.config.compose import stored_trial_config
+from terrasweep.config.losses import in_terratorch
 from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data.open.plain_frames import refuse_untold, untold_augmentation
 from terrasweep.data.stored import located
@@ -132,7 +133,7 @@ def describe(trial: Trained, exported: Exported) -> str:
             f"outputs differ from the trial's by {exported.difference:.1e} (relative, one validation batch){reason}",
             f"{name} on the validation split, in {exported.precision}: {exported.accuracy:.6g}; "
             f"the trial's: {recorded:.6g}",
-            *([untold] if untold else []),
+            *filter(None, (in_terratorch(trial.config.task).left_out, untold)),
             "",
             f"{as_trained} terratorch test {given}",
             f"{as_trained} terratorch predict {given} --predict_output_dir {_shown(exported.folder / 'predictions')}",

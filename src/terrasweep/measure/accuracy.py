@@ -23,29 +23,45 @@ ACCURACY_NAME = Measurement(
     definition="The metric behind the accuracy, for example mIoU.",
     number=None,
 )
+TEST_ACCURACY = Measurement(
+    name="test_accuracy",
+    label="test accuracy",
+    unit="1",
+    definition=(
+        "The metric behind the accuracy on the test split: measured once, after the search, for recommended trials "
+        "alone. No trial is chosen by it."
+    ),
+    after_search=True,
+)
 LOGGED_PREFIX = "val/"
 """Before a validation metric's name where TerraTorch logs it."""
 METRIC_PREFIX = "val_"
 """Before a validation metric's name in a result, in MLflow and as an objective."""
+TEST_PREFIX = "test_"
+"""Before the same metric's name where it is of the test split."""
+SPLITS = {METRIC_PREFIX: "validation", TEST_PREFIX: "test"}
 UNDEFINED = {
-    "segmentation": "no validation pixel has a label that counts",
-    "classification": "no validation sample has a label that counts",
-    "multilabel": "no class has a positive validation sample",
-    "regression": "no validation pixel has a target that counts, or the outputs are not finite",
+    "segmentation": "no {split} pixel has a label that counts",
+    "classification": "no {split} sample has a label that counts",
+    "multilabel": "no class has a positive {split} sample",
+    "regression": "no {split} pixel has a target that counts, or the outputs are not finite",
 }
 """Why a task's metric can be undefined."""
 
 
-def read_accuracy(logged: Mapping[str, SupportsFloat], metric: str, task: str) -> tuple[float, dict[str, float]]:
-    """Split the logged validation metrics into the accuracy and its companions.
+def read_accuracy(
+    logged: Mapping[str, SupportsFloat], metric: str, task: str, prefix: str = METRIC_PREFIX
+) -> tuple[float, dict[str, float]]:
+    """Split the logged metrics of an evaluation into the accuracy and its companions.
 
     Args:
         logged: Metrics as the trainer logged them, with TerraTorch's ``val/`` prefix.
         metric: The one that is the accuracy, by TerraTorch's name.
         task: Name of the task, for the reason why its metric can be undefined.
+        prefix: What the companions' names begin with: which split was evaluated.
 
     Returns:
-        The accuracy, and every other finite metric without the prefix.
+        The accuracy, and every other finite metric by its name behind the prefix.
 
     Raises:
         Crashed: The metric is absent or not finite; it never becomes 0.
@@ -56,5 +72,6 @@ def read_accuracy(logged: Mapping[str, SupportsFloat], metric: str, task: str) -
     if accuracy is None:
         raise Crashed(f"task.accuracy={metric}: not among the validation metrics {', '.join(sorted(values))}")
     if not math.isfinite(accuracy):
-        raise Crashed(f"{metric} is {accuracy} after the evaluation: {UNDEFINED[task]}")
-    return accuracy, {f"{METRIC_PREFIX}{name}": value for name, value in values.items() if math.isfinite(value)}
+        reason = UNDEFINED[task].format(split=SPLITS[prefix])
+        raise Crashed(f"{metric} is {accuracy} after the evaluation: {reason}")
+    return accuracy, {f"{prefix}{name}": value for name, value in values.items() if math.isfinite(value)}

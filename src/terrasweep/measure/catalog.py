@@ -61,6 +61,7 @@ _FIRST_COLUMNS = (
     kept_state.KEPT_EPOCHS,
     kept_state.KEPT_SAMPLES,
     kept_state.KEPT_SECONDS,
+    accuracy.TEST_ACCURACY,
 )
 """Readers of ``trials.csv`` rely on this order, and what no meter takes stands here alone."""
 
@@ -71,7 +72,10 @@ MEASUREMENTS: dict[str, Measurement] = {
 """Name to measurement; a name is declared once."""
 
 NUMERIC_MEASUREMENTS: tuple[str, ...] = tuple(name for name, m in MEASUREMENTS.items() if m.number is not None)
-"""Those that can be an objective, and an MLflow metric."""
+"""Those that are an MLflow metric."""
+
+POSSIBLE_OBJECTIVES: tuple[str, ...] = tuple(n for n in NUMERIC_MEASUREMENTS if not MEASUREMENTS[n].after_search)
+"""Those that can be an objective: known as soon as a trial ends."""
 
 
 def measurement_or_metric(name: str) -> Measurement:

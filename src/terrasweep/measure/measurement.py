@@ -26,6 +26,8 @@ class Measurement:
     """Whether it tells of the build; all others tell of what comes after it."""
     within_budget: bool = False
     """Whether it is held against ``budget.memory_gib``."""
+    after_search: bool = False
+    """Whether it is measured once the search is over, so that it can be no objective."""
 
     @property
     def unit_symbol(self) -> str:

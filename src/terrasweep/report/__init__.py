@@ -5,8 +5,8 @@ Importing this package is cheap; Plotly, matplotlib, Jinja2 and Optuna are loade
 
 from __future__ import annotations
 
-from terrasweep.report.recommendations import recommend, recommended_yaml
+from terrasweep.report.recommendations import recommend, recommended, recommended_yaml
 from terrasweep.report.tables import write_tables
 from terrasweep.report.write import write_report
 
-__all__ = ["recommend", "recommended_yaml", "write_report", "write_tables"]
+__all__ = ["recommend", "recommended", "recommended_yaml", "write_report", "write_tables"]

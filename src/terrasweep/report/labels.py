@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from terrasweep.measure.accuracy import ACCURACY
+from terrasweep.measure.accuracy import ACCURACY, TEST_ACCURACY
 from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import percent
@@ -16,7 +16,7 @@ def label(name: str, accuracy_name: str | None = None) -> str:
         accuracy_name: The metric behind ``accuracy``.
     """
     measurement = measurement_or_metric(name)
-    if name == ACCURACY.name and accuracy_name and accuracy_name != name:
+    if name in (ACCURACY.name, TEST_ACCURACY.name) and accuracy_name and accuracy_name != name:
         return f"{measurement.label} ({accuracy_name})"
     return measurement.label_with_unit
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import yaml
 
 from terrasweep.machine.files import write_atomically
+from terrasweep.measure.accuracy import ACCURACY, TEST_ACCURACY
 from terrasweep.report.labels import label, trial_name
-from terrasweep.report.study_outcome import StudyOutcome, by_number
+from terrasweep.report.study_outcome import StudyOutcome, by_number, summarize
 from terrasweep.report.tables import searched_text
 from terrasweep.results import pareto
 from terrasweep.results.states import State
@@ -62,6 +63,12 @@ def choose(outcome: StudyOutcome) -> dict[str, TrialResult]:
         if best is not None:
             chosen[role.name] = best
     return chosen
+
+
+def recommended(record: StudyRecord, results: Sequence[TrialResult]) -> list[TrialResult]:
+    """The trials of :func:`choose`, each once."""
+    chosen = choose(summarize(record, results)).values()
+    return list({id(result): result for result in chosen}.values())
 
 
 def recommend(
@@ -115,7 +122,7 @@ def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> 
         YAML text.
     """
     accuracy_name = result.accuracy_name
-    names = dict.fromkeys([*(o.name for o in record.objectives), *(r.objective.name for r in ROLES if r.objective)])
+    names = shown_measurements(record.objectives)
     measured = [
         f"{label(name, accuracy_name)}: {rounded(value)}" for name in names if (value := result.value(name)) is not None
     ]
@@ -134,6 +141,12 @@ def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> 
     body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120) if config else ""
     comment = "\n".join(f"# {' '.join(line.splitlines())}".rstrip() for line in header)
     return f"{comment}\ndefaults:\n  - base\n  - _self_\n\n{body}"
+
+
+def shown_measurements(objectives: Sequence[Objective]) -> list[str]:
+    """What a recommendation shows of its trial, by name; the test accuracy beside the accuracy."""
+    names = dict.fromkeys([*(o.name for o in objectives), *(r.objective.name for r in ROLES if r.objective)])
+    return [shown for name in names for shown in ([name, TEST_ACCURACY.name] if name == ACCURACY.name else [name])]
 
 
 def command_for(record: StudyRecord, role: str) -> str:

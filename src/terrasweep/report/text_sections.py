@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrasweep.measure.accuracy import ACCURACY
+from terrasweep.measure.accuracy import ACCURACY, TEST_ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metric
 from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import arithmetic_text, label, touched_text, trial_name, violation_text
-from terrasweep.report.recommendations import ROLES, choose, command_for
+from terrasweep.report.recommendations import ROLES, choose, command_for, shown_measurements
 from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
@@ -31,6 +31,7 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "front": [_row(outcome, result) for result in outcome.front],
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
+        "test_note": _test_note(outcome),
         "failures": failures(outcome),
         "confusion": confusion_cards(outcome),
         "sensitivity": rankings(outcome),
@@ -63,9 +64,7 @@ def summary(outcome: StudyOutcome) -> str:
 def recommendations(outcome: StudyOutcome) -> list[dict[str, Any]]:
     """A card per role: the trial, what it measured, what was searched, how to run it."""
     titles = {role.name: role.title for role in ROLES}
-    names = list(
-        dict.fromkeys([*(o.name for o in outcome.objectives), *(r.objective.name for r in ROLES if r.objective)])
-    )
+    names = shown_measurements(outcome.objectives)
     return [
         {
             "role": role,
@@ -81,6 +80,17 @@ def recommendations(outcome: StudyOutcome) -> list[dict[str, Any]]:
         }
         for role, result in choose(outcome).items()
     ]
+
+
+def _test_note(outcome: StudyOutcome) -> str:
+    """What a test accuracy is beside the accuracy; empty where no recommended trial has one."""
+    tested = any(result.value(TEST_ACCURACY.name) is not None for result in choose(outcome).values())
+    return (
+        "The test split is asked once, after the search: no trial was chosen by it. The accuracy beside it, of the "
+        "validation split, chose these trials among all, and so tends to be too high."
+        if tested
+        else ""
+    )
 
 
 def failures(outcome: StudyOutcome) -> list[dict[str, Any]]:

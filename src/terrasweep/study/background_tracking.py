@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from terrasweep.results.secrets import MASK
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.mlflow_runs import StudyTracker, not_logged
@@ -70,6 +71,7 @@ class BackgroundTracker:
 
         def log_the_rest(tracker: StudyTracker) -> None:
             tracker.log_missing(self._counted(settled))
+            tracker.log_tests(settled)
             tracker.finish(folder, summary)
 
         self._left_alone_until = 0.0
@@ -106,3 +108,17 @@ class BackgroundTracker:
         for result in results:
             self._steps += 1
             yield result
+
+
+def track_stored(record: StudyRecord, folder: Path, results: Iterable[TrialResult], summary: dict[str, float]) -> str:
+    """Log what MLflow lacks of a study that no sweep is working on, and attach its report anew.
+
+    Returns:
+        Why not everything was logged, in one line; empty where it was.
+    """
+    if MASK in record.tracking_uri:  # A stored address has no password.
+        return (
+            f"tracking.uri={record.tracking_uri}: its password is not stored; the study's command, started again, logs "
+            "what MLflow lacks"
+        )
+    return BackgroundTracker(record, record.tracking_uri).finish(folder, results, summary)

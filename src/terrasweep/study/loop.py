@@ -20,8 +20,10 @@ from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.background_tracking import BackgroundTracker
+from terrasweep.study.final_test import run_final_tests
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launch import Launcher, NotLaunched, as_terrasweep_error, launch, outcome_of
+from terrasweep.study.launcher_recipes import runs_here
 from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.proposals import Proposals
@@ -43,7 +45,7 @@ class StudyRun:
         stored: StoredStudy,
     ) -> None:
         """Args: ``folder`` is opened, and ``stored`` has its sampler; both know the same trials."""
-        self._sweep, self._config = sweep, config
+        self._sweep, self._config, self._base = sweep, config, base
         self._folder, self._stored = folder, stored
         self._attempt = secrets.token_hex(8)
         self._tracker = BackgroundTracker(folder.known, config.tracking.uri)
@@ -73,6 +75,11 @@ class StudyRun:
                 progress.say(f"{reason}; what ran is kept, and the same command goes on from here")
                 raise SystemExit(EXIT_NOTHING_COMPLETED) from error
         release_failures(alike := self._failures.too_many, self._folder, self._stored, self._attempt)
+        if not (interrupted or not_launched or alike):
+            try:
+                self._ask_test_split(progress, total)
+            except KeyboardInterrupt:
+                interrupted = True
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
@@ -82,6 +89,16 @@ class StudyRun:
         if not any(r.state is State.COMPLETE for r in self._folder.results()):
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
+
+    def _ask_test_split(self, progress: SweepProgress, total: int) -> None:
+        """Measure what a study that is over recommends on the test split, where its trials could have run here."""
+        if not self._config.study.test or not self._stored.is_over(total):
+            return
+        if runs_here(self._base.hydra.launcher):
+            run_final_tests(self._folder, progress.say, asked_for=False)
+        else:
+            name = self._folder.known.name
+            progress.say(f"trials ran elsewhere: terrasweep test {name} measures the recommended ones on a test split")
 
     def _run_missing(self, progress: SweepProgress, total: int) -> None:
         takeover = self._config.study.takeover

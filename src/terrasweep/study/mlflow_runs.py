@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import yaml
 from terrasweep.machine import paths
 from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import is_alive, this_process
+from terrasweep.measure.accuracy import TEST_ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
 from terrasweep.results.errors import first_line
 from terrasweep.results.states import Reason, State
@@ -71,6 +72,17 @@ class StudyTracker:
         if result.number is not None:
             self._logged.add(result.number)
 
+    def log_tests(self, results: Iterable[TrialResult]) -> None:
+        """Add what the test split said to the runs of the trials that it was asked about."""
+        for result in results:
+            accuracy = result.value(TEST_ACCURACY.name)
+            if accuracy is None or result.number is None:
+                continue
+            with locked(self._lock):
+                for run in self._runs(f" and tags.`{NUMBER_TAG}` = '{result.number}'"):
+                    if TEST_ACCURACY.name not in run.data.metrics:
+                        self._client.log_metric(run.info.run_id, TEST_ACCURACY.name, accuracy)
+
     def finish(self, folder: Path, summary: dict[str, float]) -> None:
         """Attach the report to the parent run and close it."""
         from mlflow.entities import Metric
@@ -91,16 +103,21 @@ class StudyTracker:
             which: A further condition in MLflow's language, with its ``and``.
         """
         closed: set[int] = set()
+        for run in self._runs(which):
+            self._keep_or_delete(run, closed)
+        return closed
+
+    def _runs(self, which: str) -> Iterator[Run]:
+        """The nested runs of the study, with a further condition."""
         token: str | None = None
         while True:
             page: Any = self._client.search_runs(
                 [self._experiment], f"tags.`mlflow.parentRunId` = '{self._parent}'{which}", page_token=token
             )
-            for run in page:
-                self._keep_or_delete(run, closed)
+            yield from page
             token = page.token
             if not token:
-                return closed
+                return
 
     def _keep_or_delete(self, run: Run, closed: set[int]) -> None:
         number = int(run.data.tags.get(NUMBER_TAG, "-1"))

@@ -106,6 +106,11 @@ class StoredStudy:
         counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t) and t.number not in again]
         return max(0, self.reachable(total) - len(counted))
 
+    def is_over(self, total: int) -> bool:
+        """Whether the total is reached, and no process is at work on a trial any more."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return not running and self.remaining(total) == 0
+
     def reachable(self, total: int) -> int:
         """The total, or the size of the grid, without what the rules forbid, where that is less."""
         if self._grid.combinations is None:

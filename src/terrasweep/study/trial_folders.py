@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,9 +11,15 @@ from typing import Any
 
 import yaml
 
+from terrasweep.machine.files import write_atomically
+from terrasweep.measure.accuracy import TEST_ACCURACY
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.final_test import FinalTest
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import attempt as attempts
+
+TEST = "test.json"
+"""What the test split said of a trial; its ``result.json`` stays as the search knew it."""
 
 
 class TrialFolders:
@@ -21,10 +28,11 @@ class TrialFolders:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read: dict[Path, tuple[int, TrialResult]] = {}
+        self._tested: dict[Path, tuple[int, float | None]] = {}
         self._unreadable: set[Path] = set()
 
     def results(self) -> list[TrialResult]:
-        """The settled trials, by number; also those that other processes have settled meanwhile.
+        """The settled trials, by number, with their test accuracy; also those that other processes settled meanwhile.
 
         One that can't be read is left out, and said once.
         """
@@ -32,7 +40,7 @@ class TrialFolders:
         for file in files:
             with contextlib.suppress(FileNotFoundError):
                 self._look_at(file)
-        found = (result for file, (_, result) in self._read.items() if file in files)
+        found = (self._with_test(file, result) for file, (_, result) in self._read.items() if file in files)
         return sorted((r for r in found if r.number is not None), key=lambda r: r.number or 0)
 
     def _look_at(self, file: Path) -> None:
@@ -46,6 +54,36 @@ class TrialFolders:
             if file not in self._unreadable:
                 self._unreadable.add(file)
                 print(f"warning: {_unreadable(file, error)}; the trial is left out", file=sys.stderr)
+
+    def _with_test(self, file: Path, result: TrialResult) -> TrialResult:
+        """What the test split said stands beside the result, which stays as the search knew it."""
+        test = file.with_name(TEST)
+        try:
+            changed = test.stat().st_mtime_ns
+        except FileNotFoundError:
+            return result
+        if self._tested.get(test, (None, None))[0] != changed:
+            self._tested[test] = (changed, self._read_test(test))
+        accuracy = self._tested[test][1]
+        if accuracy is None:
+            return result
+        return dataclasses.replace(result, measurements={**result.measurements, TEST_ACCURACY.name: accuracy})
+
+    def _read_test(self, file: Path) -> float | None:
+        try:
+            return FinalTest.from_json(file.read_text()).accuracy
+        except ValueError as error:
+            reason = first_line(error)
+            print(f"warning: {file}: it can't be read ({reason}); move it away to ask once more", file=sys.stderr)
+            return None
+
+    def is_tested(self, number: int) -> bool:
+        """Whether the test split was asked about a trial, be it that the answer can't be read."""
+        return (self._of(number) / TEST).exists()
+
+    def add_test(self, number: int, test: FinalTest) -> None:
+        """Keep what the test split said of a trial."""
+        write_atomically(self._of(number) / TEST, test.to_json())
 
     def numbers(self) -> list[int]:
         """Numbers of all trials that have a folder, whatever is in it."""

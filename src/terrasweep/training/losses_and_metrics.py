@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from segmentation_models_pytorch.losses import DiceLoss, FocalLoss, TverskyLoss  # type: ignore[import-untyped]
 from torch import nn
 from torch.nn import functional
 from torchmetrics.classification import MultilabelAveragePrecision
 from torchmetrics.utilities.data import dim_zero_cat
+
+from terrasweep.config.losses import loss_arguments
+from terrasweep.config.schema import TaskConfig
+
+NOTHING_IGNORED = -100
+"""What ``task.ignore_index=null`` is to torch's cross-entropy, which takes numbers alone: its own default."""
 
 
 class MeanAveragePrecision(MultilabelAveragePrecision):
@@ -78,3 +85,79 @@ class RootMeanSquare(nn.Module):
         squares = (torch.where(counted, target, 0) - output).square() * counted
         # A root has no slope at 0.
         return (squares.sum() / counted.sum().clamp(min=1)).clamp(min=1e-12).sqrt()
+
+
+class FocalTverskyLoss(TverskyLoss):
+    """The mean over classes of (1 - T)^(1 / gamma), where T is the Tversky index (Abraham and Khan 2018, equation 4).
+
+    segmentation_models_pytorch has a gamma, too, and raises the mean over classes to it, which is another loss.
+    """
+
+    def __init__(self, *, gamma: float, **arguments: object) -> None:
+        super().__init__("multiclass", **arguments)
+        self.exponent = 1 / gamma
+
+    def aggregate_loss(self, loss: torch.Tensor) -> torch.Tensor:
+        """Losses per class, (C,), to a scalar."""
+        # A class that is absent, or found perfectly, has 0, where a root has no slope.
+        roots = torch.where(loss > self.eps, loss.clamp(min=self.eps) ** self.exponent, 0.0)
+        mean: torch.Tensor = super().aggregate_loss(roots)
+        return mean
+
+
+class DiceCrossEntropy(nn.Module):
+    """A weighted sum of the Dice loss (Milletari et al. 2016, without their squares) and the cross-entropy."""
+
+    weight: torch.Tensor | None
+
+    def __init__(self, *, dice: float, ce: float, class_weights: list[float] | None, ignore_index: int | None) -> None:
+        super().__init__()
+        self.of_dice, self.of_cross_entropy = dice, ce
+        self.dice = DiceLoss("multiclass", class_weights=class_weights, ignore_index=ignore_index)
+        weight = None if class_weights is None else torch.tensor(class_weights)
+        self.register_buffer("weight", weight, persistent=False)  # As in LabelCrossEntropy.
+        self.ignored = NOTHING_IGNORED if ignore_index is None else ignore_index
+
+    def forward(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Scores (B, classes, H, W) and labels (B, H, W) to a scalar."""
+        entropy = functional.cross_entropy(scores, target, weight=self.weight, ignore_index=self.ignored)
+        both: torch.Tensor = self.of_dice * self.dice(scores, target) + self.of_cross_entropy * entropy
+        return both
+
+
+class ZeroWithoutLabels(nn.Module):
+    """A loss that is 0, without a gradient, on a batch whose labels are all ignored: a mean over nothing is NaN."""
+
+    def __init__(self, loss: nn.Module, ignore_index: int | None) -> None:
+        super().__init__()
+        self.loss, self.ignore_index = loss, ignore_index
+
+    def forward(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """What the loss takes, to a scalar."""
+        if self.ignore_index is not None and not (target != self.ignore_index).any():
+            return scores.sum() * 0.0
+        value: torch.Tensor = self.loss(scores, target)
+        return value
+
+
+def build_loss(task: TaskConfig) -> nn.Module | None:
+    """A loss that TerraTorch lacks, or has without its arguments, weights or ignored labels; None for any other.
+
+    ``focal`` is that of Lin et al. 2017 for each class against the rest, ``tversky`` that of Salehi et al. 2017.
+    """
+    if task.loss not in ("focal", "tversky", "focal_tversky", "dice_ce"):
+        return None
+    given, ignored = loss_arguments(task), task.ignore_index
+    common = {"class_weights": task.class_weights, "ignore_index": ignored}
+    loss: nn.Module
+    if task.loss == "focal" and task.name == "multilabel":
+        loss = FocalLoss("binary", ignore_index=ignored, **given)
+    elif task.loss == "focal":
+        loss = FocalLoss("multiclass", **common, **given)
+    elif task.loss == "tversky":
+        loss = TverskyLoss("multiclass", **common, **given)
+    elif task.loss == "focal_tversky":
+        loss = FocalTverskyLoss(**common, **given)  # type: ignore[arg-type]  # Checked in config/losses.py.
+    else:
+        loss = DiceCrossEntropy(**common, **given)  # type: ignore[arg-type]
+    return ZeroWithoutLabels(loss, ignored)

@@ -26,7 +26,14 @@ from terrasweep.training.accumulation import loss_weight, split_batch
 from terrasweep.training.augmentation import Symmetries
 from terrasweep.training.confusion import CONFUSION, confusion_metric, counts_of
 from terrasweep.training.length import training_steps
-from terrasweep.training.losses_and_metrics import InFloat32, LabelCrossEntropy, MeanAveragePrecision, RootMeanSquare
+from terrasweep.training.losses_and_metrics import (
+    NOTHING_IGNORED,
+    InFloat32,
+    LabelCrossEntropy,
+    MeanAveragePrecision,
+    RootMeanSquare,
+    build_loss,
+)
 from terrasweep.training.optimizers import build_optimizer, parameter_groups
 from terrasweep.training.schedules import LearningRates
 
@@ -36,13 +43,10 @@ TASKS: dict[str, type[pl.LightningModule]] = {
     "multilabel": MultiLabelClassificationTask,
     "regression": PixelwiseRegressionTask,
 }
-NOTHING_IGNORED = -100
-"""What ``task.ignore_index=null`` is to TerraTorch's cross-entropy, which takes numbers alone: torch's own default."""
-
 MODEL_INPUTS = ("image", "temporal_coords", "location_coords")
 """Entries of a batch that a model takes: the images, and what backbones like Prithvi TL take beside them."""
 
-IN_FLOAT32 = ("balanced_bce", "dice", "focal", "jaccard", "lovasz")
+IN_FLOAT32 = ("balanced_bce", "dice", "dice_ce", "focal", "focal_tversky", "jaccard", "lovasz", "tversky")
 """Losses unknown to autocast: lovasz can't be computed from bf16 scores, and the sums of the others lose digits."""
 
 
@@ -83,9 +87,13 @@ class MeasuredTask:
         metrics.reset()
 
     def configure_losses(self) -> None:
-        """TerraTorch's losses; those that autocast doesn't know, in full precision."""
-        super().configure_losses()  # type: ignore[misc]
-        if self.hparams["loss"] in IN_FLOAT32:  # type: ignore[attr-defined]
+        """TerraTorch's losses, and those that it lacks; those that autocast doesn't know, in full precision."""
+        task = self.trial.task
+        if (own := build_loss(task)) is not None:
+            self.criterion = own
+        else:
+            super().configure_losses()  # type: ignore[misc]
+        if task.loss in IN_FLOAT32:
             self.criterion = InFloat32(self.criterion)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -276,7 +284,7 @@ def build_task(config: TrialConfig, model: BuiltModel, data: OpenData) -> Any:
 def task_arguments(config: TrialConfig, data: OpenData) -> dict[str, Any]:
     """The arguments of TerraTorch's task beside its model, as plain values."""
     task = config.task
-    ignored = NOTHING_IGNORED if task.loss == "ce" and task.ignore_index is None else task.ignore_index
+    ignored = NOTHING_IGNORED if task.loss in ("ce", "dice_ce") and task.ignore_index is None else task.ignore_index
     arguments: dict[str, Any] = {"loss": task.loss, "ignore_index": ignored, "plot_on_val": False}
     if task.name != "regression":
         arguments |= {"class_weights": task.class_weights, "class_names": data.class_names}

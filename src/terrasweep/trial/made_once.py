@@ -19,7 +19,7 @@ def missing(config: TrialConfig) -> list[str]:
         wanted.append("synthetic tiles")
     if config.backbone.checkpoint == "synthetic" and not pretrained_file(config).is_file():
         wanted.append(f"{config.backbone.name} pretrained on a second synthetic domain")
-    if config.data.name != "synthetic" and not stored.survey_file(config).is_file():
+    if stored.needs_survey(config) and not stored.survey_file(config).is_file():
         wanted.append("a look at the data")
     if config.offload.name == "nvme" and not are_compiled(effective_device(config.train.device)):
         wanted.append("DeepSpeed's asynchronous I/O (compiling takes minutes)")

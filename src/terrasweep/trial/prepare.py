@@ -34,7 +34,7 @@ def complete_from_data(config: TrialConfig) -> TrialConfig:
     """
     from terrasweep.data import stored
 
-    if config.data.name != "synthetic" and not stored.survey_file(config).is_file():
+    if stored.needs_survey(config) and not stored.survey_file(config).is_file():
         rules.check(config)
         prepare(config)
     return stored.complete(config)

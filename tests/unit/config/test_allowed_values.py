@@ -26,11 +26,33 @@ def test_every_task_as_it_is_shipped_is_allowed(task):
 
 
 BAD_TASKS = {
-    "an unknown loss": ("segmentation", {"loss": "bce"}, "use ce, dice, focal, jaccard, lovasz"),
+    "an unknown loss": ("segmentation", {"loss": "bce"}, "use ce, dice, dice_ce, focal, focal_tversky, jaccard"),
     "a loss that TerraTorch names and can't run": ("classification", {"loss": "bce"}, "use ce, focal, jaccard"),
     "a loss of another task": ("regression", {"loss": "ce"}, "use huber, mae, mse, rmse"),
     "a loss that can't ignore": ("segmentation", {"loss": "jaccard"}, "task.ignore_index=-1 with task.loss=jaccard"),
     "weights for numbers": ("regression", {"class_weights": [1.0]}, "it takes none; use null"),
+    "weights by frequency for numbers": ("regression", {"class_weights": "auto"}, "it takes none; use null"),
+    "weights in another word": ("segmentation", {"class_weights": "balanced"}, "use auto, a list of one number per"),
+    "weights of truth values": ("segmentation", {"class_weights": [True, 1.0, 1.0]}, "use auto, a list of one number"),
+    "an unknown argument": ("segmentation", {"loss": "tversky", "loss_arguments": {"alfa": 1}}, "did you mean alpha?"),
+    "an argument of no loss": ("segmentation", {"loss_arguments": {"gamma": 1}}, "it takes none: drop it"),
+    "an argument that is none": (
+        "segmentation",
+        {"loss": "focal", "loss_arguments": {"gamma": -1}},
+        "task.loss_arguments.gamma=-1: task.loss=focal can't take it; use a number of 0 or more",
+    ),
+    "a power of 0": ("segmentation", {"loss": "focal_tversky", "loss_arguments": {"gamma": 0}}, "of more than 0"),
+    "a share above 1": ("multilabel", {"loss": "focal", "loss_arguments": {"alpha": 1.5}}, "and at most 1, or null"),
+    "a switch that is none": (
+        "classification",
+        {"loss": "focal", "loss_arguments": {"normalized": 1}},
+        "use true or false",
+    ),
+    "a sum of nothing": (
+        "segmentation",
+        {"loss": "dice_ce", "loss_arguments": {"dice": 0, "ce": 0.0}},
+        "dice and ce are both 0, and nothing is left of the loss",
+    ),
     "weights for a loss without": (
         "segmentation",
         {"loss": "dice", "class_weights": [1.0, 2.0, 3.0]},
@@ -53,6 +75,21 @@ def test_a_bad_value_of_a_task_is_one_line_with_a_way_out(name):
     (line,) = find_bad_values(trial, files=False)
     assert told in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        ("segmentation", {"class_weights": "auto"}),
+        ("segmentation", {"loss": "focal", "class_weights": "auto", "loss_arguments": {"alpha": None, "gamma": 0}}),
+        ("segmentation", {"loss": "focal_tversky", "class_weights": [1, 2.5, 3], "loss_arguments": {"alpha": 0}}),
+        ("classification", {"loss": "focal", "loss_arguments": {"normalized": False}}),
+        ("multilabel", {"class_weights": "auto"}),
+    ],
+)
+def test_what_a_loss_can_take_is_allowed(task, changes):
+    trial = with_task(task, **changes)
+    assert list(find_bad_values(replace(trial, data=replace(trial.data, num_classes=3)), files=False)) == []
 
 
 BAD_VALUES = {

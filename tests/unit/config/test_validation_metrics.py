@@ -46,6 +46,8 @@ def test_what_a_trial_measures_can_be_an_objective(name, overrides):
         ("F1_Score", (), "unknown objective 'F1_Score'"),
         ("acuracy", (), "did you mean accuracy?"),
         ("accuracy_name", (), "unknown objective"),
+        ("test_accuracy", (), "'test_accuracy' is measured after the search, and can't guide it; use accuracy"),
+        ("test_acuracy", (), "unknown objective 'test_acuracy'"),
     ],
 )
 def test_what_none_measures_is_refused_in_one_line(name, overrides, told):

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from terrasweep.config.compose import public_dict
 from terrasweep.data import stored
 from terrasweep.data.find.sample_list import Listing
 from terrasweep.data.inspect.survey import IMAGE
 from tests.composing import compose_trial
-from tests.unit.data.surveys import BANDS, CLASSES, survey, two_modalities, with_image
+from tests.unit.data.surveys import BANDS, CLASSES, labels, survey, two_modalities, with_image, with_labels
 
 
 @pytest.fixture
@@ -246,6 +247,41 @@ def test_synthetic_tiles_have_no_state_and_know_everything_already():
     config = compose_trial()
     assert stored.located(config) is config
     assert stored.complete(config) is config
+
+
+@pytest.mark.parametrize("data", [("data=segmentation_folder", "data.root=tiles"), ("data=synthetic",)])
+def test_weights_by_frequency_become_numbers_that_every_process_reads(tiles, data):
+    config = stored.located(compose_trial(*data, "task.class_weights=auto", "train.max_steps=7"))
+    assert stored.needs_survey(config)
+    seen = with_labels("segmentation", "train", counts={0: 100, 1: 400, 2: 400})
+    if data == ("data=synthetic",):
+        assert stored.complete(config) == config, "nobody has looked at these tiles yet"
+        seen = replace(seen, class_names=None, num_classes=3)
+    completed(seen, config)
+    complete = stored.complete(config)
+    assert complete.task.class_weights == pytest.approx([1.5, 0.75, 0.75])
+    assert stored.complete(complete).task == complete.task, "numbers stay, whatever is looked at later"
+    assert public_dict(complete)["task"]["class_weights"] == complete.task.class_weights
+
+
+def test_weights_that_are_given_need_no_look_at_synthetic_tiles(tiles):
+    assert not stored.needs_survey(compose_trial("task.class_weights=[1,2,3,4,5,6]"))
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ({"samples": 10, "read": 10}, ""),
+        (None, "there is no test split with labels"),
+        ({"samples": 10, "read": 10, "labels": labels("segmentation", 10, counts={-1: 9}, counted=0)}, "no label of"),
+    ],
+)
+def test_a_test_split_without_labels_that_count_is_said_in_one_line(tiles, test, told):
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=tiles"))
+    completed(survey(test=test), config)
+    assert stored.find_no_test(config).startswith("data.root=tiles: " if told else "")
+    assert told in stored.find_no_test(config)
+    assert bool(stored.find_no_test(config)) is bool(told)
 
 
 def test_surveys_of_more_tiles_do_not_replace_one_another(tiles):

@@ -213,3 +213,11 @@ def test_symmetries_that_terratorch_would_train_without_are_told(study):
     of_others = compose_trial("data=datamodule", "data.datamodule=mine.Fields", "data.bands=[RED]", "augment=d4")
     told = describe(replace(trial, config=of_others), exported)
     assert "augment=d4: mine.Fields has steps of its own, so that TerraTorch would train without it" in told
+
+
+def test_a_loss_that_terratorch_can_t_be_told_is_said(study):
+    exported = Exported(study, difference=1e-6, accuracy=0.51, precision="fp32")
+    trial = find_trial(STUDY, 1)
+    assert "TerraTorch can't be told" not in describe(trial, exported)
+    told = describe(replace(trial, config=compose_trial("task.loss=tversky")), exported)
+    assert "It was trained with task.loss=tversky (alpha=0.3, beta=0.7), which TerraTorch can't be told: dice" in told

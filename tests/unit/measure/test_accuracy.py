@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from terrasweep.measure.accuracy import read_accuracy
+from terrasweep.measure.accuracy import TEST_PREFIX, read_accuracy
 from terrasweep.results.errors import Crashed
 
 TASK = ("mIoU", "segmentation")
@@ -20,3 +20,12 @@ def test_the_named_metric_is_the_accuracy_and_the_others_are_its_companions():
 def test_an_absent_or_undefined_accuracy_is_an_error(logged):
     with pytest.raises(Crashed):
         read_accuracy(logged, *TASK)
+
+
+def test_metrics_of_the_test_split_say_so_and_so_does_what_is_wrong_with_it():
+    logged = {"val/mIoU": 0.5, "val/loss": 1.0}  # The trainer knows it as what is evaluated.
+    assert read_accuracy(logged, *TASK, TEST_PREFIX) == (0.5, {"test_loss": 1.0})
+    with pytest.raises(Crashed, match="no test pixel has a label that counts"):
+        read_accuracy({"val/mIoU": float("nan")}, *TASK, TEST_PREFIX)
+    with pytest.raises(Crashed, match="no validation pixel has a label that counts"):
+        read_accuracy({"val/mIoU": float("nan")}, *TASK)

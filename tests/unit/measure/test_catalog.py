@@ -9,6 +9,7 @@ from terrasweep.measure.catalog import (
     MEASUREMENTS,
     METERS,
     NUMERIC_MEASUREMENTS,
+    POSSIBLE_OBJECTIVES,
     all_measurements,
     budget_peaks,
     measurement_or_metric,
@@ -27,7 +28,7 @@ COLUMNS = (
     "peak_process_vram_mib,peak_host_memory_mib,allocator_retries,step_time_p50_s,step_time_p95_s,step_time_p99_s,"
     "data_wait_share,trainable_parameters,total_parameters,weight_bytes,gradient_bytes,optimizer_bytes,train_loss,"
     "train_seconds,wall_seconds,open_data_seconds,build_seconds,fit_seconds,evaluate_seconds,energy_joules,"
-    "flops_per_step,kept_steps,kept_epochs,kept_samples,kept_train_seconds"
+    "flops_per_step,kept_steps,kept_epochs,kept_samples,kept_train_seconds,test_accuracy"
 )
 """Of ``trials.csv`` since version 0.1 on; users' scripts rely on the names and on their order."""
 ENDINGS = {"samples/s": "_samples_per_s", "MiB": "_mib", "bytes": "_bytes", "J": "_joules", "s": ("_s", "_seconds")}
@@ -42,8 +43,9 @@ def test_the_columns_keep_their_order():
     assert ",".join(MEASUREMENTS) == COLUMNS
 
 
-def test_all_but_the_metric_s_name_can_be_an_objective():
+def test_all_but_the_metric_s_name_and_what_comes_after_the_search_can_be_an_objective():
     assert set(MEASUREMENTS) - set(NUMERIC_MEASUREMENTS) == {"accuracy_name"}
+    assert set(NUMERIC_MEASUREMENTS) - set(POSSIBLE_OBJECTIVES) == {"test_accuracy"}
 
 
 @pytest.mark.parametrize("measurement", MEASUREMENTS.values(), ids=lambda m: m.name)

@@ -20,6 +20,7 @@ from tests.unit.report.sample_study import ODD
         ("weight_bytes", "weight (bytes)"),
         ("data_wait_share", "data wait share"),
         ("accuracy", "accuracy (mIoU)"),
+        ("test_accuracy", "test accuracy (mIoU)"),
         ("IoU_water", "IoU_water"),
         (ODD, ODD),
     ],

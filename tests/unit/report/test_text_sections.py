@@ -7,7 +7,7 @@ import pytest
 
 from terrasweep.report.markdown import write_markdown
 from terrasweep.report.page import write_page
-from terrasweep.report.recommendations import choose
+from terrasweep.report.recommendations import choose, write_recommendations
 from terrasweep.report.study_outcome import summarize
 from terrasweep.report.text_sections import failures, recommendations, summary, text_sections, trial_rows
 from terrasweep.results.states import Reason, State
@@ -89,6 +89,30 @@ def test_a_card_per_role_says_what_its_trial_reached_and_how_to_run_it():
         assert dict(cards[role]["values"])["peak memory (MiB)"] == rounded(result.value("peak_memory_mib"))
         assert [key for key, _ in cards[role]["searched"]] == list(result.searched)
         assert cards[role]["command"].endswith(f"--config-name {role}")
+
+
+def test_a_test_accuracy_stands_beside_the_accuracy_with_what_it_is_and_chooses_nothing(tmp_path):
+    record, results = sample.study()
+    chosen = {role: result.number for role, result in choose(summarize(record, results)).items()}
+    best = chosen["most_accurate"]
+    tested = [
+        dataclasses.replace(r, measurements={**r.measurements, "test_accuracy": 0.125 if r.number == best else None})
+        for r in results
+    ]
+    outcome = summarize(record, tested)
+    assert {role: result.number for role, result in choose(outcome).items()} == chosen
+    cards = {card["role"]: dict(card["values"]) for card in recommendations(outcome)}
+    assert list(cards["most_accurate"])[:2] == ["accuracy (mIoU)", "test accuracy (mIoU)"]
+    assert cards["most_accurate"]["test accuracy (mIoU)"] == "0.125"
+    assert "test accuracy (mIoU)" not in cards["smallest"]
+    write_markdown(tmp_path, outcome)
+    write_page(tmp_path, outcome)
+    write_recommendations(tmp_path, outcome)
+    note = "The test split is asked once, after the search: no trial was chosen by it."
+    assert note in (tmp_path / "report.md").read_text()
+    assert note in " ".join(page_of(tmp_path).text)
+    assert "test accuracy (mIoU): 0.125" in (tmp_path / "recommended" / "most_accurate.yaml").read_text()
+    assert text_sections(summarize(record, results))["test_note"] == ""
 
 
 def test_a_row_shows_objectives_of_complete_trials_alone_and_every_measurement_when_opened():

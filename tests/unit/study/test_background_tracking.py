@@ -1,6 +1,7 @@
 """Tracking beside the trials: no trial waits for MLflow, however it misbehaves, and nothing is lost by that."""
 
 import contextlib
+import dataclasses
 import socket
 import threading
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from terrasweep.study import background_tracking
-from terrasweep.study.background_tracking import AT_MOST_WAITING, BackgroundTracker
+from terrasweep.study.background_tracking import AT_MOST_WAITING, BackgroundTracker, track_stored
 from tests.unit.study.test_mlflow_runs import RECORD, result
 
 FOREVER_S = 1e6
@@ -35,6 +36,9 @@ class Store:
         for trial in trials:
             if trial.number not in self.logged:
                 self.log(trial)
+
+    def log_tests(self, trials):
+        self.tested = [trial.number for trial in trials if trial.value("test_accuracy") is not None]
 
     def finish(self, _folder, _summary):
         self.finished += 1
@@ -127,3 +131,17 @@ def test_a_server_that_accepts_and_never_answers_costs_as_many_timeouts_as_there
 def test_an_error_of_the_thread_itself_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(background_tracking, "StudyTracker", lambda *_: SimpleNamespace())
     assert "AttributeError" in BackgroundTracker(RECORD, "").finish(tmp_path, results(1), {})
+
+
+def test_the_end_logs_what_the_test_split_said_too(store, tmp_path):
+    measured = {"accuracy": 0.5, "test_accuracy": 0.25}
+    trials = [result(0, curves={}), result(1, curves={}, measurements=measured)]
+    assert track_stored(RECORD, tmp_path, trials, {}) == ""
+    assert (sorted(store.logged), store.tested, store.finished) == ([0, 1], [1], 1)
+
+
+def test_a_store_whose_password_is_not_stored_is_left_alone(store, tmp_path):
+    record = dataclasses.replace(RECORD, tracking_uri="postgresql://ada:***@db.example/mlflow")
+    told = track_stored(record, tmp_path, results(1), {})
+    assert "its password is not stored; the study's command, started again" in told
+    assert (store.logged, store.finished) == ([], 0)

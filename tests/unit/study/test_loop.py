@@ -65,7 +65,7 @@ def open_study(path):
 
 def start(path, during, *overrides):
     folder, stored = open_study(path)
-    config = compose_trial("study.n_trials=2", *overrides)
+    config = compose_trial("study.n_trials=2", "study.test=false", *overrides)
     StudyRun(Sweep(during), config, {}, folder, stored).to_the_end()
     return folder, stored
 
@@ -182,8 +182,8 @@ def run(tmp_path, monkeypatch):
     folder = StudyFolder(tmp_path / "results" / "s")
     folder.path.mkdir(parents=True)
 
-    def start(launch, n_jobs=1):
-        base = compose_all(["backbone.checkpoint=null", "study.name=s", "study.n_trials=3"])
+    def start(launch, n_jobs=1, overrides=("study.test=false",)):
+        base = compose_all(["backbone.checkpoint=null", "study.name=s", "study.n_trials=3", *overrides])
         config = composed_trial(base)
         record = study_record(name="s", objectives=OBJECTIVES)
         stored = StoredStudy("s", f"sqlite:///{tmp_path / 'optuna.db'}", OBJECTIVES, folder.path)
@@ -255,3 +255,64 @@ def test_a_trial_that_had_begun_is_one_that_crashed(run, tmp_path):
     assert status == 0
     assert reasons(folder)[:2] == [Reason.CRASHED, Reason.INTERRUPTED]
     assert sum(r.state is State.COMPLETE for r in folder.results()) == 2
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The states of the study's trials each time the test split is asked."""
+    calls = []
+
+    def ask(folder, say, *, asked_for):
+        calls.append([r.state for r in folder.results()])
+        return True
+
+    monkeypatch.setattr(loop, "run_final_tests", ask)
+    return calls
+
+
+def test_the_test_split_is_asked_once_when_all_trials_have_ended(run, asked):
+    _, _, status = run(works, overrides=())
+    assert (status, asked) == (0, [[State.COMPLETE] * 3])
+
+
+def test_the_test_split_is_not_asked_where_the_study_says_so(run, asked):
+    assert run(works)[2] == 0
+    assert asked == []
+
+
+def test_the_test_split_is_not_asked_while_trials_run_or_are_missing(run, asked, tmp_path):
+    def stops(trials):
+        if trials[0].number == 1:
+            raise KeyboardInterrupt
+        return works(trials)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stops, overrides=())
+    assert run(unreachable, overrides=())[2] == 1
+    stored = StoredStudy("s", f"sqlite:///{tmp_path / 'optuna.db'}", OBJECTIVES, tmp_path)
+    (elsewhere,) = stored.ask(1, 3)
+    elsewhere.set_user_attr("owner", f"{'0' * 8}-{'1' * 8}-7-7@node7")
+    assert run(works, overrides=())[2] == 0
+    assert asked == [], "a process that can't be seen still works on a trial"
+    assert run(works, overrides=("study.takeover=true",))[2] == 0
+    assert len(asked) == 1
+
+
+def test_ctrl_c_during_the_tests_still_leaves_a_report(run, monkeypatch):
+    written = []
+    monkeypatch.setattr("terrasweep.report.write_report", lambda *_: written.append(1))
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "run_final_tests", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(works, overrides=())
+    assert written == [1]
+
+
+def test_trials_that_ran_on_other_machines_are_not_tested_on_this_one_unasked(run, asked, monkeypatch, capsys):
+    monkeypatch.setattr(loop, "runs_here", lambda _: False)
+    assert run(works, overrides=())[2] == 0
+    assert asked == []
+    assert "terrasweep test s measures the recommended ones" in " ".join(capsys.readouterr().out.split())

@@ -163,3 +163,32 @@ def test_a_single_trial_that_can_t_be_logged_is_one_line(uri, monkeypatch):
     monkeypatch.setattr(MlflowClient, "create_run", fail)
     said = mlflow_runs.log_single(alone, uri)
     assert said == "MLflow could not log it (ConnectionError: http://me:***@host is gone)"
+
+
+def with_test(number, accuracy):
+    plain = result(number, curves={})
+    return dataclasses.replace(plain, measurements={**plain.measurements, "test_accuracy": accuracy})
+
+
+def test_what_the_test_split_said_is_added_once_to_the_closed_run_of_its_trial(uri):
+    tracker = mlflow_runs.StudyTracker(RECORD, uri)
+    tracker.log(result(0, curves={}))
+    tracker.log(result(1, curves={}))
+    trials = [with_test(0, 0.625), result(1, curves={})]
+    tracker.log_tests(trials)
+    mlflow_runs.StudyTracker(RECORD, uri).log_tests(trials)
+    client, runs = nested(uri)
+    found = {run.data.tags["trial_number"]: run.data.metrics.get("test_accuracy") for run in runs}
+    assert found == {"0": 0.625, "1": None}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    (run,) = (run for run in runs if run.data.tags["trial_number"] == "0")
+    assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+
+
+def test_a_trial_that_is_logged_after_its_test_has_both_numbers(uri):
+    tracker = mlflow_runs.StudyTracker(RECORD, uri)
+    tracker.log_missing([with_test(0, 0.625)])
+    tracker.log_tests([with_test(0, 0.625)])
+    client, (run,) = nested(uri)
+    assert (run.data.metrics["accuracy"], run.data.metrics["test_accuracy"]) == (0.25, 0.625)
+    assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1

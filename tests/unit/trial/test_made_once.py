@@ -10,6 +10,7 @@ from terrasweep.models.pretrained.synthetic import pretrained_file
 from terrasweep.trial import made_once
 from terrasweep.trial.made_once import missing
 from tests.composing import compose_trial
+from tests.unit.data.surveys import survey
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,14 @@ def test_own_data_are_looked_at_once(home):
     config = stored.located(compose_trial("data=segmentation_folder", "data.root=fields"))
     assert missing(config) == ["a look at the data"]
     write(stored.survey_file(config))
+    assert missing(config) == []
+
+
+def test_synthetic_tiles_are_looked_at_for_the_weights_of_their_classes_alone():
+    config = with_tiles(compose_trial("task.class_weights=auto"))
+    assert missing(config) == ["a look at the data"]
+    file = stored.survey_file(config)
+    file.write_text(survey().to_json())
     assert missing(config) == []
 
 

@@ -236,7 +236,7 @@ class _Labels:
             self._add_targets(name, values if self._ignore is None else values[values != self._ignore])
             return
         if self._task == "multilabel":
-            found = dict.fromkeys(np.flatnonzero(values), 1)
+            found = dict.fromkeys(np.flatnonzero((values != 0) & (values != self._ignore)), 1)
             self._counted += 1
         else:
             whole = values == np.round(values)

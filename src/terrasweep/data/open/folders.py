@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -62,14 +62,20 @@ class InMemory(Dataset[Sample]):
 
 
 class SplitData(pl.LightningDataModule):
-    """The two splits that a trial needs, with the datamodule's normalization on the device and a seeded order."""
+    """The splits that are trained on and evaluated, normalized by the datamodule on the device, in a seeded order."""
 
     def __init__(self, source: pl.LightningDataModule, splits: dict[str, Dataset[Sample]], config: TrialConfig) -> None:
+        """Args: ``splits`` are ``train`` and ``val``, or ``test`` alone, which then is what is evaluated."""
         super().__init__()
         self._source, self._config = source, config
-        self._train = self._opened(splits["train"], "train")
-        self._val = self._opened(splits["val"], "val")
+        opened = {split: self._opened(dataset, split) for split, dataset in splits.items()}
+        self._splits, self._evaluated = opened, opened["test" if "test" in opened else "val"]
         self._collate = getattr(source, "collate_fn", None) or default_collate
+
+    @property
+    def evaluated_samples(self) -> int:
+        """How many samples are evaluated."""
+        return len(self._evaluated)  # type: ignore[arg-type]
 
     def _opened(self, dataset: Dataset[Sample], split: str) -> Dataset[Sample]:
         if len(dataset) == 0:  # type: ignore[arg-type]
@@ -78,12 +84,13 @@ class SplitData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled batches; the last one is dropped where it is smaller, unless it is the only one."""
-        few = len(self._train) < self._config.train.batch_size  # type: ignore[arg-type]
-        return self._loader(self._train, shuffle=True, drop_last=not few)
+        train = self._splits["train"]
+        few = len(train) < self._config.train.batch_size  # type: ignore[arg-type]
+        return self._loader(train, shuffle=True, drop_last=not few)
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """All validation tiles, in order."""
-        return self._loader(self._val, shuffle=False, drop_last=False)
+        """All tiles that are evaluated, in order."""
+        return self._loader(self._evaluated, shuffle=False, drop_last=False)
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Normalize as the datamodule does; the batch's own tensors stay as they were read."""
@@ -127,26 +134,50 @@ def open_data(config: TrialConfig) -> OpenData:
         InvalidConfig: The datamodule can't be had, or refuses its arguments.
         DeviceOutOfMemory, HostOutOfMemory: They don't fit.
     """
+    return _open(config, ("train", "val"))
+
+
+def open_test(config: TrialConfig) -> OpenData:
+    """Open the test split, and no other, as what is evaluated in the place of the validation split.
+
+    Args:
+        config: As for :func:`open_data`.
+
+    Raises:
+        DataError, InvalidConfig, DeviceOutOfMemory, HostOutOfMemory: As for :func:`open_data`; there is no test split.
+    """
+    # Each sample is read once.
+    return _open(replace(config, data=replace(config.data, in_memory=False)), ("test",))
+
+
+def _open(config: TrialConfig, wanted: tuple[str, ...]) -> OpenData:
     class_names = list(SyntheticScenes.CLASSES) if config.data.name == "synthetic" else config.data.class_names
     classes = 1 if config.task.name == "regression" else config.data.num_classes or len(class_names or ())
     try:
         if config.data.datamodule is not None:
-            foreign = public.open_datamodule(config)
-            data = SplitData(foreign, public.datasets(foreign), config)
+            source, found = public.open_splits(config, wanted)
         else:
             listing = stored.read_listing(config)
             source = build_datamodule(config, classes, listing)
-            source.setup("fit")
-            splits = {"train": source.train_dataset, "val": source.val_dataset}
-            _check_complete(splits, listing)
-            splits = {split: with_coordinates(samples, split, listing, config) for split, samples in splits.items()}
-            data = SplitData(source, splits, config)
+            found = _listed_splits(source, listing, config, wanted)
+        data = SplitData(source, found, config)
     except TerrasweepError:
         raise
     except Exception as error:
         raise_out_of_memory(error)
         raise DataError(f"data.root={config.data.root}: {first_line(error)}") from error
     return OpenData(data, classes, class_names)
+
+
+def _listed_splits(
+    source: pl.LightningDataModule, listing: Listing, config: TrialConfig, wanted: tuple[str, ...]
+) -> dict[str, Dataset[Sample]]:
+    if lacking := [split for split in wanted if split not in listing.names]:
+        raise DataError(f"data.root={config.data.root}: there is no split {lacking[0]}; see docs/data.md")
+    source.setup("test" if wanted == ("test",) else "fit")
+    splits = {split: getattr(source, f"{split}_dataset") for split in wanted}
+    _check_complete(splits, listing)
+    return {split: with_coordinates(samples, split, listing, config) for split, samples in splits.items()}
 
 
 def _check_complete(splits: dict[str, Any], listing: Listing) -> None:

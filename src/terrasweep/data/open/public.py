@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +88,22 @@ def datasets(datamodule: pl.LightningDataModule, *, test: bool = False) -> dict[
     if test and (extra := _test_dataset(datamodule, found["val"])) is not None:
         found["test"] = extra
     return found
+
+
+def open_splits(
+    config: TrialConfig, wanted: Collection[str]
+) -> tuple[pl.LightningDataModule, dict[str, Dataset[Sample]]]:
+    """``data.datamodule``, and the splits of it that are wanted.
+
+    Raises:
+        InvalidConfig, DataError, DeviceOutOfMemory, HostOutOfMemory: As for :func:`open_datamodule` and
+            :func:`datasets`; a split is not there.
+    """
+    datamodule = open_datamodule(config)
+    found = datasets(datamodule, test="test" in wanted)
+    if lacking := [split for split in wanted if split not in found]:
+        raise DataError(f"{_named(datamodule)}: it gives no split {lacking[0]}")
+    return datamodule, {split: found[split] for split in wanted}
 
 
 def normalized(datamodule: pl.LightningDataModule, batch: Mapping[str, Any], training: bool) -> Sample:

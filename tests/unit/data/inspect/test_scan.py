@@ -44,6 +44,12 @@ def test_labels_are_counted_and_no_data_is_the_label_that_does_not_count():
     assert (labels.counted, labels.not_whole, labels.not_finite) == (5, 1, 0)
 
 
+def test_ignored_labels_are_no_positive_ones_where_a_sample_has_several():
+    rows = [np.array([1, 0, -1]), np.array([1, -1, 0]), np.array([0, 1, 0])]
+    samples = [{"image": np.zeros((1, 2, 2)), "label": row} for row in rows]
+    assert scanned(samples, "multilabel", -1).survey().labels.counts == {0: 2, 1: 1}
+
+
 def test_targets_of_a_regression_have_their_moments():
     values = np.array([[1.0, 2.0], [-9.0, 4.0]])
     labels = scanned([{"image": np.zeros((1, 2, 2)), "mask": values}], "regression", -9).survey().labels

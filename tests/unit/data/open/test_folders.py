@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from terrasweep.data import stored
-from terrasweep.data.open.folders import open_data
+from terrasweep.data.open.folders import open_data, open_test
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
@@ -70,6 +70,38 @@ def test_memory_gives_the_same_tiles_as_the_disk(folder):
         read = next(iter(getattr(open_data(config(folder, in_memory=False)).module, split)()))
         assert np.array_equal(held["image"], read["image"])
         assert np.array_equal(held["mask"], read["mask"])
+
+
+def test_the_test_split_is_evaluated_alone_and_no_other_is_read(folder):
+    for tile in range(3):
+        write_raster(folder / "test" / "images" / f"{tile}.tif", np.full((2, 32, 32), tile, np.float32))
+        write_raster(folder / "test" / "masks" / f"{tile}_label.tif", np.full((1, 32, 32), tile, np.uint8))
+    trial = config(folder, means=[0.0, 0.0], stds=[1.0, 1.0])
+    for split in ("train", "val"):
+        for file in (folder / split).rglob("*.tif"):
+            file.write_bytes(b"not an image any more")
+    opened = open_test(trial).module
+    (batch,) = opened.val_dataloader()
+    assert opened.evaluated_samples == 3
+    assert [float(image.mean()) for image in batch["image"]] == [0.0, 1.0, 2.0]
+    assert [int(mask.max()) for mask in batch["mask"]] == [0, 1, 2]
+
+
+def test_a_trial_trains_though_no_file_of_the_test_split_can_be_read(folder):
+    write_raster(folder / "test" / "images" / "0.tif", np.ones((2, 32, 32), np.float32))
+    write_raster(folder / "test" / "masks" / "0_label.tif", np.ones((1, 32, 32), np.uint8))
+    trial = config(folder)
+    for file in (folder / "test").rglob("*.tif"):
+        file.write_bytes(b"not an image any more")
+    opened = open_data(trial).module
+    assert (len(list(opened.train_dataloader())), len(list(opened.val_dataloader()))) == (1, 1)
+    with pytest.raises(Exception, match=r"not recognized|not a TIFF|not supported"):
+        list(open_test(trial).module.val_dataloader())
+
+
+def test_a_test_split_that_is_not_there_is_one_line(folder):
+    with pytest.raises(DataError, match=r"there is no split test; see docs/data\.md"):
+        open_test(config(folder))
 
 
 def test_a_changed_file_makes_new_statistics(folder):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from terrasweep.config.losses import AUTO
 from terrasweep.data.find.numbering import counted_up
 from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.class_weights import UNSEEN, weights_by_frequency
 from terrasweep.data.inspect.checks.stored_values import is_doubtful, looks_like, renumbered
-from terrasweep.results.wording import counted, listed, percent
+from terrasweep.results.wording import counted, listed, percent, rounded
 
 RARE = 0.1
 """A class with less than this part of an even share of train's labels is rare."""
 RARE_POSITIVE = 0.01
 """A class of several labels per sample that fewer of train's samples have is rare."""
-_NAMED = 6
+_NAMED, _SHOWN = 6, 30
 
 
 def _settings(case: Case) -> Iterator[str]:
@@ -24,7 +26,7 @@ def _settings(case: Case) -> Iterator[str]:
         "data.class_names": case.config.data.class_names,
     }
     for key, values in per_class.items():
-        if values is not None and len(values) != case.num_classes:
+        if isinstance(values, list) and len(values) != case.num_classes:
             yield (
                 f"{key}: it has {len(values)} values for {counted(case.num_classes, 'class')}; give one per class, or "
                 "null"
@@ -209,6 +211,16 @@ def _always_positive(case: Case) -> Iterator[str]:
         )
 
 
+def _weights(case: Case) -> Iterator[str]:
+    if case.config.task.class_weights != AUTO or case.task == "regression":
+        return
+    weights, counts = weights_by_frequency(case), case.class_counts("train")
+    shown = listed((f"{case.class_name(label)} {rounded(weight)}" for label, weight in enumerate(weights)), _SHOWN)
+    absent = [label for label in range(len(weights)) if label not in counts]
+    never = f"; never in train, and so {UNSEEN:g}: {_names(case, absent)}" if absent else ""
+    yield f"task.class_weights={AUTO}: by the labels of train{case.partly('train')}: {shown}{never}"
+
+
 def _order(case: Case) -> Iterator[str]:
     """Earlier versions sorted numbers as texts, and their studies go on so."""
     names = case.survey.class_names or []
@@ -243,4 +255,5 @@ CLASS_RULES = (
     Rule("class-rarely-positive", WARNING, _rare_positive),
     Rule("class-always-positive", WARNING, _always_positive),
     Rule("class-order", WARNING, _order),
+    Rule("class-weights", NOTE, _weights),
 )

@@ -434,6 +434,12 @@ CLASSES = [
         "classes are numbered 1, 10, 2, as an earlier version listed these data, so that its studies stay comparable; "
         "data.class_names=['1','2','10'] numbers them as they count",
     ),
+    (
+        "class-weights",
+        survey(),
+        config(task__class_weights="auto"),
+        "task.class_weights=auto: by the labels of train: 0 (bare) 0.7836, 1 (crop) 1.108, 2 (water) 1.108",
+    ),
 ]
 FAULTS = [*SPLITS, *IMAGES, *NO_DATA, *LABELS, *CLASSES]
 
