@@ -23,6 +23,7 @@ ANYTHING = {
     "offload.deepspeed_config": "ds.json",
 }
 SOMETHING_ELSE = {
+    "tuning.unfreeze_last": 1,
     "tuning.name": "frozen",
     "quantization.name": "none",
     "quantization.skip": [],
