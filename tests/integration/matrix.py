@@ -30,6 +30,7 @@ AXES: dict[str, tuple[str, ...]] = {
         "tuning=frozen tuning.frozen_dtype=bf16",
         "tuning=lora tuning.targets=qv tuning.use_dora=true tuning.frozen_dtype=bf16",
         "tuning=lora tuning.targets=attention_mlp tuning.frozen_dtype=bf16 tuning.unfreeze_last=1",
+        *(f"tuning=lora tuning.targets=attention tuning.initialisation={start}" for start in ("pissa", "loftq", "eva")),
     ),
     "checkpointing": ("checkpointing=none", "checkpointing=blocks", "checkpointing=every_n"),
     "offload": (

@@ -26,7 +26,7 @@ _TASK = "terrasweep.models.misfits:find_misfits"
 _LIBRARIES = ("terrasweep", "terratorch", "timm", "transformers", "peft", "torch")
 _OF_THE_MODEL = ("backbone", "neck", "decoder", "task", "data")
 _OF_THE_KNOBS = (
-    *("tuning.name", "tuning.targets", "tuning.unfreeze_last", "checkpointing.name"),
+    *("tuning.name", "tuning.targets", "tuning.unfreeze_last", "tuning.rank", "tuning.initialisation", "checkpointing.name"),
     *("quantization.name", "quantization.skip", "quantization.skip_count"),
 )
 
