@@ -69,13 +69,15 @@ def divide_weights(unfinished: UnfinishedModel, settings: LoraConfig) -> State:
             "quantized; skip fewer, or adapt others"
         )
     taken_out: State = {}
-    for name, layer in layers.items():
-        weight = unfinished.full_precision.pop(name).to(unfinished.device, torch.float32)
-        part = _start(layer, weight, settings, config) if known is None else _stored(known, name)
-        if part is not None:
-            _freeze(layer, part.left_of(weight, layer.scaling[_ADAPTER]), config)
-            taken_out |= {_key(name, "A"): part.down.cpu(), _key(name, "B"): part.up.cpu()}
-        _measure_magnitude(layer)
+    # Layers draw values for nothing when they are made: that shall not change the order of the training data.
+    with torch.random.fork_rng(devices=[]):
+        for name, layer in layers.items():
+            weight = unfinished.full_precision.pop(name).to(unfinished.device, torch.float32)
+            part = _start(layer, weight, settings, config) if known is None else _stored(known, name)
+            if part is not None:
+                _freeze(layer, part.left_of(weight, layer.scaling[_ADAPTER]), config)
+                taken_out |= {_key(name, "A"): part.down.cpu(), _key(name, "B"): part.up.cpu()}
+            _measure_magnitude(layer)
     return taken_out
 
 
@@ -102,10 +104,8 @@ def principal_part(weight: torch.Tensor, settings: LoraConfig) -> LowRank:
     """PiSSA by PEFT: the leading singular vectors, so that the adapter adds their product whatever its scaling is."""
     holder: Any = nn.Module()
     holder.layer = _linear(weight, None)
-    # What is drawn for nothing leaves the order of the training data as it is.
-    with torch.random.fork_rng(devices=[]):
-        alone = replace(settings, target_modules=["layer"], init_lora_weights="pissa", use_dora=False)
-        inject_adapter_in_model(alone, holder)
+    alone = replace(settings, target_modules=["layer"], init_lora_weights="pissa", use_dora=False)
+    inject_adapter_in_model(alone, holder)
     down, up = (matrix[_ADAPTER].weight.detach() for matrix in (holder.layer.lora_A, holder.layer.lora_B))
     return LowRank(down, up)
 
