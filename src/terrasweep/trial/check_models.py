@@ -26,7 +26,7 @@ _TASK = "terrasweep.models.misfits:find_misfits"
 _LIBRARIES = ("terrasweep", "terratorch", "timm", "transformers", "peft", "torch")
 _OF_THE_MODEL = ("backbone", "neck", "decoder", "task", "data")
 _OF_THE_KNOBS = (
-    *("tuning.name", "tuning.targets", "tuning.unfreeze_last", "tuning.rank", "tuning.initialisation", "checkpointing.name"),
+    *("tuning.name", "tuning.targets", "tuning.unfreeze_last", "checkpointing.name"),
     *("quantization.name", "quantization.skip", "quantization.skip_count"),
 )
 
@@ -101,7 +101,10 @@ def _flat(config: TrialConfig, knobs: tuple[str, ...]) -> dict[str, Any]:
     """What of the knobs bears on which parts of a model they touch."""
     values = as_dict(config)
     parts = (key.partition(".") for key in _OF_THE_KNOBS)
-    return {f"{group}.{name}": values[group][name] for group, _, name in parts if group in knobs}
+    flat = {f"{group}.{name}": values[group][name] for group, _, name in parts if group in knobs}
+    if "tuning" in knobs and config.tuning.initialisation != "default":
+        flat["tuning.rank"] = config.tuning.rank  # Adapters that start at components of a layer need as many.
+    return flat
 
 
 def _digest(models: dict[str, list[str]]) -> str:
