@@ -98,6 +98,7 @@ def test_loftq_is_nearer_to_the_full_weight_in_every_layer(quantization, flags):
     assert all(0 < fitted[name] < default[name] for name in default)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["fp4", "nf4"])
 def test_loftq_s_features_are_nearer_to_those_of_the_full_model(quantization):
     common = ("decoder=linear", "tuning.rank=32", "tuning.targets=attention_mlp")
