@@ -55,6 +55,8 @@ PISSA, LOFTQ, EVA = (f"tuning.initialisation={start}" for start in ("pissa", "lo
         ("fp4", (*LORA, LOFTQ, "tuning.use_rslora=true")),
         ("none", (*LORA, EVA)),
         ("nf4", ("tuning.targets=qv", EVA)),
+        ("none", (*LORA, PISSA, "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1")),
+        ("nf4", (*LORA, LOFTQ, "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1")),
     ],
 )
 def test_wherever_adapters_started_a_trial_that_was_saved_predicts_the_same(trained, tmp_path, quantization, tuning):
