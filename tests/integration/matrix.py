@@ -15,6 +15,8 @@ from tests.trials import TINY
 
 BACKBONES = ("prithvi_eo_tiny", "prithvi_eo_v2_tiny_tl", "terramind_v1_tiny", "timm_vit_tiny_patch16_224")
 
+STARTS = ("pissa", "loftq", "eva")
+
 AXES: dict[str, tuple[str, ...]] = {
     "backbone": tuple(f"backbone={name}" for name in BACKBONES),
     "quantization": (
@@ -30,6 +32,7 @@ AXES: dict[str, tuple[str, ...]] = {
         "tuning=frozen tuning.frozen_dtype=bf16",
         "tuning=lora tuning.targets=qv tuning.use_dora=true tuning.frozen_dtype=bf16",
         "tuning=lora tuning.targets=attention_mlp tuning.frozen_dtype=bf16 tuning.unfreeze_last=1",
+        *(f"tuning=lora tuning.targets=[attn.proj] tuning.initialisation={start}" for start in STARTS),
     ),
     "checkpointing": ("checkpointing=none", "checkpointing=blocks", "checkpointing=every_n"),
     "offload": (

@@ -119,6 +119,15 @@ def test_the_curve_of_another_configuration_differs(trained):
         assert largest_difference(plain, trained(*other)[0]) > 1e-5
 
 
+@pytest.mark.parametrize(("start", "quantization"), [("pissa", "none"), ("loftq", "nf4"), ("eva", "int8")])
+def test_wherever_adapters_start_checkpointing_and_zero_leave_the_curve(trained, start, quantization):
+    base = (f"quantization={quantization}", "precision=fp32")
+    started, _ = trained(*base, f"tuning.initialisation={start}")
+    both, _ = trained(*base, f"tuning.initialisation={start}", "checkpointing=blocks", "offload=parameters")
+    assert largest_difference(started, both) <= 1e-5
+    assert largest_difference(started, trained(*base)[0]) > 1e-5, "another start is another training"
+
+
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
 def test_checkpointing_and_zero_together(trained, quantization):
     base = (f"quantization={quantization}", "precision=fp32")

@@ -61,6 +61,7 @@ def test_what_is_refused_is_what_excludes_each_other(found):
             "precision=fp16" in text and zero,
             "8bit" in text and zero,
             "dora" in text and stage_3 and low_bit,
+            "loftq" in text and not low_bit,
             "offload=nvme" in text and low_bit,
             "offload=nvme" in text and "frozen_dtype=bf16" in text,
             "offload=nvme" in text and bool(missing_for_nvme("cpu")),

@@ -51,6 +51,8 @@ class BuiltModel:
     ``checkpoint_resized`` and so on."""
     sensitivity: dict[str, float] = field(default_factory=dict)
     """For ``quantization.skip=auto``: per linear layer how much its quantization changes the output, falling."""
+    taken_out: dict[str, torch.Tensor] | None = None
+    """For ``tuning.initialisation=pissa|loftq``: the low-rank parts that left the backbone's frozen weights."""
 
 
 def build_model(
@@ -59,6 +61,7 @@ def build_model(
     device: torch.device,
     images: Images | None = None,
     quantized: list[str] | None = None,
+    taken_out: dict[str, torch.Tensor] | None = None,
 ) -> BuiltModel:
     """Build a model, and do to it what each knob asks for, in the order of their stages.
 
@@ -68,15 +71,18 @@ def build_model(
         config: What to build.
         num_classes: Of the task.
         device: Where it will train. What ZeRO offloads stays on the host until then.
-        images: Normalized float32 (B, C, H, W), or a dict of them by modality: what ``quantization.skip=auto`` measures
-            with.
+        images: Normalized float32 (B, C, H, W), or a dict of them by modality: what ``quantization.skip=auto`` and
+            ``tuning.initialisation=eva`` measure with.
         quantized: Names of the layers to quantize where they are known, as for a trial that is built again.
+        taken_out: What adapters' starts took out of frozen weights, likewise; the adapters then need no start.
 
     Raises:
         InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
     """
     model, layout, touched = _build_plain(config, num_classes)
-    unfinished = UnfinishedModel(model=model, config=config, device=device, images=images, quantized=quantized)
+    unfinished = UnfinishedModel(
+        model=model, config=config, device=device, images=images, quantized=quantized, taken_out=taken_out
+    )
     touched |= transform(unfinished)
     if config.offload.name not in ("parameters", "nvme"):
         model.to(device)
@@ -88,6 +94,7 @@ def build_model(
         weight_bytes=stored_bytes(model),
         touched=touched,
         sensitivity=unfinished.sensitivity,
+        taken_out=unfinished.taken_out,
     )
 
 

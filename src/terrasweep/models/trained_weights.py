@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from terrasweep.config.compose import stored_trial_config
-from terrasweep.config.knobs.tuning import TuningConfig
+from terrasweep.config.knobs.tuning import CHANGE_WHAT_IS_FROZEN, TuningConfig
 from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import draft_folder
@@ -29,11 +29,15 @@ from terrasweep.models.assemble import BuiltModel, build_model, build_plain
 from terrasweep.models.offload.zero import whole
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
 from terrasweep.models.transforms.frozen_storage import store_in_bf16, widen
+from terrasweep.models.transforms.merge import unpack
+from terrasweep.models.transforms.starting_points import divided_layers
 from terrasweep.models.transforms.torch_internals import WRAPPER_PREFIX
 from terrasweep.results.errors import InvalidConfig
 
 SCHEMA_VERSION = 1
 ADAPTER, TRAINED, RECORD = "adapter", "trained.safetensors", "weights.json"
+TAKEN_OUT = "taken_out.safetensors"
+"""What the adapters' starts took out of the frozen backbone; without it that can't be made again."""
 _PEFT_PREFIX = "base_model.model."
 
 State = dict[str, torch.Tensor]
@@ -49,7 +53,7 @@ class WeightsRecord:
     quantized: list[str]
     """Layers of the backbone that were quantized; ``quantization.skip=auto`` is not measured again."""
     base_sha256: str
-    """Of the backbone's frozen parameters, without those of quantized layers."""
+    """Of the backbone's frozen parameters, without those of layers that were quantized or gave a part to an adapter."""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -70,8 +74,10 @@ def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
             num_classes=num_classes,
             split=model.touched.get("split", []),
             quantized=model.touched.get("quantized", []),
-            base_sha256=_checksum(encoder, model.touched.get("quantized", [])),
+            base_sha256=_checksum(encoder, _remade(model)),
         )
+        if model.taken_out is not None:
+            save_file({name: _copy(tensor) for name, tensor in model.taken_out.items()}, draft / TAKEN_OUT)
         (draft / RECORD).write_text(json.dumps(asdict(record), indent=2) + "\n")
         for file in draft.rglob("*.safetensors"):
             shutil.copymode(draft / RECORD, file)  # They were written for the owner alone.
@@ -94,8 +100,16 @@ def load_trial(trial: str | Path, device: str = "cpu") -> nn.Module:
 
 
 def load_backbone(trial: str | Path) -> nn.Module:
-    """The backbone that a trial's adapter stands on, in full precision: ``PeftModel.from_pretrained`` takes it."""
+    """The backbone that a trial's adapter stands on, in full precision: ``PeftModel.from_pretrained`` takes it.
+
+    With ``tuning.initialisation=pissa`` or ``loftq`` an adapter holds a part of the weights, and stands on what is left
+    of them: as the trial froze it, and unpacked where it is quantized.
+    """
     record, config = _read_record(Path(trial)), _stored_config(trial)
+    if config.tuning.initialisation in CHANGE_WHAT_IS_FROZEN:
+        left: Any = restore(Path(trial), config, torch.device("cpu")).module
+        unpack(left.encoder)
+        return left.encoder  # type: ignore[no-any-return]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         encoder: nn.Module = build_plain(config, record.num_classes).encoder
@@ -133,9 +147,10 @@ def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltMode
     config = _to_compute(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)  # A backbone without weights of its own is drawn again.
-        model = build_model(config, record.num_classes, device, quantized=record.quantized)
+        taken_out = _read_taken_out(trial) if config.tuning.initialisation in CHANGE_WHAT_IS_FROZEN else {}
+        model = build_model(config, record.num_classes, device, quantized=record.quantized, taken_out=taken_out)
     encoder: Any = model.module.encoder
-    _check_base(encoder, record, config)
+    _check_base(model, record, config)
     folder = trial / WEIGHTS
     if (folder / ADAPTER).is_dir():
         adapter = load_file(folder / ADAPTER / "adapter_model.safetensors")
@@ -219,8 +234,9 @@ def _load(module: nn.Module, state: State, folder: Path) -> None:
             own[name].copy_(tensor)
 
 
-def _check_base(encoder: nn.Module, record: WeightsRecord, config: TrialConfig) -> None:
-    if _checksum(encoder, record.quantized) == record.base_sha256:
+def _check_base(model: BuiltModel, record: WeightsRecord, config: TrialConfig) -> None:
+    encoder: Any = model.module.encoder
+    if _checksum(encoder, _remade(model)) == record.base_sha256:
         return
     origin = config.backbone.checkpoint or ("the Hub" if config.backbone.pretrained else f"seed {config.train.seed}")
     raise InvalidConfig(
@@ -229,16 +245,21 @@ def _check_base(encoder: nn.Module, record: WeightsRecord, config: TrialConfig) 
     )
 
 
-def _checksum(encoder: nn.Module, quantized: list[str]) -> str:
+def _remade(model: BuiltModel) -> list[str]:
+    """Layers whose frozen parameters are not those that were loaded."""
+    return [*model.touched.get("quantized", []), *divided_layers(model.taken_out or {})]
+
+
+def _checksum(encoder: nn.Module, remade: list[str]) -> str:
     """SHA-256 over the frozen parameters.
 
     Without those of quantized layers: how weights are packed depends on the kind of device, and bitsandbytes turns a
-    bias into the type of what comes in.
+    bias into the type of what comes in. Without those that gave a part to an adapter: what is left is rounded.
     """
     digest = hashlib.sha256()
     named = {_clean(name).replace(".base_layer.", "."): p for name, p in encoder.named_parameters()}
     for name, parameter in sorted(named.items()):
-        if not parameter.requires_grad and name.rpartition(".")[0] not in quantized:
+        if not parameter.requires_grad and name.rpartition(".")[0] not in remade:
             tensor = whole(parameter).detach().cpu().contiguous().flatten()  # A view where it can be one.
             digest.update(name.encode())
             digest.update(tensor.view(torch.uint8).numpy().data)
@@ -253,6 +274,13 @@ def _read_record(trial: Path) -> WeightsRecord:
     if fields["schema_version"] > SCHEMA_VERSION:
         raise InvalidConfig(f"{file}: it has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
     return WeightsRecord(**fields)
+
+
+def _read_taken_out(trial: Path) -> State:
+    file = trial / WEIGHTS / TAKEN_OUT
+    if not file.is_file():
+        raise InvalidConfig(f"{file}: without it the weights that adapters stand on can't be made; bring it back")
+    return load_file(file)
 
 
 def _stored_config(trial: str | Path) -> TrialConfig:

@@ -69,6 +69,10 @@ def _build(config: TrialConfig) -> tuple[nn.Module, list[nn.Linear], list[str]]:
     apply_tuning(model.encoder, config.tuning)
     if config.tuning.frozen_dtype == "bf16":
         store_in_bf16(model.encoder, layers)
+    if config.tuning.initialisation != "default":
+        notes.append(
+            f"tuning.initialisation={config.tuning.initialisation}: adapters start elsewhere, and take the same bytes."
+        )
     return model, layers, notes
 
 

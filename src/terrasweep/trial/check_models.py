@@ -101,7 +101,10 @@ def _flat(config: TrialConfig, knobs: tuple[str, ...]) -> dict[str, Any]:
     """What of the knobs bears on which parts of a model they touch."""
     values = as_dict(config)
     parts = (key.partition(".") for key in _OF_THE_KNOBS)
-    return {f"{group}.{name}": values[group][name] for group, _, name in parts if group in knobs}
+    flat = {f"{group}.{name}": values[group][name] for group, _, name in parts if group in knobs}
+    if "tuning" in knobs and config.tuning.initialisation != "default":
+        flat["tuning.rank"] = config.tuning.rank  # Adapters that start at components of a layer need as many.
+    return flat
 
 
 def _digest(models: dict[str, list[str]]) -> str:

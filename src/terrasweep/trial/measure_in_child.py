@@ -189,7 +189,7 @@ def _limit_memory(device: torch.device, config: TrialConfig) -> None:
 def _calibration_images(
     config: TrialConfig, data: OpenData, device: torch.device
 ) -> torch.Tensor | dict[str, torch.Tensor] | None:
-    if config.quantization.skip != "auto":
+    if config.quantization.skip != "auto" and config.tuning.initialisation != "eva":
         return None
     images: torch.Tensor | dict[str, torch.Tensor] = data.training_batch(device)["image"]
     return images

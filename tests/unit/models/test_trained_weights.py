@@ -41,6 +41,63 @@ def test_a_trial_that_was_saved_predicts_the_same(trained, tmp_path, quantizatio
     assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
 
 
+PISSA, LOFTQ, EVA = (f"tuning.initialisation={start}" for start in ("pissa", "loftq", "eva"))
+
+
+@pytest.mark.parametrize(
+    ("quantization", "tuning"),
+    [
+        ("none", ("tuning.targets=qv", PISSA)),
+        ("int8", (*LORA, PISSA)),
+        ("nf4", (*LORA, PISSA, "tuning.use_dora=true")),
+        ("int8", (*LORA, LOFTQ)),
+        ("nf4", ("tuning.targets=qv", LOFTQ, "checkpointing=blocks")),
+        ("fp4", (*LORA, LOFTQ, "tuning.use_rslora=true")),
+        ("none", (*LORA, EVA)),
+        ("nf4", ("tuning.targets=qv", EVA)),
+        ("none", (*LORA, PISSA, "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1")),
+        ("nf4", (*LORA, LOFTQ, "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1")),
+    ],
+)
+def test_wherever_adapters_started_a_trial_that_was_saved_predicts_the_same(trained, tmp_path, quantization, tuning):
+    _, model = trained(f"quantization={quantization}", *tuning)
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
+
+
+@pytest.mark.parametrize(
+    "tuning", [("quantization=none", PISSA), ("quantization=nf4", LOFTQ), ("quantization=nf4", PISSA)]
+)
+def test_peft_loads_an_adapter_that_holds_a_part_of_the_weights_onto_what_is_left_of_them(trained, tmp_path, tuning):
+    _, model = trained(*LORA, *tuning)
+    adapted = PeftModel.from_pretrained(load_backbone(tmp_path), str(tmp_path / "weights" / "adapter")).eval()
+    with torch.no_grad():
+        expected, loaded = model.module.encoder.eval()(images())[-1], adapted(images())[-1]
+    assert float((loaded - expected).norm() / expected.norm()) < 1e-5
+
+
+def test_what_adapters_took_out_of_the_weights_has_to_be_there(trained, tmp_path):
+    trained("quantization=nf4", PISSA)
+    (tmp_path / "weights" / "taken_out.safetensors").unlink()
+    with pytest.raises(InvalidConfig, match=r"taken_out\.safetensors: without it the weights that adapters stand on"):
+        load_trial(tmp_path)
+
+
+def test_another_backbone_below_adapters_that_hold_a_part_of_it_is_noticed(trained, tmp_path):
+    config, _ = trained("quantization=none", PISSA)
+    other = replace(config, train=replace(config.train, seed=config.train.seed + 1))
+    with pytest.raises(InvalidConfig, match=r"backbone=prithvi_eo_tiny: its weights from seed 1 are not those"):
+        restore(tmp_path, other, CPU)
+
+
+def test_trials_of_before_there_was_a_choice_of_starts_are_read(trained, tmp_path):
+    _, model = trained("quantization=nf4", *LORA)
+    stored = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert stored["tuning"].pop("initialisation") == "default"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert not (tmp_path / "weights" / "taken_out.safetensors").exists()
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
+
+
 @pytest.mark.parametrize("backbone", ["prithvi_eo_v2_tiny_tl", "terramind_v1_tiny", "timm_vit_tiny_patch16_224"])
 def test_every_backbone_comes_back(trained, tmp_path, backbone):
     _, model = trained(f"backbone={backbone}", "quantization=nf4", "tuning.targets=qv")

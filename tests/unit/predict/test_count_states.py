@@ -57,6 +57,16 @@ def test_bytes_on_paper_are_those_of_the_model(backbone, tuning, quantization):
     assert notes == []
 
 
+@pytest.mark.parametrize("start", ["pissa", "loftq", "eva"])
+def test_where_adapters_start_changes_no_byte_and_the_plan_says_so(start):
+    common = ("prithvi_eo_tiny", "dora", "nf4")
+    config = composed(*common, f"tuning.initialisation={start}")
+    planned, notes = count_planned(config)
+    assert planned == count_planned(composed(*common))[0]
+    assert planned == count_built(build_model(config, 6, CPU, torch.randn(2, 6, 64, 64)).module)
+    assert notes == [f"tuning.initialisation={start}: adapters start elsewhere, and take the same bytes."]
+
+
 @pytest.mark.parametrize("decoder", ["unet", "upernet"])
 def test_decoders_with_buffers_are_counted(decoder):
     config = composed("prithvi_eo_tiny", "qv", "nf4", f"decoder={decoder}")

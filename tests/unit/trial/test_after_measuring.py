@@ -45,6 +45,9 @@ def measured(tmp_path, monkeypatch):
         ("offload=parameters", "tuning.unfreeze_last=1", "tuning.frozen_dtype=bf16", "tuning.use_dora=true"),
         ("offload=optimizer", "tuning.targets=qv", "tuning.frozen_dtype=bf16", "precision=bf16"),
         ("quantization=int8", "tuning=frozen", "precision=bf16", "checkpointing=blocks"),
+        ("tuning.initialisation=pissa", "offload=parameters"),
+        ("tuning.initialisation=loftq", "quantization=nf4", "precision=bf16", "tuning.rank=2"),
+        ("tuning.initialisation=eva", "quantization=nf4", "offload=optimizer"),
     ],
 )
 def test_a_trial_that_ran_predicts_the_same_again(measured, knobs):

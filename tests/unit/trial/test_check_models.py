@@ -120,6 +120,12 @@ def test_what_bears_on_no_part_of_a_model_makes_no_other_one(asked):
     assert [[len(looks) for looks in models] for models in asked] == [[1], [3]]
 
 
+def test_a_rank_is_looked_at_where_adapters_start_at_as_many_components(asked):
+    ranks = ("tuning.rank=2", "tuning.rank=8")
+    check_models([whole(rank, f"tuning.initialisation={start}") for start in ("pissa", "eva") for rank in ranks])
+    assert [[len(looks) for looks in models] for models in asked] == [[2]]
+
+
 def test_batches_of_one_are_looked_at_by_themselves(asked):
     check_models([whole(f"train.batch_size={size}") for size in (1, 2, 4, 1)])
     assert [[len(looks) for looks in models] for models in asked] == [[1, 1]]

@@ -15,6 +15,9 @@ from terrasweep.results.wording import nearest
 
 TARGET_PRESETS = ("qv", "attention", "mlp", "attention_mlp")
 FROZEN_DTYPES = ("fp32", "bf16")
+INITIALISATIONS = ("default", "pissa", "loftq", "eva")
+CHANGE_WHAT_IS_FROZEN = ("pissa", "loftq")
+"""Starts that hand a part of the frozen weights to the adapter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,10 @@ class TuningConfig:
     """What is frozen and not quantized is stored in: ``fp32`` or ``bf16``. It computes as ``precision`` says."""
     unfreeze_last: int = 0
     """How many of the backbone's last transformer blocks learn as a whole beside the frozen rest; 0: none."""
+    initialisation: str = "default"
+    """Where an adapter starts: ``default`` at nothing (Hu et al. 2021), ``pissa`` at the principal components of the
+    weight, whose rest is frozen (Meng et al. 2024), ``loftq`` at what quantization took away (Li et al. 2023), or
+    ``eva`` at nothing, looking along the principal components of what comes in (Paischer et al. 2024)."""
 
 
 def find_bad_values(tuning: TuningConfig) -> Iterator[str]:
@@ -52,6 +59,9 @@ def find_bad_values(tuning: TuningConfig) -> Iterator[str]:
         yield f"tuning.frozen_dtype={tuning.frozen_dtype}: unknown; {nearest(tuning.frozen_dtype, FROZEN_DTYPES)}"
     if tuning.unfreeze_last < 0:
         yield f"tuning.unfreeze_last={tuning.unfreeze_last}: it counts blocks; use 0 or more"
+    if tuning.initialisation not in INITIALISATIONS:
+        chosen = tuning.initialisation
+        yield f"tuning.initialisation={chosen}: unknown; {nearest(chosen, INITIALISATIONS)}"
     yield from _targets(tuning.targets)
 
 
@@ -73,6 +83,7 @@ _OF_LORA: dict[str, Values] = {
     "tuning.targets": SET,
     "tuning.use_dora": (True,),
     "tuning.use_rslora": (True,),
+    "tuning.initialisation": INITIALISATIONS[1:],
 }
 
 KNOB = Knob(
@@ -119,6 +130,11 @@ KNOB = Knob(
             "every block learns",
             "drop tuning.unfreeze_last or use tuning=lora or frozen",
         ),
+        Exclusion(
+            *("tuning.initialisation", ("loftq",), "quantization.name", ("none",)),
+            "it starts at what quantization took away",
+            "use quantization=nf4, or tuning.initialisation=pissa",
+        ),
     ),
     transforms={
         Stage.SPLIT: "terrasweep.models.transforms.adapters:split_targets",
@@ -139,5 +155,7 @@ KNOB = Knob(
         "use_dora": EVERYTHING,
         "frozen_dtype": EVERYTHING,
         "unfreeze_last": EVERYTHING,
+        # The same shapes and kernels from another start, which needs less to be found than a training step does.
+        "initialisation": {QUALITY},
     },
 )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from terratorch.models.peft_utils import QKVSep, replace_qkv
 from torch import nn
 
-from terrasweep.config.knobs.tuning import TARGET_PRESETS, TuningConfig
+from terrasweep.config.knobs.tuning import CHANGE_WHAT_IS_FROZEN, TARGET_PRESETS, TuningConfig
 from terrasweep.models.transforms.checkpointing import transformer_blocks
 from terrasweep.models.transforms.linear_layers import no_match
+from terrasweep.models.transforms.principal_inputs import principal_inputs, start_along
+from terrasweep.models.transforms.starting_points import divide_weights
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.models.transforms.unfrozen import unfrozen_blocks
 from terrasweep.results.errors import InvalidConfig
@@ -31,13 +34,27 @@ PRESETS = {
 
 
 def split_targets(tuning: TuningConfig, unfinished: UnfinishedModel) -> Touched:
-    """The knob ``tuning`` before layers are quantized: :func:`split_fused`."""
-    return {"split": split_fused(unfinished.model.encoder, tuning.targets)}
+    """The knob ``tuning`` before layers are quantized: :func:`split_fused`, and weights that a start needs are kept."""
+    encoder = unfinished.model.encoder
+    split = split_fused(encoder, tuning.targets)
+    if tuning.initialisation in CHANGE_WHAT_IS_FROZEN:
+        names = layers_to_adapt(encoder, tuning)
+        unfinished.full_precision = {name: encoder.get_submodule(name).weight.data for name in names}
+    return {"split": split}
 
 
 def tune(tuning: TuningConfig, unfinished: UnfinishedModel) -> Touched:
-    """The knob ``tuning``: :func:`apply_tuning` to the backbone."""
-    return apply_tuning(unfinished.model.encoder, tuning)
+    """The knob ``tuning``: :func:`apply_tuning` to the backbone, and a start for its adapters."""
+    encoder = unfinished.model.encoder
+    if tuning.initialisation == "eva" and unfinished.taken_out is None:
+        directions = principal_inputs(unfinished, layers_to_adapt(encoder, tuning))
+        touched = apply_tuning(encoder, tuning)
+        start_along(encoder, directions)
+        return touched
+    touched = apply_tuning(encoder, tuning)
+    if tuning.initialisation in CHANGE_WHAT_IS_FROZEN:
+        unfinished.taken_out = divide_weights(unfinished, lora_config(tuning, touched["adapted"]))
+    return touched
 
 
 def split_fused(encoder: nn.Module, targets: str | list[str] | None) -> list[str]:
@@ -93,14 +110,14 @@ def apply_tuning(encoder: nn.Module, tuning: TuningConfig) -> dict[str, list[str
     blocks = unfrozen_blocks(encoder, tuning)
     learning = [parameter for block in blocks.values() for parameter in block.parameters() if parameter.requires_grad]
     encoder.requires_grad_(False)
-    adapted = _adapt(encoder, tuning, list(blocks)) if tuning.name == "lora" else []
+    adapted = _adapt(encoder, tuning) if tuning.name == "lora" else []
     for parameter in learning:  # PEFT freezes whatever is no adapter.
         parameter.requires_grad_(True)
     return {"adapted": adapted, "unfrozen": list(blocks)}
 
 
-def _adapt(encoder: nn.Module, tuning: TuningConfig, unfrozen: list[str]) -> list[str]:
-    names = target_layers(encoder, tuning.targets, unfrozen)
+def _adapt(encoder: nn.Module, tuning: TuningConfig) -> list[str]:
+    names = layers_to_adapt(encoder, tuning)
     inject_adapter_in_model(lora_config(tuning, names), encoder)
     adapted = [name for name, module in encoder.named_modules() if isinstance(module, LoraLayer)]
     if sorted(adapted) != sorted(names):
@@ -111,6 +128,25 @@ def _adapt(encoder: nn.Module, tuning: TuningConfig, unfrozen: list[str]) -> lis
         if parameter.requires_grad:  # Beside a 4-bit layer PEFT takes the type that this computes in.
             parameter.data = parameter.data.float()
     return adapted
+
+
+def layers_to_adapt(encoder: nn.Module, tuning: TuningConfig) -> list[str]:
+    """Dotted names of the linear layers that get an adapter.
+
+    Raises:
+        InvalidConfig: The targets name none, or one with fewer components than adapters shall start at: PEFT would make
+            its adapter narrower.
+    """
+    names = target_layers(encoder, tuning.targets, list(unfrozen_blocks(encoder, tuning)))
+    for name in names if tuning.initialisation != "default" else []:
+        layer: Any = encoder.get_submodule(name)
+        most = min(layer.in_features, layer.out_features)
+        if (tuning.rank or 0) > most:
+            raise InvalidConfig(
+                f"tuning.rank={tuning.rank} with tuning.initialisation={tuning.initialisation}: the layer {name} has "
+                f"{most} components; use tuning.rank={most} or less, or tuning.initialisation=default"
+            )
+    return names
 
 
 def lora_config(tuning: TuningConfig, names: list[str]) -> LoraConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from terrasweep.config.knobs.quantization import QuantizationConfig
+from terrasweep.config.schema import TrialConfig
 from terrasweep.models.transforms.quantize import layers_to_keep, quantizable, quantize_linears
 from terrasweep.models.transforms.sensitivity import rank_layers
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
@@ -20,14 +21,19 @@ def apply_quantization(quantization: QuantizationConfig, unfinished: UnfinishedM
         InvalidConfig: No layer is left to quantize, or a name to skip matches none.
     """
     encoder, device, known = unfinished.model.encoder, unfinished.device, unfinished.quantized
-    chosen = quantization.compute_dtype
-    dtype = DTYPES[unfinished.config.precision.name if chosen == "auto" else chosen]
+    dtype = compute_dtype(unfinished.config)
     unfrozen = unfrozen_blocks(encoder, unfinished.config.tuning)
     names = quantizable(encoder, quantization, unfrozen) if known is None else known
     if quantization.skip == "auto" and known is None:
         names = _least_sensitive(quantization, unfinished, names, dtype)
     quantize_linears(encoder, names, quantization, dtype, device)
     return {"quantized": names}
+
+
+def compute_dtype(config: TrialConfig) -> torch.dtype:
+    """What a 4-bit weight is unpacked to for a product."""
+    chosen = config.quantization.compute_dtype
+    return DTYPES[config.precision.name if chosen == "auto" else chosen]
 
 
 def _least_sensitive(

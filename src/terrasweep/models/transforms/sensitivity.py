@@ -40,20 +40,21 @@ def rank_layers(
     """
     training = model.training
     model.to(device).eval()
-    moved = _moved(images, device)
-    reference = model(moved).output.float()
+    batch = moved(images, device)
+    reference = model(batch).output.float()
     errors = {}
     for name in names:
         original = model.encoder.get_submodule(name)
         assert isinstance(original, nn.Linear)
         model.encoder.set_submodule(name, quantized(original, quantization, compute_dtype, device))
-        errors[name] = float((model(moved).output.float() - reference).norm() / reference.norm())
+        errors[name] = float((model(batch).output.float() - reference).norm() / reference.norm())
         model.encoder.set_submodule(name, original)
     model.train(training)
     return dict(sorted(errors.items(), key=lambda item: -item[1]))
 
 
-def _moved(images: Images, device: torch.device) -> Images:
+def moved(images: Images, device: torch.device) -> Images:
+    """A batch on the device."""
     if isinstance(images, dict):
         return {name: image.to(device) for name, image in images.items()}
     return images.to(device)

@@ -34,6 +34,11 @@ class UnfinishedModel:
     """Names of the layers to quantize where they are known."""
     sensitivity: dict[str, float] = field(default_factory=dict)
     """Of ``quantization.skip=auto``: what it found."""
+    full_precision: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Where starts need them: weights of the layers to adapt before they were quantized, float32 (out, in)."""
+    taken_out: dict[str, torch.Tensor] | None = None
+    """What the starts of adapters took out of frozen weights, see :mod:`.starting_points`. Given where it is known, as
+    for a trial that is built again: its adapters need no start."""
 
 
 def transform(unfinished: UnfinishedModel) -> Touched:

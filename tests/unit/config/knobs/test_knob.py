@@ -39,7 +39,7 @@ def test_what_changes_no_mathematics_does_not_bear_on_quality():
 
 def test_what_changes_no_kernel_bears_on_quality_alone():
     for group, key in (
-        *(("tuning", "alpha_ratio"), ("tuning", "use_rslora")),
+        *(("tuning", "alpha_ratio"), ("tuning", "use_rslora"), ("tuning", "initialisation")),
         *(("optimizer", "weight_decay"), ("optimizer", "betas")),
     ):
         assert set(BY_GROUP[group].bears_on[key]) == {"quality"}

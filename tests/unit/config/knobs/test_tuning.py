@@ -16,6 +16,7 @@ from tests.composing import compose_trial
         ("tuning.frozen_dtype=bf17", "tuning.frozen_dtype=bf17: unknown; did you mean bf16"),
         ("tuning.unfreeze_last=-1", "tuning.unfreeze_last=-1: it counts blocks"),
         ("tuning.targets=[]", "tuning.targets=[]"),
+        ("tuning.initialisation=pisa", "tuning.initialisation=pisa: unknown; did you mean pissa"),
         ("tuning.targets=attn", "tuning.targets=attn: unknown preset; did you mean"),
     ],
 )

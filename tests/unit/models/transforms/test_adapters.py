@@ -26,7 +26,7 @@ from terrasweep.models.transforms.checkpointing import apply_checkpointing, tran
 from terrasweep.models.transforms.quantize import quantizable
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
-from tests.unit.models.built import BACKBONES, BLOCKS, CLASSES, built, images
+from tests.unit.models.built import BACKBONES, BLOCKS, CLASSES, CPU, built, images
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
@@ -162,6 +162,13 @@ def test_dora_at_its_start_leaves_the_features_but_for_rounding(quantization):
 def test_adapters_learn_in_32_bits_whatever_is_computed_in(quantization, more):
     model = built("precision=bf16", f"quantization={quantization}", *more).module
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+
+
+@pytest.mark.parametrize("start", ["pissa", "eva"])
+def test_a_start_with_more_components_than_a_layer_has_is_refused(start):
+    line = rf"^tuning.rank=257 with tuning.initialisation={start}: the layer blocks.0.* has 256 components; use tuning"
+    with pytest.raises(InvalidConfig, match=line):
+        build_model(compose_trial("tuning.rank=257", f"tuning.initialisation={start}"), CLASSES, CPU, images())
 
 
 def test_a_bare_name_does_not_reach_the_patch_embedding():

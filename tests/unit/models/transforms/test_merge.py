@@ -1,5 +1,7 @@
 """A model without adapters, low-bit layers and split projections predicts what the trial's did."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -14,13 +16,27 @@ LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
 
 
 QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
+TUNINGS = [
+    ("tuning.targets=qv",),
+    (*LORA, "tuning.use_rslora=true"),
+    (*LORA, "tuning.use_dora=true"),
+    ("tuning=frozen",),
+]
+STARTS = [
+    ("tuning.targets=qv", "tuning.initialisation=pissa"),
+    (*LORA, "tuning.initialisation=pissa", "tuning.use_dora=true"),
+    (*LORA, "tuning.initialisation=eva"),
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quantization", QUANTIZATIONS)
 @pytest.mark.parametrize(
-    "tuning",
-    [("tuning.targets=qv",), (*LORA, "tuning.use_rslora=true"), (*LORA, "tuning.use_dora=true"), ("tuning=frozen",)],
+    ("quantization", "tuning"),
+    [
+        *itertools.product(QUANTIZATIONS, TUNINGS),
+        *itertools.product(("none", "int8", "nf4"), STARTS),
+        *itertools.product(("int8", "fp4", "nf4_double"), [(*LORA, "tuning.initialisation=loftq")]),
+    ],
 )
 def test_a_merged_model_predicts_what_its_parts_did(trained, tmp_path, quantization, tuning):
     config, _ = trained(f"quantization={quantization}", *tuning)
