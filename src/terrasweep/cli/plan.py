@@ -24,8 +24,6 @@ from terrasweep.results.errors import DataError, InvalidConfig
 from terrasweep.results.wording import narrow_bytes
 from terrasweep.trial import rules
 
-_UNNEEDED = ("data.root", "data.num_classes")
-"""Keys without a default that a plan can do without."""
 _UNMEASURED = "All of this is counted and nothing measured on a GPU: leave room there for what is not counted."
 
 
@@ -45,7 +43,7 @@ def plan(overrides: list[str]) -> tuple[TrialConfig, Plan]:
         TerrasweepError: A child failed otherwise.
     """
     try:
-        config = compose(overrides, may_be_missing=_UNNEEDED)
+        config = compose(overrides)
     except BAD_INPUT as error:
         raise InvalidConfig("\n".join(describe_bad_input(error))) from error
     _refuse(find_violations(config))

@@ -125,12 +125,11 @@ def with_each_value(composed: DictConfig, key: str, values: Iterable[Any]) -> It
         yield dataclasses.replace(config, **changed)
 
 
-def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> TrialConfig:
+def compose(overrides: list[str]) -> TrialConfig:
     """Compose ``config.yaml`` with overrides as ``python sweep.py`` does, without running anything.
 
     Args:
         overrides: ``key=value`` as on the command line.
-        may_be_missing: Keys like ``data.root`` that become null where no value is given.
 
     Raises:
         HydraException, OmegaConfBaseException: Hydra refuses the overrides.
@@ -145,10 +144,6 @@ def compose(overrides: list[str], *, may_be_missing: Iterable[str] = ()) -> Tria
         raise InvalidConfig(describe_unreadable(error) or str(error)) from error
     # Names like the study's are taken from Hydra's own part.
     HydraConfig.instance().set_config(composed)
-    for key in may_be_missing:
-        section, _, name = key.rpartition(".")
-        if OmegaConf.is_missing(OmegaConf.select(composed, section), name):
-            OmegaConf.update(composed, key, None)
     return composed_trial(composed)
 
 

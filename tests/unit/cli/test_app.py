@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hydra.errors import HydraException
 from typer.testing import CliRunner
 
 from terrasweep.cli import app
@@ -34,6 +35,9 @@ def ended(monkeypatch, capsys):
         (InvalidConfig("a=1: wrong; use 2\nb=3: wrong; use 4"), 2, "a=1: wrong; use 2\nb=3: wrong; use 4\n"),
         (Crashed("the child was killed"), 1, "the child was killed\n"),
         (DataError("no such tile"), 1, "no such tile\n"),
+        (HydraException("no key at http://me:geheim7@host"), 2, "no key at http://me:***@host\n"),
+        (OSError(28, "No space left on device", "/results"), 1, "/results: No space left on device\n"),
+        (OSError("no answer from http://me:geheim7@host"), 1, "file system: no answer from http://me:***@host\n"),
     ],
 )
 def test_an_error_with_a_known_reason_is_its_line_and_a_status(home, ended, error, status, told):

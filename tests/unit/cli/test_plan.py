@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from terrasweep import process
 from terrasweep.cli.plan import (
     as_json,
     choices_for_one_gpu,
@@ -16,7 +17,7 @@ from terrasweep.cli.plan import (
 )
 from terrasweep.config.compose import compose
 from terrasweep.config.schema import BudgetConfig
-from terrasweep.results.errors import DataError, InvalidConfig
+from terrasweep.results.errors import Crashed, DataError, InvalidConfig
 from terrasweep.trial.rules import find_violations as find_all
 from tests.composing import compose_trial
 from tests.unit.cli.plans import GIB, found, need
@@ -207,3 +208,24 @@ def test_a_card_is_judged_by_what_was_counted_and_that_is_said():
     limited = compose_trial("budget.memory_gib=24")
     assert any("nothing measured on a GPU" in remark for remark in remarks(limited, found()))
     assert not any("nothing measured on a GPU" in remark for remark in remarks(compose_trial(), found()))
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(Crashed("it was ended by SIGKILL"), True), (InvalidConfig("decoder=x: none; use y"), False)]
+)
+def test_a_count_that_fails_says_where_its_log_lies_unless_the_configuration_is_wrong(
+    home, monkeypatch, tmp_path, error, kept
+):
+    logs = []
+
+    def fail(task, arguments, log, limits, start_method):
+        logs.append(log)
+        return process.Outcome(error=error)
+
+    monkeypatch.setattr(process, "run", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(type(error)) as told:
+        plan(["backbone.checkpoint=null"])
+    (log,) = logs
+    assert log.exists() == kept
+    assert str(told.value) == (f"{error}; see {log}" if kept else str(error))

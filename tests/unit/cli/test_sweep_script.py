@@ -1,5 +1,6 @@
 """Every way that sweep.py can end has its exit status and its line, and leaves nothing that it need not."""
 
+import dataclasses
 import os
 import signal
 from types import ModuleType, SimpleNamespace
@@ -12,12 +13,19 @@ from omegaconf import OmegaConf, read_write
 
 from terrasweep.cli import sweep_script
 from terrasweep.cli.sweep_script import _status
-from terrasweep.results.errors import Crashed, DataError, DeviceOutOfMemory, HostOutOfMemory, InvalidConfig
+from terrasweep.results.errors import (
+    Crashed,
+    DataError,
+    DeviceOutOfMemory,
+    HostOutOfMemory,
+    InvalidConfig,
+    SweepStopped,
+)
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import mlflow_runs, mlflow_store
-from terrasweep.trial import prepare, run
+from terrasweep.trial import check_models, prepare, run
 from tests.composing import compose_all
 
 
@@ -75,6 +83,15 @@ def test_a_request_to_end_is_treated_as_ctrl_c(started):
         signal.raise_signal(signal.SIGTERM)
 
     assert started(main)[0] == 130
+
+
+@pytest.mark.parametrize(("before", "status"), [(signal.SIG_DFL, 130), (signal.SIG_IGN, 0)], ids=["plain", "nohup"])
+def test_a_closed_terminal_ends_a_sweep_unless_it_was_started_to_outlive_it(started, before, status):
+    restored = signal.signal(signal.SIGHUP, before)
+    try:
+        assert started(lambda: signal.raise_signal(signal.SIGHUP))[0] == status
+    finally:
+        signal.signal(signal.SIGHUP, restored)
 
 
 def test_the_traceback_is_shown_to_whoever_asks_for_it(started, monkeypatch):
@@ -166,6 +183,29 @@ def test_what_is_already_in_a_refused_trial_s_folder_stays(job):
     with pytest.raises(SystemExit):
         job.start("tuning.rank=0")
     assert (job.folder / "notes.txt").exists()
+
+
+def test_what_a_complete_trial_has_to_say_is_a_warning_beside_its_numbers(job, monkeypatch, capsys):
+    monkeypatch.setattr(check_models, "check_models", lambda looks: None)
+    job.result = dataclasses.replace(job.result, message="its weights are not saved: no space")
+    with pytest.raises(SystemExit) as end:
+        job.start()
+    assert end.value.code == 0
+    out, err = capsys.readouterr()
+    assert "warning" not in out
+    assert err == "warning: its weights are not saved: no space\n"
+
+
+def test_a_single_trial_whose_result_can_t_be_written_says_that_it_is_lost(job, monkeypatch):
+    def full(config, folder):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(check_models, "check_models", lambda looks: None)
+    monkeypatch.setattr(run, "run_trial", full)
+    with pytest.raises(SweepStopped) as told:
+        job.start()
+    assert str(told.value) == f"{job.folder}: No space left on device: the trial's result is lost; run it again"
+    assert job.logged == []
 
 
 def test_under_the_sweeper_the_result_goes_back_to_it(job):

@@ -102,6 +102,7 @@ BAD_VALUES = {
         "study.objectives=[{name: accuracy, direction: maximize}, {name: accuracy, direction: minimize}]"
     ],
     "study.keep_weights=some": ["study.keep_weights=some"],
+    "study.stop_after_same_failures=1: one failure is like no other; use 2": ["study.stop_after_same_failures=1"],
     "train.lr=nan": ["train.lr=nan"],
     "train.untimed_steps=-1": ["train.untimed_steps=-1"],
     "train.device='tpu'": ["train.device=tpu"],

@@ -51,3 +51,10 @@ def test_what_may_be_stored_tells_no_password():
     assert secret in config.tracking.uri
     assert secret not in str(public_dict(config))
     assert secret not in str(fixed_settings(config))
+
+
+def test_a_key_without_a_value_is_refused_by_its_name_unless_it_has_a_default():
+    with pytest.raises(InvalidConfig, match=r"^backbone\.name: .*missing mandatory value"):
+        compose_trial("backbone=any")
+    config = compose_trial("data=regression_folder", "backbone=any", "backbone.name=timm_resnet18")
+    assert (config.backbone.name, config.data.root) == ("timm_resnet18", None)

@@ -18,6 +18,15 @@ BROKEN = {
     "a field is not declared": ((', "last": {"quality", "memory", "speed"}', ""), "bears_on: last"),
     "an unknown number": (('"last": {"quality"', '"last": {"beauty"'), "only memory, quality, speed"),
     "no options": (('options=(FreezeNorms(name="off"), FreezeNorms(name="on"))', "options=()"), "options="),
+    "settings of another kind": (
+        ("settings=FreezeNorms", "settings=dict"),
+        "settings is no dataclass with a field `name`",
+    ),
+    "two options of a name": (
+        ('FreezeNorms(name="on")', 'FreezeNorms(name="off")'),
+        "['off', 'off']: each needs a name",
+    ),
+    "an option that is no name": (('FreezeNorms(name="on")', 'FreezeNorms(name="o n")'), "'o n']: each needs a name"),
     "another default": (('off="off"', 'off="on"'), "off=on: the first option, off"),
     "no function": (("freeze_norms_transform:freeze", "freeze_norms_transform"), "give a Stage and module:function"),
     "an unknown key": (('"tuning.name", ("frozen"', '"tuning.nam", ("frozen"'), "there is no key tuning.nam"),

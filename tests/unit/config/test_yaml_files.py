@@ -1,6 +1,9 @@
 """A YAML file that can't be read is one line with its place, the reason and the way out."""
 
+from types import ModuleType
+
 import pytest
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
@@ -107,3 +110,22 @@ def test_another_error_is_not_described():
     assert describe_unreadable(ValueError("no file")) is None
     assert describe_unreadable(OSError("no space")) is None
     assert describe_unreadable(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "of our own")) is None
+
+
+def raised_while_hydra_reads(file, error):
+    """An error as it comes out of Hydra's reader with a file open."""
+    reader = ModuleType("hydra.of_this_test")
+    source = "def read(full_path, error):\n    raise error\n"
+    exec(compile(source, "hydra.py", "exec"), reader.__dict__)  # noqa: S102
+    with pytest.raises(type(error)) as raised:
+        reader.read(str(file), error)
+    return raised.value
+
+
+def test_an_error_without_a_place_and_one_of_a_file_that_was_mended_meanwhile_name_the_file(tmp_path):
+    file = tmp_path / "mended.yaml"
+    file.write_text("study: {}\n")
+    odd = raised_while_hydra_reads(file, yaml.YAMLError("it is\n  odd"))
+    assert describe_unreadable(odd) == f"{file}: it is odd; correct it"
+    latin = raised_while_hydra_reads(file, UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid start byte"))
+    assert describe_unreadable(latin) == f"{file}: it could not be read as UTF-8; save it as UTF-8"

@@ -1,5 +1,8 @@
-"""Which device a trial would get, without torch."""
+"""Which device a trial would get, and what NVML tells of it, without torch."""
 
+from types import SimpleNamespace
+
+import pynvml
 import pytest
 
 from terrasweep.machine import hardware
@@ -36,3 +39,79 @@ def test_a_trial_has_a_thread_per_core_that_it_may_use(monkeypatch, tmp_path, as
     if asked is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
     assert hardware.compute_threads() == threads
+
+
+class Driver:
+    """NVML with boards by their UUID: a name and a compute capability, or an error that is raised."""
+
+    def __init__(self, boards):
+        self._boards, self.open = boards, 0
+
+    def nvmlInit(self):  # noqa: N802
+        self.open += 1
+
+    def nvmlShutdown(self):  # noqa: N802
+        self.open -= 1
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        return len(self._boards)
+
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+        return list(self._boards)[index]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        if uuid.decode() not in self._boards:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return uuid.decode()
+
+    def nvmlDeviceGetName(self, handle):  # noqa: N802
+        return self._boards[handle][0]
+
+    def nvmlDeviceGetCudaComputeCapability(self, handle):  # noqa: N802
+        return self._boards[handle][1]
+
+
+BOARDS = {"GPU-a": ("A100", (8, 0)), "GPU-b": ("H100", (9, 0)), "GPU-c": ("T4", (7, 5))}
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    made = Driver(BOARDS)
+    for name in (name for name in dir(made) if name.startswith("nvml")):
+        monkeypatch.setattr(pynvml, name, getattr(made, name))
+    yield made
+    assert made.open == 0, "what was opened is closed"
+
+
+def test_boards_are_named_in_nvml_s_order(driver):
+    assert hardware.gpu_names() == ["A100", "H100", "T4"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "capability"),
+    [
+        (None, None, (8, 0)),
+        (None, 2, (7, 5)),
+        (None, SimpleNamespace(index=1), (9, 0)),
+        (None, SimpleNamespace(index=None), (8, 0)),
+        ("2,0", None, (7, 5)),
+        ("2,0", 1, (8, 0)),
+        ("GPU-b", 0, (9, 0)),
+        ("GPU-none", 0, (0, 0)),
+    ],
+)
+def test_a_compute_capability_is_that_of_the_visible_board(driver, monkeypatch, visible, device, capability):
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert hardware.compute_capability(device) == capability
+
+
+def test_without_a_driver_there_is_no_board(monkeypatch):
+    def absent():
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", absent)
+    assert hardware.gpu_names() == []
+    assert hardware.compute_capability() == (0, 0)

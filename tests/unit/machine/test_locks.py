@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from terrasweep.machine.locks import Lease, locked, locked_in_own_folder
+from terrasweep.machine.locks import Lease, is_held, locked, locked_in_own_folder
 
 HOLD = textwrap.dedent(
     """
@@ -92,3 +92,16 @@ def blocked_on(pid):
     with contextlib.suppress(OSError):
         return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
     return []
+
+
+def test_a_lease_is_held_from_its_taking_to_its_end_and_a_file_that_is_none_by_nobody(tmp_path):
+    path, link = tmp_path / ".lock", tmp_path / "link"
+    assert not is_held(path), "there is no such file"
+    lease = Lease(path)
+    assert lease.take()
+    link.symlink_to(path)
+    assert is_held(path)
+    assert not is_held(link), "it may lead anywhere"
+    lease.give_back()
+    path.touch()
+    assert not is_held(path)

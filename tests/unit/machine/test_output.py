@@ -2,9 +2,11 @@
 
 import io
 import logging
+import os
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
@@ -55,3 +57,15 @@ def test_no_password_is_printed_whoever_prints_it(monkeypatch):
     assert "geheim7" not in plain.getvalue()
     assert plain.getvalue().count("http://me:***@host:5000/?token=***") == 5
     assert "kept\n" in plain.getvalue()
+
+
+def test_what_is_buffered_when_the_reader_leaves_goes_nowhere_and_so_does_the_rest():
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "w") as plain:
+        stream = GuardedOutput(plain)
+        assert stream.write("kept in the buffer") == 18
+        os.close(reads)
+        stream.flush()
+        assert os.fstat(writes).st_rdev == Path(os.devnull).stat().st_rdev
+        stream.write("the rest")
+        stream.flush()

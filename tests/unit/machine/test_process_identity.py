@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -84,3 +85,20 @@ def test_names_of_versions_before_are_read():
     assert liveness("elsewhere:1:1.00") is None
     assert liveness("") is False
     assert liveness("no name of ours") is None
+
+
+def test_where_the_kernel_has_no_namespaces_a_host_s_name_tells_places_apart(monkeypatch, tmp_path):
+    """The namespace of pids has no file there; a file elsewhere that is absent stands for it."""
+    places = []
+    monkeypatch.setattr(
+        process_identity,
+        "Path",
+        lambda name: tmp_path / "absent" if str(name).startswith("/proc/self/ns") else Path(name),
+    )
+    for host in ("one", "another", "one"):
+        monkeypatch.setattr(process_identity.socket, "gethostname", lambda host=host: host)
+        process_identity._place.cache_clear()
+        places.append(process_identity._place())
+    monkeypatch.undo()
+    process_identity._place.cache_clear()
+    assert places[0] == places[2] != places[1]

@@ -42,3 +42,13 @@ def test_a_killed_process_s_folder_goes_at_the_next_start_and_no_other(tmp_path)
     end(third)
     end(living)
     assert list(tmp_path.iterdir()) == [strangers], "those who end by themselves leave nothing"
+
+
+def test_a_folder_whose_owner_can_t_be_read_stays_and_stops_nothing(tmp_path):
+    marker = tmp_path / "pymp-0" / "terrasweep-owner"
+    marker.mkdir(parents=True)
+    killed = start(tmp_path)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    end(start(tmp_path))
+    assert list(tmp_path.iterdir()) == [marker.parent], "the killed one's is gone all the same"

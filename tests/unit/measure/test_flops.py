@@ -1,5 +1,6 @@
 """FLOPs of a step against a count by hand."""
 
+import bitsandbytes  # noqa: F401 - its operators
 import pytest
 import torch
 
@@ -27,3 +28,10 @@ def test_quantized_products_count_as_those_of_full_precision(quantization):
         batch = torch.randn(2, 6, 64, 64)
         counts[name] = count_flops(lambda model=model, batch=batch: model(batch).output.sum())
     assert counts[quantization] == counts["none"] > 0
+
+
+def test_bitsandbytes_product_of_integers_counts_as_the_product_it_is():
+    a, b = torch.ones(2, 5, 8, dtype=torch.int8), torch.ones(16, 8, dtype=torch.int8)
+    scale = torch.ones((), requires_grad=True)
+    count = count_flops(lambda: (torch.ops.bitsandbytes.int8_linear_matmul(a, b).float() * scale).sum())
+    assert count == 2 * (2 * 5) * 8 * 16

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from terrasweep.measure import host_memory
 from terrasweep.measure.host_memory import HostMemoryMeter, exact_steps, trimmed_resident_mib
 from terrasweep.measure.meter import metered, readings
 from terrasweep.measure.peak_memory import MIB, PEAK_MEMORY
@@ -92,3 +93,9 @@ def test_freed_blocks_leave_the_resident_set_at_once():
     holes, peak = map(float, subprocess.check_output([sys.executable, "-c", HOLES], text=True).split())
     assert peak == pytest.approx(64, abs=6)
     assert holes == pytest.approx(32, abs=6), "holes between live blocks are given back"
+
+
+def test_what_the_kernel_does_not_tell_is_named():
+    assert host_memory._status_mib("VmRSS") > 0
+    with pytest.raises(LookupError, match="/proc/self/status has no VmNothing"):
+        host_memory._status_mib("VmNothing")

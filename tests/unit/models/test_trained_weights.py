@@ -9,6 +9,7 @@ import torch
 import yaml
 from peft import PeftModel
 from safetensors.torch import load_file
+from torch import nn
 
 from terrasweep.config.compose import public_dict
 from terrasweep.machine.paths import WEIGHTS
@@ -208,3 +209,20 @@ def test_whoever_may_read_the_results_may_read_the_weights(trained, tmp_path):
         os.umask(before)
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / WEIGHTS).rglob("*") if path.is_file()}
     assert modes == {0o644}
+
+
+def test_an_adapter_of_which_peft_leaves_something_out_is_not_saved(tmp_path, monkeypatch):
+    adapter = nn.ModuleDict({name: nn.Linear(2, 2, bias=False) for name in ("lora_A", "lora_B")})
+    monkeypatch.setattr(trained_weights, "get_peft_model_state_dict", lambda *_, **__: {"lora_A.weight": torch.ones(2)})
+    with pytest.raises(RuntimeError, match="PEFT gives 1 of the adapter's 2 tensors"):
+        trained_weights._save_adapter(tmp_path / "adapter", nn.ModuleDict({"q": adapter}))
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_weights_of_a_later_version_are_refused(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(public_dict(compose_trial())))
+    (tmp_path / WEIGHTS).mkdir()
+    newer = trained_weights.SCHEMA_VERSION + 1
+    (tmp_path / WEIGHTS / "weights.json").write_text(json.dumps({"schema_version": newer, "what": "is new"}))
+    with pytest.raises(InvalidConfig, match=f"schema version {newer}, newer than {newer - 1}"):
+        load_trial(tmp_path)

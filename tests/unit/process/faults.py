@@ -20,6 +20,15 @@ def leave(report):
     os._exit(3)
 
 
+def leave_another_behind(report):
+    """The process below holds the pipe to the parent open."""
+    below = os.fork()
+    while below == 0:
+        time.sleep(60)
+    report(below=below)
+    os._exit(3)
+
+
 def hang(report):
     report(measurements={"peak_build_mib": 5.0})
     while True:

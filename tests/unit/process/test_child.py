@@ -1,5 +1,8 @@
 """Whatever ends a child becomes a reason: by the error itself, or by what a library wrapped it in."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from terrasweep.process import child
@@ -73,3 +76,17 @@ def test_every_reason_of_an_error_comes_back_as_that_error():
     assert {Reason.OOM_DEVICE, Reason.OOM_HOST, Reason.DIVERGED, Reason.CRASHED} <= set(CHILD_ERRORS)
     assert all(issubclass(error, TerrasweepError) for error in CHILD_ERRORS.values())
     assert child.CHILD_ERRORS[Reason.DATA_ERROR] is DataError
+
+
+@pytest.mark.parametrize(("untouched", "said"), [(False, [("report", {"cuda_unusable": True})]), (True, [])])
+def test_a_child_that_can_t_use_cuda_says_so_and_leaves_its_task_undone(monkeypatch, untouched, said):
+    sent, ran = [], []
+    monkeypatch.setattr(child, "_detach", lambda log: None)
+    monkeypatch.setattr(child.startup, "start_child", lambda: None)
+    monkeypatch.setattr(child.os, "_exit", sent.append)
+    monkeypatch.setitem(sys.modules, "terrasweep.trial.preload", SimpleNamespace(CUDA_UNTOUCHED=untouched))
+    monkeypatch.setitem(sys.modules, "a_task", SimpleNamespace(run=lambda report, value: ran.append(value)))
+    monkeypatch.delitem(sys.modules, "terrasweep.process.preloading", raising=False)
+    child.main(SimpleNamespace(send=sent.append, close=lambda: None), "log.txt", "a_task:run", {"value": 7})
+    assert sent == [*said, ("done", {}), 0]
+    assert ran == ([7] if untouched else [])

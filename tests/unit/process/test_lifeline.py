@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from terrasweep.machine.startup import START_METHOD
+from terrasweep.process import lifeline
 from tests.composing import ROOT
 
 ASKER = textwrap.dedent("""
@@ -104,3 +107,77 @@ def test_a_forkserver_that_still_imports_ends_with_its_asker(ask):
     family = wait_for(imports, asker)
     asker.send_signal(signal.SIGKILL)
     assert all_gone(family)
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """What would be killed, in its order, where this process leads its group or not."""
+    order, children = [], []
+
+    class Below:
+        def __init__(self, pid, error=None):
+            self._pid, self._error = pid, error
+
+        def kill(self):
+            if self._error:
+                raise self._error
+            order.append(self._pid)
+
+    def end(*, leads, gone=None):
+        order.clear()
+        children[:] = [Below(7, psutil.NoSuchProcess(7)), Below(8)]
+        monkeypatch.setattr(os, "getpgrp", lambda: os.getpid() if leads else 1)
+        found = SimpleNamespace(children=lambda recursive: gone() if gone else children)
+        monkeypatch.setattr(psutil, "Process", lambda: found)
+        lifeline.end_all()
+        return list(order)
+
+    monkeypatch.setattr(os, "kill", lambda pid, number: order.append((pid, number)))
+    monkeypatch.setattr(os, "killpg", lambda group, number: order.append(("group", group, number)))
+    return end
+
+
+def test_an_end_takes_all_below_then_the_group_that_is_led_then_itself(killed):
+    itself = (os.getpid(), signal.SIGKILL)
+    assert killed(leads=True) == [8, ("group", 0, signal.SIGKILL), itself]
+    assert killed(leads=False) == [8, itself], "the group is another's, as that of a shell"
+
+    def unreadable():
+        raise psutil.AccessDenied
+
+    assert killed(leads=False, gone=unreadable) == [itself]
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    """Set when this process would be ended; and its parent, which a test may change."""
+    ended, above = threading.Event(), SimpleNamespace(pid=7)
+    monkeypatch.setattr(lifeline, "end_all", ended.set)
+    monkeypatch.setattr(os, "getppid", lambda: above.pid)
+    monkeypatch.setattr(lifeline, "_LOOK_S", 0.01)
+    return ended, above
+
+
+def test_a_process_ends_when_another_one_is_its_parent_and_not_before(ends):
+    ended, above = ends
+    with lifeline.ending_with_parent():
+        assert not ended.wait(0.05)
+        above.pid = 1
+        assert ended.wait(60)
+
+
+def test_a_parent_that_ends_after_the_block_ends_nothing(ends):
+    ended, above = ends
+    before = threading.active_count()
+    with lifeline.ending_with_parent():
+        pass
+    above.pid = 1
+    assert threading.active_count() == before
+    assert not ended.is_set()
+
+
+def test_a_worker_ends_when_another_process_is_its_parent(ends):
+    ended, above = ends
+    lifeline.end_with_parent()
+    above.pid = 1
+    assert ended.wait(60)

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import pickle
 from copy import deepcopy
+from pathlib import Path
 
 import psutil
 import pytest
@@ -80,6 +82,28 @@ def test_where_the_host_is_short_of_memory_one_trial_ends_at_a_time(run, monkeyp
 
 def test_leaving_without_an_answer_is_a_crash(run):
     assert "status 3" in str(run("leave").error)
+
+
+def test_a_child_that_leaves_another_process_at_its_pipe_is_gone_all_the_same(run):
+    outcome = run("leave_another_behind", Limits(timeout_s=100))
+    assert "status 3" in str(outcome.error)
+    below = outcome.reported["below"]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        left = psutil.Process(below)
+        assert psutil.wait_procs([left], timeout=10)[0] or left.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_can_t_be_sent_to_a_child_is_raised_and_no_process_is_ended_for_it(run):
+    with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
+        process.run(FAULTS + "answer", {"value": lambda: 1}, Path("/nowhere"), Limits(), start_method="spawn")
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(None, "did not end"), (-11, "was ended by SIGSEGV"), (3, "left with status 3 and no answer")],
+)
+def test_how_a_child_ended_is_told_in_words(code, told):
+    assert parent._how_it_ended(code) == told
 
 
 def test_the_deadline_ends_a_child(run):

@@ -21,6 +21,13 @@ def test_each_pair_of_objectives_has_its_panel(objectives, expected):
     assert len(panels(summarize(*random_study(objectives, 12)))) == expected
 
 
+def test_places_that_no_pair_fills_are_blank():
+    objectives = [Objective(name=name, direction="minimize") for name in "abcde"]
+    trials = [sample.complete(i, {name: float(i) for name in "abcde"}) for i in range(3)]
+    outcome = summarize(sample.record(objectives=objectives), trials)
+    assert [ax.axison for ax in _figure(outcome).axes] == [True] * 10 + [False] * 2
+
+
 def test_axes_are_titled_with_the_objectives_and_point_to_the_better_end():
     titles = [(ax.get_ylabel(), ax.get_xlabel()) for ax in panels(summarize(*sample.study()))]
     names = ["accuracy (mIoU) →", "throughput (samples/s) →", "← peak memory (MiB)"]

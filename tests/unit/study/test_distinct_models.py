@@ -63,3 +63,12 @@ def test_a_knob_that_hangs_on_the_model_is_not_looked_at_with_another_one():
     found = looked_at(space)
     assert {v["backbone"] for v, _ in found if v.get("checkpointing")} == {"vit"}
     assert all(v["backbone"] in ("vit", "resnet") for v, _ in found)
+
+
+def test_of_a_range_its_ends_are_looked_at_and_a_single_value_once():
+    found = looked_at({"backbone.arguments.depth": "range(2,10)", "decoder.channels": "range(8,9)"})
+    models = [values for values, _ in found]
+    assert models == [
+        {"backbone.arguments.depth": 2, "decoder.channels": 8},
+        {"backbone.arguments.depth": 9, "decoder.channels": 8},
+    ]

@@ -316,3 +316,31 @@ def test_trials_that_ran_on_other_machines_are_not_tested_on_this_one_unasked(ru
     assert run(works, overrides=())[2] == 0
     assert asked == []
     assert "terrasweep test s measures the recommended ones" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_torn_result_of_a_launch_that_failed_is_no_answer(run, tmp_path):
+    def tears(trials):
+        if trials[0].number == 0:
+            begin(tmp_path / "results" / "s", trials[0])
+            (tmp_path / "results" / "s" / "trials" / "0" / "result.json").write_text('{"number": 0, "st')
+            raise RuntimeError("a worker was killed")
+        return works(trials)
+
+    _, folder, status = run(tears, 1)
+    assert status == 0
+    assert folder.trials.result(0).reason is Reason.CRASHED
+
+
+def test_what_mlflow_lacks_is_said_after_each_batch_and_at_the_end(home, monkeypatch, capsys):
+    class Away(NoTracker):
+        def trouble(self):
+            return "MLflow is away"
+
+        def finish(self, *_):
+            return "2 trials are not in MLflow"
+
+    monkeypatch.setattr(loop, "BackgroundTracker", Away)
+    start(home, lambda *_: None)
+    out = capsys.readouterr().out
+    assert out.count("MLflow is away\n") == 2
+    assert out.count("2 trials are not in MLflow\n") == 1

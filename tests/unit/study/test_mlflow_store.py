@@ -1,8 +1,10 @@
 """MLflow's store: one that can't be used is refused in a line, and what it holds lies where it belongs."""
 
+import contextlib
 import http.server
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -62,3 +64,50 @@ def test_the_user_s_own_mlflow_is_the_default(file, monkeypatch):
     assert "MLFLOW_TRACKING_URI" not in os.environ
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:/tmp/mlruns")
     assert "(from MLFLOW_TRACKING_URI): MLflow has no store of this kind" in refused(compose.compose([]).tracking.uri)
+
+
+def test_an_experiment_in_the_bin_is_taken_back():
+    taken = []
+
+    class Client:
+        def get_experiment_by_name(self, name):
+            return SimpleNamespace(experiment_id=7, lifecycle_stage={"kept": "active", "binned": "deleted"}[name])
+
+        def restore_experiment(self, number):
+            taken.append(number)
+
+    assert mlflow_store.open_experiment(Client(), "kept", "https://host") == "7"
+    assert taken == []
+    assert mlflow_store.open_experiment(Client(), "binned", "https://host") == "7"
+    assert taken == [7]
+
+
+def test_a_file_below_a_root_that_the_study_will_make_can_be_used(file, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(file.parent / "new"))
+    mlflow_store.check_reachable("sqlite:///mlflow.db")
+    assert not (file.parent / "new").exists()
+    assert "can't be written" in refused("sqlite:///below/mlflow.db")
+
+
+@pytest.mark.parametrize(
+    ("uri", "way_out"),
+    [("postgresql://me:hidden@127.0.0.1/db", "pip install -e '.[postgres]'"), ("mysql://127.0.0.1/db", "install it")],
+)
+def test_a_database_without_its_driver_says_what_to_install(file, monkeypatch, uri, way_out):
+    def absent(*_, **__):
+        raise ModuleNotFoundError("No module named 'the_driver'")
+
+    monkeypatch.setattr(mlflow_store.sqlalchemy, "create_engine", absent)
+    line = refused(uri, check=lambda uri: mlflow_store._check_database(uri, 1.0))
+    assert line.endswith(f"its driver is missing (No module named 'the_driver'); {way_out}")
+    assert "hidden" not in line
+
+
+def test_a_database_whose_tables_can_t_be_made_is_refused_in_one_line(file, monkeypatch):
+    def broken(uri):
+        raise RuntimeError("no rights for me:hidden@host\nand more")
+
+    monkeypatch.setattr(mlflow_store, "tables_made_alone", lambda uri: contextlib.nullcontext())
+    monkeypatch.setattr(mlflow_store, "_client", broken)
+    line = refused("postgresql://me:hidden@127.0.0.1/db", check=mlflow_store.prepare)
+    assert line.startswith("tracking.uri=postgresql://me:***@127.0.0.1/db: MLflow can't use it (no rights")

@@ -9,7 +9,7 @@ import sqlalchemy
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.study_record import Objective
 from terrasweep.study.folder import StudyFolder
-from terrasweep.study.optuna_storage import open_storage
+from terrasweep.study.optuna_storage import open_storage, usable
 from terrasweep.study.optuna_study import StoredStudy
 
 OBJECTIVES = [Objective(name="accuracy", direction="maximize")]
@@ -47,3 +47,16 @@ def test_a_database_of_another_optuna_is_refused_with_the_way_out(tmp_path):
     assert line.startswith(f"study.storage=sqlite:///{file}: ")
     assert f"optuna storage upgrade --storage 'sqlite:///{file}'" in line
     assert not folder.path.exists(), "no lock is left"
+
+
+def test_a_storage_that_fails_before_a_study_starts_is_bad_input_without_its_password():
+    url = "postgresql://me:geheim7@host/db"
+    said = sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("the server is going away"))
+    with pytest.raises(InvalidConfig) as refused, usable(url):
+        raise said
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith("study.storage=postgresql://me:***@host/db: ")
+    assert "the server is going away" in line
+    assert line.endswith("; give a database URL that SQLAlchemy opens")
+    with pytest.raises(ZeroDivisionError), usable(url):
+        raise ZeroDivisionError

@@ -165,3 +165,27 @@ def test_each_process_of_a_study_has_a_seed_of_its_own_and_a_single_one_counts_i
     other = StoredStudy("s", url, OBJECTIVES, tmp_path)
     assert [stored.reserve_seed(0), other.reserve_seed(0), stored.reserve_seed(1)] == [0, 1, 2]
     assert [other.reserve_seed(7), stored.reserve_seed(7)] == [7, 8]
+
+
+def test_a_trial_that_another_process_has_ended_keeps_what_that_told(stored, tmp_path, url):
+    (trial,) = stored.ask(1, 9)
+    other = StoredStudy("s", url, OBJECTIVES, tmp_path)
+    other.study.tell(trial.number, [0.5, 1.0])
+    assert not stored.tell(trial, ended(Reason.INTERRUPTED))
+    (told,) = stored.told()
+    assert (told.state.name, told.values) == ("COMPLETE", [0.5, 1.0]), "and it does not run again"
+
+
+def test_a_sampler_may_ask_the_study_to_stop_and_any_other_refusal_comes_through(stored, monkeypatch):
+    (trial,) = stored.ask(1, 9)
+    told = {}
+
+    def refuse(trial, values, **_):
+        raise RuntimeError(told["reason"])
+
+    monkeypatch.setattr(stored.study, "tell", refuse)
+    told["reason"] = "`Study.stop` is supposed to be invoked inside an objective function or a callback."
+    assert stored.tell(trial, complete(0.5, 1.0))
+    told["reason"] = "the storage is another's"
+    with pytest.raises(RuntimeError, match="another's"):
+        stored.tell(trial, complete(0.5, 1.0))

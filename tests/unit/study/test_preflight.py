@@ -132,3 +132,19 @@ def test_a_range_of_which_no_value_can_be_had_is_named():
 )
 def test_what_some_trial_can_have_is_allowed(space):
     check_space(parse_space(space, []), Composing())
+
+
+def test_values_that_go_with_what_is_fixed_but_never_with_each_other_are_refused_with_the_rule():
+    together = {"quantization": "choice(nf4, int8) if tuning=full", "tuning": "choice(full)"}
+    lines, composed = refused(together)
+    assert composed > preflight._DRAWS, "each draw is looked at"
+    assert len(lines) == 1
+    assert "with tuning=full: low-bit weights take no gradient" in lines[0]
+
+
+def test_many_choices_of_a_group_are_composed_each_and_that_takes_a_word(monkeypatch, capsys):
+    monkeypatch.setattr(preflight, "_COMPOSED", 2)
+    composing = Composing()
+    check_space(parse_space({"quantization": "choice(none, int8, nf4)"}, []), composing)
+    assert capsys.readouterr().out == "Checking 3 choices of quantization ...\n"
+    assert composing.count >= 3

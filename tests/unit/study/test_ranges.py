@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from terrasweep.study.ranges import grid_values, read_range, suggest
+from terrasweep.study.ranges import grid_values, read_meanings, read_range, suggest
 
 PARSER = OverridesParser.create()
 RANGES = (
@@ -106,3 +106,15 @@ def test_a_suggestion_stores_the_very_distribution(distribution):
 def test_a_continuous_range_has_no_grid():
     with pytest.raises(ValueError, match="discrete"):
         grid_values(FloatDistribution(0, 1))
+
+
+def test_lists_and_maps_among_choices_are_stored_as_text_and_mean_plain_values():
+    override = parse("choice({a: 'x y', b: [1, 'z']}, [1, 2], 3)")
+    meanings = read_meanings(override)
+    assert list(meanings.values()) == [{"a": "x y", "b": [1, "z"]}, [1, 2]]
+    assert list(read_range(override).choices) == [*meanings, 3]
+
+
+def test_a_list_and_the_text_that_it_is_stored_as_can_t_both_be_choices():
+    with pytest.raises(ValueError, match="can't both be choices"):
+        read_meanings(parse("choice([1,2], '[1,2]')"))

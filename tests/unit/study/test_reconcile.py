@@ -223,3 +223,39 @@ def test_a_database_that_can_t_be_used_is_one_line_and_stays(tmp_path, damage):
         start(path)
     assert len(str(refused.value).splitlines()) == 1
     assert (path / "optuna.db").read_bytes() == content
+
+
+def test_trials_of_a_study_that_nobody_has_named_are_another_folder_s(tmp_path):
+    """An earlier version left no word of whose a study is."""
+    path = tmp_path / "s"
+    path.mkdir()
+    folder, stored = StudyFolder(path), StoredStudy("s", f"sqlite:///{path / 'optuna.db'}", OBJECTIVES, path)
+    assert reconcile.stored_record(folder, stored, takeover=False) is None, "it is new"
+    stored.ask(1, TOTAL)
+    with pytest.raises(InvalidConfig, match="its study s is 1 trials of another folder"):
+        reconcile.stored_record(folder, stored, takeover=False)
+    assert reconcile.stored_record(folder, stored, takeover=True) is None
+
+
+def test_a_trial_that_waits_but_has_a_result_is_not_begun_again(tmp_path):
+    folder, stored, _ = start(tmp_path / "s")
+    run(folder, stored, "complete")
+    stored.study.enqueue_trial({"tuning.rank": 2})
+    result = TrialResult(number=1, state=State.COMPLETE, measurements=Measurements(accuracy=0.5, peak_memory_mib=1.0))
+    (tmp_path / "s" / "trials" / "1").mkdir()
+    (tmp_path / "s" / "trials" / "1" / "result.json").write_text(result.to_json())
+    start(tmp_path / "s")
+    assert [t.state.name for t in stored.told()] == ["COMPLETE", "RUNNING"]
+    assert [trial.number for trial in take_orphans(stored)] == [1]
+
+
+def test_a_trial_whose_ends_differ_is_said_and_the_folder_s_result_stays(tmp_path):
+    folder, stored, _ = start(tmp_path / "s")
+    run(folder, stored, "complete")
+    file = tmp_path / "s" / "trials" / "0" / "result.json"
+    file.write_text(TrialResult(number=0, state=State.FAILED, reason=Reason.CRASHED).to_json())
+    before = file.read_text()
+    (line,) = start(tmp_path / "s")[2]
+    assert line.startswith("trial 0 ended otherwise in Optuna's storage than in the folder, which counts")
+    assert file.read_text() == before
+    assert [t.state.name for t in stored.told()] == ["COMPLETE"]

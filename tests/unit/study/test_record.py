@@ -10,8 +10,9 @@ from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy
-from terrasweep.study.record import continued, find_changed_ranges, find_record, new_record, objectives_of
+from terrasweep.study.record import continued, find_changed_ranges, find_record, new_record, objectives_of, with_data
 from terrasweep.study.search_space import parse_space
+from terrasweep.trial import prepare
 from tests.composing import compose_trial
 from tests.studies import study_record
 
@@ -91,3 +92,14 @@ def test_a_range_is_changed_where_optuna_can_t_take_it(tmp_path):
     wider = parse_space({"x": "choice(1,2,3,4)", "y": "choice(1)"}, [])
     (line,) = find_changed_ranges(wider, stored)
     assert line.startswith("search space: x: choice(1,2,3,4): the study s was started with other values")
+
+
+@pytest.mark.parametrize(("before", "warned"), [(None, False), ("one", False), ("another", True)])
+def test_data_that_have_changed_since_the_start_are_said_and_described_as_now(monkeypatch, capsys, before, warned):
+    monkeypatch.setattr(prepare, "check_data", lambda config: {"state": "one", "tiles": 7})
+    old = study_record(name="s", data={} if before is None else {"state": before, "tiles": 5})
+    record = with_data(old, compose_trial())
+    assert record == dataclasses.replace(old, data={"state": "one", "tiles": 7})
+    told = capsys.readouterr().err
+    assert told.startswith("warning: the data of s have changed since it was started") == warned
+    assert bool(told) == warned

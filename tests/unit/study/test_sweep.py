@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from mlflow import MlflowClient
+from omegaconf.errors import ConfigTypeError
 
 from terrasweep import process, report
 from terrasweep.config.compose import register_schema
@@ -170,3 +171,35 @@ def test_processes_that_start_together_draw_each_by_itself(start, monkeypatch):
     both.extend(start(ACCURACY, *search, "study.n_trials=2").launched)
     first, second = (values["train.lr"] for values in both)
     assert first != second
+
+
+def test_other_choices_than_those_of_trials_that_the_storage_lost_are_refused(start, tmp_path):
+    start(ACCURACY, SEARCH, "study.n_trials=1")
+    for file in (tmp_path / "results" / "s").glob("optuna.db*"):
+        file.unlink()
+    with pytest.raises(InvalidConfig, match=r"^search space: tuning\.rank: choice\(3,4\): .*other values"):
+        start(ACCURACY, "tuning.rank=choice(3,4)", "study.n_trials=2")
+
+
+def test_of_many_models_the_first_are_looked_at_and_that_is_said(start, monkeypatch, capsys):
+    looked = []
+    monkeypatch.setattr(sweep, "check_models", lambda looks: looked.extend(looks))
+    models = ("checkpointing=choice(none,blocks)", "quantization=choice(none,nf4)")
+    for most, told in ((4, 4), (3, 3)):
+        monkeypatch.setattr(sweep, "MOST_LOOKS", most)
+        looked.clear()
+        start(ACCURACY, SEARCH, *models, "study.n_trials=1", f"study.name=s{most}")
+        note = f"note: {most} of the space's models are looked at beforehand, not all" in capsys.readouterr().err
+        assert (len(looked), note) == (told, most == 3)
+
+
+def test_values_that_can_t_be_composed_are_left_to_the_launch():
+    def refuse(values):
+        raise ConfigTypeError("'many' is no number")
+
+    def fail(values):
+        raise ZeroDivisionError
+
+    assert sweep.StudySweep.find_violations(SimpleNamespace(_composed_trial=refuse), {}) == []
+    with pytest.raises(ZeroDivisionError):
+        sweep.StudySweep.find_violations(SimpleNamespace(_composed_trial=fail), {})

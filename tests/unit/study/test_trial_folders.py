@@ -58,3 +58,11 @@ def test_a_trial_s_configuration_that_can_t_be_read_is_as_none(tmp_path, content
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     assert TrialFolders(tmp_path).config(0) is None
+
+
+def test_a_torn_result_of_a_trial_that_is_taken_over_is_none(tmp_path):
+    trials = TrialFolders(tmp_path)
+    assert trials.hand_out(0, "mine")
+    (tmp_path / "0" / "result.json").write_text('{"number": 0, "st')
+    assert trials.take_over(0, "yours") is None
+    assert not trials.settle(TrialResult(number=0, state=State.COMPLETE), "mine"), "it is another's now"

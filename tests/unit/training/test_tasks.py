@@ -254,3 +254,9 @@ def test_class_weights_have_to_fit_the_classes_that_were_counted_in_the_data():
 def test_a_batch_has_as_many_samples_as_each_of_its_images():
     images = torch.zeros(4, 2, 8, 8)
     assert batch_size({"image": images}) == batch_size({"image": {"S2": images, "S1": images[:, :1]}}) == 4
+
+
+@pytest.mark.parametrize("task", ["segmentation", "classification"])
+def test_data_of_one_class_are_refused(task):
+    with pytest.raises(InvalidConfig, match=f"^task={task}: the data have one class"):
+        build_task(config(task), built(Tiny(task, 1)), opened([], 1))

@@ -1,6 +1,7 @@
 """Meters are told where steps begin and end, and a training that makes no sense ends with its reason."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -143,3 +144,23 @@ def test_a_clipped_training_is_that_of_a_loop_by_hand(tmp_path):
         optimizer.step()
     for ours, theirs in zip(model.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_a_step_on_a_gpu_is_over_when_the_gpu_has_done_it(monkeypatch):
+    meter = StepMeter()
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: meter.told.append(device))
+    device = torch.device("cuda", 1)
+    task = SimpleNamespace(step_loss=torch.tensor(0.5))
+    StepClock([meter], device).on_train_batch_end(None, task, None, batch(2), 0)
+    assert meter.told == [device, ("end", 0, 2)]
+
+
+def test_an_error_of_another_kind_comes_through_as_it_is():
+    error = ValueError("no such loader")
+
+    def fail(task, datamodule):
+        raise error
+
+    with pytest.raises(ValueError, match="no such loader") as told:
+        fit(SimpleNamespace(fit=fail), None, opened([], 3), StepClock([], CPU))
+    assert told.value is error

@@ -87,3 +87,29 @@ def test_weights_that_could_not_be_written_are_told(monkeypatch, tmp_path):
         lambda **content: told.update(content), tmp_path, SimpleNamespace(), SimpleNamespace(num_classes=2)
     )
     assert told == {"remark": "its weights are not saved: OSError: [Errno 28] No space left on device"}
+
+
+@pytest.mark.parametrize(
+    ("part", "take", "told"),
+    [
+        (
+            "plan_metrics",
+            lambda report: after_measuring.report_plan(report, None, CPU),
+            "the ZeRO estimates are absent",
+        ),
+        ("_flops", lambda report: after_measuring.report_flops(report, None, None, CPU), "flops_per_step is absent"),
+    ],
+)
+def test_an_extra_that_fails_costs_itself_and_is_told_in_the_log(monkeypatch, capsys, part, take, told):
+    reported = []
+
+    def fail(*_):
+        raise ImportError("no such symbol")
+
+    monkeypatch.setattr(after_measuring, part, fail)
+    take(lambda **content: reported.append(content))
+    assert reported == []
+    assert capsys.readouterr().out == f"{told}: ImportError: no such symbol\n"
+    monkeypatch.setattr(after_measuring, part, lambda *_: {"x": 1})
+    take(lambda **content: reported.append(content))
+    assert reported in ([{"plan": {"x": 1}}], [{"measurements": {"flops_per_step": {"x": 1}}}])

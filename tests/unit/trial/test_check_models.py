@@ -9,6 +9,7 @@ from terratorch.registry import BACKBONE_REGISTRY
 from terrasweep import process
 from terrasweep.models import misfits
 from terrasweep.results.errors import Crashed, InvalidConfig
+from terrasweep.trial import check_models as check_models_module
 from terrasweep.trial.check_models import KNOBS, check_models
 from tests.composing import compose_trial
 
@@ -173,3 +174,42 @@ def test_weights_that_can_t_be_had_are_one_line_and_the_hub_is_asked_once(monkey
         assert "use random weights (backbone.pretrained=false)" in line
     assert calls == ["head"]
     assert not constants.HF_HUB_OFFLINE
+
+
+def test_a_look_that_is_refused_as_a_whole_is_told_line_by_line(monkeypatch):
+    monkeypatch.setattr(process, "run", lambda *_: process.Outcome(error=InvalidConfig("a=1: no\nb=2: no")))
+    assert refusals(whole()) == ["a=1: no", "b=2: no"]
+
+
+def test_with_another_library_models_are_looked_at_again_and_one_that_is_not_installed_is_one(asked, monkeypatch):
+    for number, timm in enumerate(["1.0", None, "1.1"], start=1):
+
+        def version(library, timm=timm):
+            if library == "timm" and timm is None:
+                raise check_models_module.PackageNotFoundError
+            return timm if library == "timm" else "1"
+
+        monkeypatch.setattr(check_models_module, "version", version)
+        for _ in range(2):
+            check_models([whole()])
+        assert len(asked) == number
+
+
+def test_layers_that_are_all_kept_in_full_precision_are_a_misfit():
+    encoder = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+
+    def misfit(count):
+        config = compose_trial("quantization=nf4", "quantization.skip=auto", f"quantization.skip_count={count}")
+        return list(misfits._of_knobs(config, ("quantization",), encoder))
+
+    assert misfit(1) == []
+    (line,) = misfit(2)
+    assert line.startswith("quantization.skip_count=2: the backbone has 2 linear layers, and none would be quantized")
+
+
+def test_what_fails_for_another_reason_is_left_to_the_trial_and_stands_in_the_log(capsys):
+    def fail():
+        raise RuntimeError("a meta tensor has no values")
+
+    assert list(misfits._refused(fail)) == []
+    assert "RuntimeError: a meta tensor has no values" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from terrasweep.measure import board
 from terrasweep.measure.durations import FIT_SECONDS
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase
@@ -145,3 +146,39 @@ def test_a_training_batch_is_read_only_for_a_knob_that_measures_with_it(config):
     auto = replace(config, quantization=replace(config.quantization, skip="auto"))
     assert measure_in_child._calibration_images(auto, data, CPU) == "images"
     assert batches == [CPU]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_preparation_for_nvme_compiles_what_is_not_compiled_yet_after_the_data(monkeypatch, compiled):
+    done = []
+    monkeypatch.setattr(measure_in_child, "select_device", lambda name: CPU)
+    monkeypatch.setattr(measure_in_child, "prepare_data", lambda config, tell: done.append("data"))
+    monkeypatch.setattr(measure_in_child, "are_compiled", lambda device: compiled)
+    monkeypatch.setattr(measure_in_child, "compile_extensions", done.append)
+    config = compose_trial("offload=nvme", "offload.nvme_path=/nvme", "backbone.checkpoint=null")
+    measure_in_child.prepare(Reported(), config)
+    assert done == (["data"] if compiled else ["data", CPU])
+
+
+def test_a_look_at_data_tells_how_far_it_is(config, monkeypatch):
+    looked, report = [], Reported()
+
+    def write(data, tell):
+        looked.append(data)
+        tell("samples", 3, 7)
+
+    monkeypatch.setattr(measure_in_child, "write_survey", write)
+    measure_in_child.survey(report, config)
+    assert looked == [config]
+    assert report == {"progress": {"what": "samples", "done": 3, "total": 7}}
+
+
+def test_the_memory_of_a_gpu_is_limited_by_the_budget_and_what_cuda_takes_itself(config, monkeypatch):
+    limits = []
+    monkeypatch.setattr(board, "context_mib", lambda device: 400.0)
+    monkeypatch.setattr(measure_in_child, "limit_device_memory", lambda *arguments: limits.append(arguments))
+    measure_in_child._limit_memory(CPU, config)
+    assert limits == []
+    gpu = torch.device("cuda", 0)
+    measure_in_child._limit_memory(gpu, config)
+    assert limits == [(gpu, config.budget, 400.0)]

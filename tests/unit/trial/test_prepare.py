@@ -80,3 +80,56 @@ def test_tiles_that_no_patch_fits_are_told_by_a_check_with_the_size_that_goes(tm
     assert line.startswith("data.tile_px=8 with backbone=timm_vit_tiny_patch16_224: ")
     assert "set data.resize_px=32" in line
     assert judged("data.resize_px=32") == []
+
+
+@pytest.fixture
+def fields(tmp_path, monkeypatch):
+    """A folder of data that nobody has looked at; what is looked at is kept, and gives the survey."""
+    looked = []
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    (tmp_path / "fields").mkdir()
+
+    def look(config):
+        looked.append(config)
+        write_atomically(stored.survey_file(config), survey().to_json())
+
+    monkeypatch.setattr(prepare, "prepare", look)
+    return looked
+
+
+def test_data_that_nobody_has_looked_at_are_looked_at_once_and_tell_what_is_lacking(fields):
+    config = stored.located(compose_trial("data=segmentation_folder", "data.root=fields", "data.bands=[RED,NIR]"))
+    complete = prepare.complete_from_data(config)
+    assert (complete.data.tile_px, complete.data.num_classes) == (64, 3)
+    assert prepare.complete_from_data(config) == complete
+    assert fields == [config]
+
+
+def test_data_are_not_looked_at_for_a_configuration_that_no_data_could_mend(fields):
+    wrong = compose_trial("data=segmentation_folder", "data.root=fields", "quantization=nf4", "tuning=full")
+    with pytest.raises(InvalidConfig, match="quantization=nf4 with tuning=full"):
+        prepare.complete_from_data(stored.located(wrong))
+    assert fields == []
+
+
+def test_a_survey_of_data_that_trials_need_none_of_is_made_when_it_is_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    monkeypatch.setattr(prepare, "prepare", lambda config: None)
+
+    def run(task, arguments, *_, **__):
+        asked.append(task)
+        write_atomically(stored.survey_file(arguments["config"]), survey().to_json())
+        return Outcome({"done": True})
+
+    monkeypatch.setattr("terrasweep.process.run", run)
+    config = stored.located(compose_trial())
+    assert [prepare.survey(config) for _ in range(2)] == [survey()] * 2
+    assert asked == ["terrasweep.trial.measure_in_child:survey"]
+
+
+def test_files_that_are_not_as_said_are_bad_input_before_anything_is_trained(failing, tmp_path):
+    failing(DataError("fields: it has no train/"))
+    (tmp_path / "fields").mkdir()
+    with pytest.raises(InvalidConfig, match=r"^fields: it has no train/$"):
+        prepare.check_data(compose_trial("data=segmentation_folder", "data.root=fields"))

@@ -10,6 +10,7 @@ from tests.composing import compose_trial
     ("override", "told"),
     [
         ("quantization.skip=7", "quantization.skip=7"),
+        ("quantization.skip_count=0", "quantization.skip_count=0: it must be at least 1"),
         ("quantization.compute_dtype=fp8", "quantization.compute_dtype=fp8"),
     ],
 )

@@ -1,5 +1,7 @@
 """What the registry knows, and with which arguments a builder is called that no family is known of."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from terratorch.registry import BACKBONE_REGISTRY, TERRATORCH_BACKBONE_REGISTRY
@@ -104,3 +106,17 @@ def test_memory_that_is_exhausted_while_building_is_no_refusal(fault, known):
             raise fault
 
     assert_comes_through(build, fault, known)
+
+
+def test_a_model_whose_constructor_reads_values_is_built_with_values(monkeypatch):
+    devices = []
+
+    def create(name, **arguments):
+        values = torch.zeros(1)
+        devices.append(values.device.type)
+        values.item()
+        return SimpleNamespace(feature_info=SimpleNamespace(info=[{"reduction": r} for r in (2, 4, 8, 16, 32)]))
+
+    monkeypatch.setattr(registry.timm, "create_model", create)
+    assert arguments("backbone=any", "backbone.name=timm_resnet18")["out_indices"] == [1, 2, 3, 4]
+    assert devices == ["meta", "cpu"]

@@ -63,8 +63,9 @@ def test_buffers_are_sized_by_what_learns_and_by_the_largest_parameter(monkeypat
     assert (device, folder) == (torch.device("cpu", 0), tmp_path)
 
 
-def test_what_is_compiled_is_marked_under_the_lock_and_a_failure_is_not(monkeypatch, tmp_path):
+def test_what_is_compiled_is_marked_under_the_lock_and_a_failure_is_not(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv(extensions.EXTENSIONS, str(tmp_path))
+    monkeypatch.setattr(zero, "remove_stale_locks", lambda device: [tmp_path / device / "lock"])
     held, builder = [], ModuleType("deepspeed.ops.op_builder")
 
     class Builder:
@@ -86,3 +87,4 @@ def test_what_is_compiled_is_marked_under_the_lock_and_a_failure_is_not(monkeypa
     zero.compile_extensions(CPU)
     assert extensions.are_compiled("cpu")
     assert len(held) == 2
+    assert capsys.readouterr().out == 2 * f"removed the stale lock of a build that was killed: {tmp_path}/cpu/lock\n"

@@ -11,7 +11,7 @@ from terratorch.registry import BACKBONE_REGISTRY
 from torch import nn
 
 from terrasweep.models.pretrained import checkpoint
-from terrasweep.models.pretrained.checkpoint import MAX_LOST, load_checkpoint
+from terrasweep.models.pretrained.checkpoint import MAX_LOST, fit_checkpoint, load_checkpoint
 from terrasweep.models.pretrained.input_layers import resize_positions
 from terrasweep.results.errors import InvalidConfig
 from tests.unit.models.memory_faults import PLAIN, assert_comes_through, exhausted, raising
@@ -312,3 +312,21 @@ def test_a_file_whose_reading_fails_otherwise_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "load", raising(PLAIN))
     with pytest.raises(InvalidConfig, match="of another shape"):
         checkpoint._read(tmp_path / "weights.bin", shapes_alone=False)
+
+
+def test_what_would_be_loaded_is_known_from_names_and_shapes_alone(tmp_path):
+    save_file(tiny(1, channels=3).state_dict(), tmp_path / "w.safetensors")
+    torch.save(tiny(1, channels=3).state_dict(), tmp_path / "w.pt")
+    known = {"bands": ["A", "B", "C", "D"], "checkpoint_bands": ["A", "B", "C"]}
+    expected, report = fit_checkpoint(tiny(2), tmp_path / "w.pt", **known)
+    for name in ("w.safetensors", "w.pt"):
+        state, told = fit_checkpoint(tiny(2), tmp_path / name, **known, shapes_alone=True)
+        assert told == report
+        assert {key: value.shape for key, value in state.items()} == {k: v.shape for k, v in expected.items()}
+        assert {value.device.type for value in state.values()} == {"meta"}
+
+
+def test_beginnings_are_whole_parts_that_every_name_goes_on_from():
+    assert checkpoint._beginnings(["m.encoder.a", "m.encoder.b.c"]) == ["", "m.", "m.encoder."]
+    assert checkpoint._beginnings(["m.weight"]) == ["", "m."]
+    assert checkpoint._beginnings(["m", "m.weight"]) == [""]

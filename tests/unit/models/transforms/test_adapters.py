@@ -21,6 +21,7 @@ from transformers import (
 
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.models.assemble import build_model, build_plain
+from terrasweep.models.transforms import adapters
 from terrasweep.models.transforms.adapters import fuse, split_fused, target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
 from terrasweep.models.transforms.quantize import quantizable
@@ -174,3 +175,9 @@ def test_a_start_with_more_components_than_a_layer_has_is_refused(start):
 def test_a_bare_name_does_not_reach_the_patch_embedding():
     encoder = build_plain(compose_trial(), CLASSES).encoder
     assert all("blocks." in name for name in target_layers(encoder, ["proj"]))
+
+
+def test_layers_that_peft_passes_over_are_refused(monkeypatch):
+    monkeypatch.setattr(adapters, "inject_adapter_in_model", lambda settings, encoder: encoder)
+    with pytest.raises(InvalidConfig, match=r"^tuning\.targets=qv: PEFT adapted 0 of 4 layers"):
+        adapters.apply_tuning(HF["vit"](), compose_trial("tuning.targets=qv").tuning)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from terrasweep.report.figures.fronts import pair_figures
+from terrasweep.report.figures.fronts import MOST_LABELS, pair_figures
 from terrasweep.report.study_outcome import summarize
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
+from terrasweep.results.trial_result import TrialResult
 from tests.unit.report import sample_study as sample
 
 
@@ -49,3 +52,30 @@ def test_trials_that_do_not_count_are_marked_where_they_were_measured() -> None:
     rug = traces["infeasible, one value known"]  # diverged: no accuracy
     assert rug["yaxis"] == "y2"
     assert rug["x"] == [sample.results()[14].measurements["peak_memory_mib"]]
+
+
+def test_a_front_of_too_many_members_has_no_numbers_and_one_member_fewer_has_all() -> None:
+    pair = [Objective(name="y", direction="maximize"), Objective(name="x", direction="maximize")]
+    for count in (MOST_LABELS, MOST_LABELS + 1):
+        trials = [sample.complete(i, {"y": float(i), "x": float(count - i)}) for i in range(count)]
+        (figure,) = pair_figures(summarize(sample.record(objectives=pair), trials))
+        (front,) = [t for t in json.loads(figure.spec)["data"] if t["name"] == "front of all objectives"]
+        assert ("text" in front) == (count == MOST_LABELS)
+        assert len(front["x"]) == count
+
+
+def test_a_trial_that_lacks_the_value_across_is_marked_at_the_left_edge() -> None:
+    pair = [Objective(name="peak_memory_mib", direction="minimize"), Objective(name="accuracy", direction="maximize")]
+    known = [sample.complete(i, {"accuracy": 0.1 * i, "peak_memory_mib": 10.0 * i}) for i in (1, 2)]
+    lost = TrialResult(
+        number=3,
+        state=State.INFEASIBLE,
+        reason=Reason.OVER_BUDGET,
+        measurements=Measurements(peak_memory_mib=77.0),
+    )
+    (figure,) = pair_figures(summarize(sample.record(objectives=pair), [*known, lost]))
+    traces = {trace["name"]: trace for trace in json.loads(figure.spec)["data"]}
+    rug = traces["infeasible, one value known"]
+    assert (rug["x"], rug["y"]) == ([0.0], [77.0])
+    assert rug["xaxis"] == "x2"
+    assert rug["marker"]["symbol"] == "line-ew-open"
