@@ -86,7 +86,7 @@ def test_weights_that_could_not_be_written_are_told(monkeypatch, tmp_path):
     after_measuring.save(
         lambda **content: told.update(content), tmp_path, SimpleNamespace(), SimpleNamespace(num_classes=2)
     )
-    assert told == {"remark": "its weights are not saved: OSError: [Errno 28] No space left on device"}
+    assert told == {"remarks": {"weights": "its weights are not saved: OSError: [Errno 28] No space left on device"}}
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,14 @@ def test_weights_that_could_not_be_written_are_told(monkeypatch, tmp_path):
     [
         (
             "plan_metrics",
-            lambda report: after_measuring.report_plan(report, None, CPU),
+            lambda report: after_measuring.report_plan(report, SimpleNamespace(), CPU),  # type: ignore[arg-type]
             "the ZeRO estimates are absent",
         ),
-        ("_flops", lambda report: after_measuring.report_flops(report, None, None, CPU), "flops_per_step is absent"),
+        (
+            "_flops",
+            lambda report: after_measuring.report_flops(report, None, SimpleNamespace(), CPU),  # type: ignore[arg-type]
+            "flops_per_step is absent",
+        ),
     ],
 )
 def test_an_extra_that_fails_costs_itself_and_is_told_in_the_log(monkeypatch, capsys, part, take, told):
