@@ -60,7 +60,8 @@ def _figure(outcome: StudyOutcome, trials: Sequence[TrialResult], curve: str, ti
             marker={
                 "size": [12 if step == kept else 4 for step, _ in points],
                 "symbol": ["circle-open" if step == kept else "circle" for step, _ in points],
-                "line": {"width": 2},
+                "color": colour,
+                "line": {"width": [2 if step == kept else 0 for step, _ in points]},
             },
             customdata=[
                 f"{hover_text(outcome, result)}<br>after {step} steps, {title}: <b>{rounded(value)}</b>"
