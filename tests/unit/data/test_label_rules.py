@@ -87,3 +87,12 @@ def test_ignore_needs_a_label():
     assert any("task.ignore_index=null" in line for line in find_bad_labels(config))
     absent = compose_trial("data=segmentation_folder", "data.root=x", "data.labels.vector=nowhere.gpkg")
     assert list(find_bad_labels(absent, files=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("distance", "is_fine"), [("0", True), ("255", True), ("-1", False), ("256", False), ("0.5", False)]
+)
+def test_colours_are_no_further_apart_than_numbers_of_a_byte(distance, is_fine):
+    found = lines("colours={0: [0, 0, 0], 1: [255, 0, 0]}", f"colour_distance={distance}")
+    told = f"data.labels.colour_distance={distance}: it lies outside 0 to 255; use 0 for exact colours"
+    assert found == ([] if is_fine else [told])

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -13,10 +14,12 @@ import rasterio
 
 from terrasweep.data import prepare, stored
 from terrasweep.data.find.sample_list import MASK
+from terrasweep.data.in_parts import InParts
 from terrasweep.data.inspect import scan
 from terrasweep.data.inspect.checks import errors, find_problems
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.prepare import prepare_data
+from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.results.errors import DataError
 from terrasweep.trial import made_once
 from tests.composing import compose_trial
@@ -328,3 +331,78 @@ def test_data_that_an_earlier_version_looked_at_are_looked_at_once_more_and_keep
     assert made_once.missing(config) == []
     chosen = stored.located(compose_trial("data=segmentation_folder", f"data.root={folder}", "data.bands=[2]"))
     assert stored.data_folder(chosen).parent == kept
+
+
+@pytest.mark.parametrize("labels", [range(10, 16), range(15, 9, -1)])
+def test_classes_are_counted_in_every_mask_however_few_tiles_are_looked_at(folder, labels):
+    """Whichever tile is looked at, in one of the two cases it lacks the largest label."""
+    for tile, label in enumerate(labels):
+        mask = classes(tile)
+        mask[0, 0, :3] = label, 200, 255
+        write_raster(folder / f"train/masks/{tile}.tif", mask, place=(0, tile), nodata=200)
+    stored._state.cache_clear()
+    config = compose_trial("data=segmentation_folder", f"data.root={folder}", "data.check_tiles=1")
+    config = replace(config, task=replace(config.task, ignore_index=255))
+    prepare_data(config)
+    seen = stored.read_survey(config)
+    assert (seen.splits["train"].read, seen.num_classes) == (1, 16)
+
+
+OWN_TILES = """
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+
+class Tiles(LightningDataModule):
+    def samples(self, values):
+        labels = {"mask": torch.arange(16).reshape(4, 4) % 3, "label": torch.tensor([1, 0, 0, 1, 0])}
+        return [{"image": torch.full((2, 4, 4), float(value)), **self.of(labels)} for value in values]
+
+    def of(self, labels):
+        return {"mask": labels["mask"]}
+
+    def train_dataloader(self):
+        return DataLoader(self.samples(range(4)))
+
+    def val_dataloader(self):
+        return DataLoader(self.samples(range(4, 6)))
+
+
+class Labelled(Tiles):
+    def of(self, labels):
+        return {"label": labels["label"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "number", "counts"),
+    [
+        ("Tiles", "segmentation", 3, {0: 4 * 6, 1: 4 * 5, 2: 4 * 5}),
+        ("Labelled", "multilabel", 5, {0: 4, 3: 4}),
+    ],
+)
+def test_samples_of_an_own_datamodule_are_looked_at(tmp_path, monkeypatch, name, task, number, counts):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "own_tiles.py").write_text(OWN_TILES)
+    config = compose_trial(
+        *("data=datamodule", f"data.datamodule=own_tiles.{name}", f"task={task}", "data.bands=[RED,NIR]"),
+        *(["decoder=identity"] if task == "multilabel" else []),
+    )
+    seen = prepare.make_survey(config, InParts())
+    assert {split: (of.samples, of.read) for split, of in seen.splits.items()} == {"train": (4, 4), "val": (2, 2)}
+    assert seen.splits["train"].images[IMAGE].means == [1.5, 1.5]
+    assert {label: count for label, count in seen.splits["train"].labels.counts.items() if count} == counts
+    assert (seen.num_classes, seen.class_names, seen.bands) == (number, None, {IMAGE: ["RED", "NIR"]})
+
+
+def test_synthetic_tiles_are_looked_at_with_the_names_of_their_classes(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    small = ("data.synthetic.train=6", "data.synthetic.val=6", "data.synthetic.test=0", "data.tile_px=32")
+    config = compose_trial("data=synthetic", *small)
+    prepare_data(config)
+    seen = prepare.make_survey(config, InParts())
+    assert (seen.class_names, seen.num_classes) == (list(SyntheticScenes.CLASSES), len(SyntheticScenes.CLASSES))
+    assert {split: of.read for split, of in seen.splits.items()} == {"train": 6, "val": 6}
+    assert seen.tile_px == 32

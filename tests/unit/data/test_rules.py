@@ -19,6 +19,10 @@ WRONG = {
     "shares beyond one": (["data.split.fractions=[0.7,0.3,0.3]"], "which sum up to 1"),
     "a negative share": (["data.split.fractions=[1.2,-0.1,-0.1]"], "which sum up to 1"),
     "no list of validation samples": (LISTS, "data.split.train and data.split.val are needed"),
+    "a way to cut that is unknown": (
+        ["data.cut=later", "data.tile_px=32"],
+        "data.cut=later: unknown; use true, false or lazily",
+    ),
     "cut into tiles of no size": (["data.cut=true", "data.tile_px=null"], "set data.tile_px"),
     "scenes cut apart from their label": (
         ["task=classification", "data=classification_folder", "data.root=/", "data.cut=true", "data.tile_px=32"],

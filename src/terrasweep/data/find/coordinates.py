@@ -14,6 +14,7 @@ from terrasweep.data.find.dates import DATES
 from terrasweep.data.find.sample_list import Listing
 from terrasweep.data.views.file_set import NOTE, Remark
 from terrasweep.data.views.headers import Header, read_headers
+from terrasweep.data.views.places import NOT_ON_EARTH
 
 _DEGREES = "EPSG:4326"
 
@@ -75,7 +76,10 @@ def _locations(headers: dict[tuple[str, str], Header]) -> dict[tuple[str, str], 
             placed.setdefault(header.crs, []).append((sample, a * column + b * row + c, d * column + e * row + f))
     found = {}
     for crs, centres in placed.items():
-        longitudes, latitudes = transform(crs, _DEGREES, [x for _, x, _ in centres], [y for _, _, y in centres])
+        try:
+            longitudes, latitudes = transform(crs, _DEGREES, [x for _, x, _ in centres], [y for _, _, y in centres])
+        except NOT_ON_EARTH:
+            continue
         for (sample, _, _), latitude, longitude in zip(centres, latitudes, longitudes, strict=True):
             found[sample] = [float(latitude), float(longitude)]
     return found

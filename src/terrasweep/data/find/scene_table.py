@@ -150,7 +150,7 @@ def paths_in(file: Path) -> list[Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):
+    except OSError:  # A text that is longer than a path may be.
         return False
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
 from rasterio.warp import transform as to_system
 
 from terrasweep.data.views.headers import Header
-from terrasweep.data.views.places import METRES_PER_DEGREE, unit
+from terrasweep.data.views.places import METRES_PER_DEGREE, NOT_ON_EARTH, unit
 from terrasweep.results.wording import rounded
 
 ALIKE = 1.01
@@ -111,7 +110,7 @@ def _in_degrees(crs: str, points: list[_Point]) -> list[_Point]:
     """Longitudes and latitudes; not finite where nobody knows them."""
     try:
         across, up = to_system(CRS.from_wkt(crs), _DEGREES, *(list(values) for values in zip(*points, strict=True)))
-    except RasterioError:  # A system of a building site, say, that has no place on the Earth.
+    except NOT_ON_EARTH:  # A system of a building site, say, that has no place on the Earth.
         return [(math.nan, math.nan)] * len(points)
     return list(zip(across, up, strict=True))
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
+from rasterio.errors import CRSError, RasterioError
 
 METRES_PER_DEGREE = 111_195.0
 """Of latitude, on a sphere of the Earth's mean radius, 6,371 km."""
+NOT_ON_EARTH = (RasterioError, CPLE_BaseError)
+"""What rasterio raises for degrees of a system that has no place on the Earth: GDAL's own error, unlike its others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,10 @@ def unit(crs: str) -> System:
     text = f"EPSG:{code}" if code else crs.split('"')[1] if '"' in crs else "a system of its own"
     if known.is_geographic:
         return System(system=text, name="degrees", metres=METRES_PER_DEGREE, is_geographic=True)
-    name, factor = known.linear_units_factor
+    try:
+        name, factor = known.linear_units_factor
+    except CRSError:  # Not projected from the Earth: a building site's own, say.
+        return System(system=text, name="units", metres=None)
     return System(system=text, name=f"{name}s" if name in ("metre", "meter") else name, metres=factor)
 
 

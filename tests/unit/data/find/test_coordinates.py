@@ -98,3 +98,14 @@ def test_nothing_is_looked_for_without_frames(tmp_path):
     config = compose_trial("data=segmentation_folder", f"data.root={tmp_path / 'data'}", "data.split.by=fraction")
     listing = find_samples(config, tmp_path / "data")
     assert find_coordinates(listing, config) is listing
+
+
+def test_a_building_site_has_no_place_on_the_earth(tmp_path):
+    write_places(tmp_path / "data", "files")
+    assert set(located(tmp_path / "data").coordinates["all"]["p0"]) == {"time", "location"}
+    for number, day in enumerate(DATES):
+        file = tmp_path / "data" / "images" / f"p3_{day}.tif"
+        write_raster(file, series(3)[number], crs='LOCAL_CS["site",UNIT["metre",1]]')
+    listing = located(tmp_path / "data")
+    assert [set(found) for found in listing.coordinates["all"].values()] == [{"time"}] * 6
+    assert "told time; not location, which not every image has" in listing.remarks[-1]["line"]

@@ -75,3 +75,10 @@ def test_masks_are_read_as_ever(tmp_path):
     assert otherwise(tmp_path / "nowhere") is None
     (tmp_path / "t.csv").write_text("name,2,10\na,1,0\n")
     assert otherwise(tmp_path, "data.labels=t.csv", task="multilabel") is None
+
+
+def test_splits_that_nobody_could_tell_apart_were_not_read_otherwise(tmp_path):
+    photos(tmp_path, "train/2", "train/10", "valid/2")
+    assert otherwise(tmp_path, "data.split.by=folders") == COUNTED
+    photos(tmp_path, "validation/2")
+    assert otherwise(tmp_path, "data.split.by=folders") is None

@@ -311,3 +311,13 @@ def test_modalities_may_have_masks_of_another_name(tmp_path):
         "b_S2.tif",
         "label_b.tif",
     ]
+
+
+@pytest.mark.parametrize(("others", "proposed"), [(7, True), (8, False)])
+def test_a_folder_among_very_many_is_not_looked_for(tmp_path, others, proposed):
+    """Each of the folders, and the one that they are in, may be the images' or the masks': 10 x 10 ways, or 11 x 11."""
+    files = ["optical/a.tif", "truth/a.tif", *(f"notes{number}/x.txt" for number in range(others))]
+    with pytest.raises(DataError) as refused:
+        listed(tmp_path, files)
+    assert ("set data.image_folder=optical data.label_folder=truth" in str(refused.value)) is proposed
+    assert ("name the folders with data.image_folder and data.label_folder" in str(refused.value)) is not proposed

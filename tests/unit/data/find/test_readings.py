@@ -1,5 +1,7 @@
 """What each way to read folders takes for images and masks."""
 
+import pytest
+
 from terrasweep.config.data import DataConfig
 from terrasweep.data.find.readings import (
     MASK,
@@ -11,6 +13,7 @@ from terrasweep.data.find.readings import (
 )
 from terrasweep.data.find.split_folders import Tree
 from terrasweep.data.inspect.survey import IMAGE
+from terrasweep.results.errors import DataError
 
 DATA = DataConfig(name="segmentation_folder", root="fields")
 
@@ -20,6 +23,13 @@ def tree(root, *files):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     return Tree(root=root, bases={"all": root}, splits=("all",))
+
+
+def divided(root, *files):
+    """The same with a folder per split."""
+    splits = ("train", "val", "test")
+    tree(root, *files)
+    return Tree(root=root, bases={split: root / split for split in splits}, splits=splits)
 
 
 def found(reading):
@@ -61,3 +71,20 @@ def test_a_word_is_a_word_and_no_part_of_one(tmp_path):
         IMAGE: ["damask_1.png", "unlabelled.png"],
         MASK: ["damask_1_mask.png", "unlabelled-GT2.png"],
     }
+
+
+@pytest.mark.parametrize(
+    ("way", "image", "mask"),
+    [(folders_in_regions, "north/img/a.tif", "north/gt/a.tif"), (told_by_words, "a.tif", "a_mask.tif")],
+)
+def test_a_test_split_without_masks_is_left_out_and_another_refused(tmp_path, way, image, mask):
+    files = [f"{split}/{name}" for split in ("train", "val") for name in (image, mask)]
+    at = divided(tmp_path, *files, f"test/{image}")
+    (reading,) = ways(way, at)
+    assert {split: {kind: len(of) for kind, of in kinds.items()} for split, kinds in reading.files.items()} == {
+        "train": {IMAGE: 1, MASK: 1},
+        "val": {IMAGE: 1, MASK: 1},
+    }
+    (tmp_path / "val" / mask).unlink()
+    with pytest.raises(DataError, match="the split val has no masks"):
+        ways(way, at)

@@ -1,8 +1,11 @@
 """Labels of whole images come from folders or from a table, by the names in it, whatever the names look like."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from terrasweep.config.data import ModalityConfig
 from terrasweep.data.find.sample_list import WHOLE, find_samples
 from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
@@ -133,3 +136,14 @@ def test_blanks_at_the_ends_of_names_are_no_part_of_them(tmp_path):
     assert listing.names[WHOLE] == ["a", "b"]
     assert [listing.file(WHOLE, name, "image").name for name in "ab"] == ["a .png", " b.png"]
     assert listing.labels[WHOLE] == {"a": [0], "b": [1]}
+
+
+@pytest.mark.parametrize(("task", "modalities"), [("multilabel", ()), ("classification", ("S1", "S2"))])
+def test_labels_that_no_folder_can_tell_come_from_a_table(tmp_path, task, modalities):
+    for name in ("forest/a.png", "river/b.png"):
+        write_raster(tmp_path / name, PIXEL)
+    fixed = ("data=classification_folder", "decoder=identity", "data.split.by=fraction")
+    config = compose_trial(*fixed, f"task={task}", f"data.root={tmp_path}")
+    own = {name: ModalityConfig(folder=name, bands=["B1"]) for name in modalities}
+    with pytest.raises(DataError, match=rf"task={task} .*labels come from a table; set data\.labels to a CSV file"):
+        find_samples(replace(config, data=replace(config.data, modalities=own)), tmp_path)

@@ -132,3 +132,9 @@ def test_files_that_a_table_names_are_known(scenes):
     file.write_text("image,mask\nelse/2.tif,else/2_gt.png\ngone.tif,else/north/1.tif\n")
     assert paths_in(file) == [scenes / "2.tif", scenes / "2_gt.png", scenes / "north/1.tif"]
     assert paths_in(scenes / "2.tif") == []
+
+
+def test_a_text_that_is_longer_than_a_path_may_be_is_no_file(scenes):
+    file = scenes.parent / "s.csv"
+    file.write_text(f"image,mask,remark\nelse/2.tif,else/2_gt.png,{'clouds ' * 1000}\n")
+    assert paths_in(file) == [scenes / "2.tif", scenes / "2_gt.png"]

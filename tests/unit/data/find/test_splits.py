@@ -5,13 +5,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from terrasweep.config.data import SplitConfig
 from terrasweep.data.find.sample_list import WHOLE, find_samples
 from terrasweep.data.find.splits import divide, share_out
-from terrasweep.results.errors import DataError
+from terrasweep.results.errors import DataError, HostOutOfMemory
 from tests.composing import compose_trial
 from tests.unit.data.rasters import noise, write_raster
 
@@ -100,6 +101,43 @@ def test_a_wrong_list_is_refused(mosaic, text, told):
     (mosaic / "val.txt").write_text("t10\n")
     with pytest.raises(DataError, match=told):
         divided(config(mosaic, by="lists", train="train.txt", val="val.txt"), mosaic)
+
+
+def test_a_name_in_a_list_that_may_be_two_samples_is_refused(tmp_path):
+    for name in ("north/a", "south/a", "south/b"):
+        write_raster(tmp_path / "images" / f"{name}.tif", noise(1, px=8))
+        write_raster(tmp_path / "masks" / f"{name}.tif", np.zeros((1, 8, 8), np.uint8))
+    (tmp_path / "val.txt").write_text("b\n")
+    settings = config(tmp_path, by="lists", train="train.txt", val="val.txt")
+    (tmp_path / "train.txt").write_text("a\n")
+    with pytest.raises(DataError, match=r"data\.split\.train=train\.txt: a may be north/a, south/a; write its folder"):
+        divided(settings, tmp_path)
+    (tmp_path / "train.txt").write_text("north/a\n")
+    assert divided(settings, tmp_path).names == {"train": ["north/a"], "val": ["south/b"]}
+
+
+def test_a_list_that_is_no_text_or_not_there_is_named(mosaic):
+    (mosaic / "train.txt").write_bytes("t00\nGrünau\n".encode("latin-1"))
+    settings = config(mosaic, by="lists", train="train.txt", val="val.txt")
+    with pytest.raises(DataError, match=r"train\.txt: it is no text in UTF-8: .*; save it as such, with a name per"):
+        divided(settings, mosaic)
+    (mosaic / "train.txt").write_text("t00\n")
+    with pytest.raises(DataError, match=r"there is no list val\.txt, neither below data\.root nor as a path"):
+        divided(settings, mosaic)
+
+
+def test_a_mask_that_can_not_be_read_is_named_and_exhausted_memory_is_no_fault_of_it(mosaic, monkeypatch):
+    settings = config(mosaic, by="fraction")
+    (mosaic / "masks" / "t35.png").write_text("no image")
+    with pytest.raises(DataError, match=r"masks/t35\.png: it can't be read: .*not recognized.*; mend it, or take it"):
+        divided(settings, mosaic)
+
+    def exhausted(file):
+        raise rasterio.errors.RasterioIOError("Read failed") from MemoryError()
+
+    monkeypatch.setattr("terrasweep.data.find.splits.rasterio.open", exhausted)
+    with pytest.raises(HostOutOfMemory):
+        divided(settings, mosaic)
 
 
 def test_an_empty_split_is_refused(mosaic):

@@ -164,3 +164,12 @@ def test_a_look_by_several_processes_is_that_of_one(tmp_path):
     ]
     assert looks[0].survey() == looks[1].survey()
     assert list(looks[0].digests.items()) == list(looks[1].digests.items())
+
+
+def test_images_of_another_number_of_bands_are_counted_by_their_shapes_alone():
+    samples = [{"image": np.full((bands, 2, 2), float(bands)), "mask": np.eye(2)} for bands in (2, 2, 3, 3)]
+    whole, parted = scanned(samples), scanned(samples[:2])
+    parted.merge(scan_split(samples[2:].__getitem__, ["s2", "s3"], "segmentation", -1, None))
+    assert (whole.survey().images, whole.read) == (parted.survey().images, parted.read)
+    (seen,) = parted.survey().images.values()
+    assert (seen.shapes, seen.means, seen.maxima) == ({"2x2x2": 2, "3x2x2": 2}, [2.0, 2.0], [2.0, 2.0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from terrasweep.config.input_frames import is_averaged
 from terrasweep.data import stored
 from terrasweep.data.open.folders import datamodule_arguments, open_data
 from terrasweep.data.open.plain_frames import plain_frames, refuse_untold, untold_augmentation
@@ -85,3 +86,11 @@ def test_what_terratorch_can_not_do_is_refused(prepared):  # noqa: F811
         refuse_untold(prepared("files", *TL))
     for fine in (PRITHVI, (*TL, "backbone.arguments.coords_encoding=[]")):
         refuse_untold(prepared("files", *fine))
+
+
+def test_what_a_datamodule_of_ones_own_does_with_dates_is_not_asked():
+    """Nothing lists its files, and it may average dates itself."""
+    own = ("data=datamodule", "data.datamodule=mine.Module", "data.num_classes=3", "data.frames=3")
+    config = compose_trial(*own, *ONE_DATE, "data.frames_for_one_date=mean")
+    assert is_averaged(config)
+    refuse_untold(config)

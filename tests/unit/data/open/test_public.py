@@ -239,8 +239,13 @@ class Pairs(Ramp):
         return torch.zeros(1, 2, 4), 0
 
 
+class Nothing(Ramp):
+    def __len__(self):
+        return 0
+
+
 class Homemade(pl.LightningDataModule):
-    KINDS = {"ramp": Ramp, "stream": Stream, "pairs": Pairs}
+    KINDS = {"ramp": Ramp, "stream": Stream, "pairs": Pairs, "nothing": Nothing}
 
     def __init__(self, factor, kind="ramp"):
         super().__init__()
@@ -284,6 +289,11 @@ class Faulty(Homemade):
     def on_after_batch_transfer(self, batch, dataloader_idx):
         self.fail("hook")
         return batch
+
+
+class Listing(Homemade):
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        return list(batch.values())
 
 
 class NoDatamodule:
@@ -407,6 +417,22 @@ def test_what_is_wrong_about_a_datamodule_keeps_its_reason(place, known, tmp_pat
     with pytest.raises(known) as refused:
         open_data(homemade(tmp_path, *faulty(place, "plain")))
     assert type(refused.value) is known
+
+
+BROKEN = {
+    "a loader that fails": (faulty("loader", "plain"), r"Faulty has no train samples: a fault of three words"),
+    "a hook that fails": (faulty("hook", "plain"), r"Faulty fails on a batch: a fault of three words"),
+    "a hook that makes a list": (["data.datamodule=own_data.Listing"], r"Listing makes a list of a batch; return the"),
+    "a split without samples": (["data.arguments.kind=nothing"], r"the split train has no tiles; see docs/data\.md"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_batches_that_can_not_be_had_are_refused_with_the_reason(fault, tmp_path):
+    overrides, told = BROKEN[fault]
+    with pytest.raises(DataError, match=told) as refused:
+        open_data(homemade(tmp_path, *overrides)).training_batch(torch.device("cpu"))
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("kind", "told"), [("stream", "from a Stream, not by place"), ("pairs", "sample is a tuple")])

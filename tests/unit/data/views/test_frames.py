@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+from rasterio.transform import from_origin
 
 from terrasweep.data.find.dates import DATES as DATES_TAG
 from terrasweep.data.find.frame_files import gather_dates
@@ -196,3 +197,55 @@ def test_a_rule_sees_each_date_and_is_heard_once(tmp_path, monkeypatch):
     listing = understood(tmp_path / "data", "data.frame_order=band_major")
     assert np.array_equal(read(listing, "p0")[0], 2 * series(0).reshape(6, 32, 32))
     assert [remark["rule"] for remark in listing.remarks] == ["frames", "twice"]
+
+
+def test_a_file_of_several_dates_that_is_no_image_leaves_the_others_as_they_are(tmp_path):
+    write_places(tmp_path / "data", "date_major")
+    (tmp_path / "data" / "images" / "p2.tif").write_text("no image")
+    listing = understood(tmp_path / "data", "data.frame_order=date_major")
+    with pytest.raises(rasterio.errors.RasterioIOError):
+        read(listing, "p2")
+    for seed in (0, 1, 3, 4, 5):
+        assert np.array_equal(read(listing, f"p{seed}")[0], series(seed).reshape(6, 32, 32))
+
+
+def test_dates_of_a_place_are_read_by_its_own_names_where_they_are_none_of_the_first_place(tmp_path):
+    write_places(tmp_path / "data", "files", places=2)
+    own = ("B04", "B08")
+    for date, names in zip(DATES, (own, own[::-1], own), strict=True):
+        for place, given in (("p0", BANDS), ("p1", names)):
+            with rasterio.open(tmp_path / "data" / "images" / f"{place}_{date}.tif", "r+") as image:
+                image.descriptions = given
+    expected = series(1)
+    expected[1] = expected[1, ::-1]
+    pixels, _, names = read(understood(tmp_path / "data"), "p1")
+    assert np.array_equal(pixels, expected.reshape(6, 32, 32))
+    assert names == own * 3
+
+
+@pytest.mark.parametrize(("placed", "lines"), [((), 0), ((0, 1, 2), 0), ((1,), 1)])
+def test_dates_without_a_coordinate_system_lie_where_all_or_none_of_them_say(tmp_path, placed, lines):
+    write_raster(tmp_path / "data" / "masks" / "p0.tif", np.zeros((1, 32, 32), np.uint8), place=None)
+    for number, date in enumerate(DATES):
+        profile = {"transform": from_origin(0, 320, 10, 10)} if number in placed else {}
+        file = tmp_path / "data" / "images" / f"p0_{date}.tif"
+        write_raster(file, series(0)[number], place=None, **profile)
+    listing = understood(tmp_path / "data")
+    told = [remark["line"] for remark in listing.remarks if remark["rule"] == "frames" and remark["level"] == "error"]
+    assert len(told) == lines
+    assert all("its dates don't lie over each other on the ground" in line for line in told)
+    if not lines:
+        assert np.array_equal(read(listing, "p0")[0], series(0).reshape(6, 32, 32))
+
+
+def test_complex_dates_with_masks_of_their_own_are_refused(tmp_path):
+    """No value marks what is hidden in complex numbers, and one image has one mask."""
+    write_places(tmp_path / "data", "files", places=1)
+    for number, date in enumerate(DATES):
+        pixels = series(0)[number].astype(np.complex64)
+        file = write_raster(tmp_path / "data" / "images" / f"p0_{date}.tif", pixels)
+        if number == 1:
+            with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(file, "r+") as image:
+                image.write_mask(np.arange(1024).reshape(32, 32) > 100)
+    (line,) = [remark["line"] for remark in understood(tmp_path / "data").remarks if remark["level"] == "error"]
+    assert line.startswith("p0_20240110.tif: its dates have masks or alpha bands of their own, and one image has one;")

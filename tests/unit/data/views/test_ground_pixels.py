@@ -1,6 +1,7 @@
 """Pixels in metres on the ground, by the spherical Earth and the definitions of the projections."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -93,3 +94,10 @@ def test_how_a_size_reads(width, height, text):
     assert str(GroundPixel(width=width, height=height)) == text
     square = GroundPixel(width=height, height=height)
     assert GroundPixel(width=width, height=height).factor(square) == pytest.approx(height / width)
+
+
+def test_metres_of_another_planet_count_as_they_are_written():
+    """No degrees of the Earth are known of them."""
+    there = CRS.from_proj4("+proj=eqc +lat_ts=60 +R=1737400 +units=m +no_defs")
+    header = replace(lying(None, from_origin(1e5, 1e5, 10, 20)), crs=there.to_wkt())
+    assert ground_pixels([header]) == [GroundPixel(width=10.0, height=20.0)]

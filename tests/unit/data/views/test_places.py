@@ -5,6 +5,9 @@ from rasterio.crs import CRS
 
 from terrasweep.data.views.places import METRES_PER_DEGREE, is_same_system, unit
 
+SITE = 'LOCAL_CS["site",UNIT["metre",1]]'
+"""A system that nobody can bring to another."""
+
 
 def wkt(code):
     return CRS.from_epsg(code).to_wkt()
@@ -28,7 +31,7 @@ def test_units(code, name, metres, is_geographic):
     )
 
 
-@pytest.mark.parametrize("text", ["", "no system"])
+@pytest.mark.parametrize("text", ["", "no system", SITE])
 def test_what_nobody_knows_has_no_metres(text):
     assert unit(text).metres is None
     assert not is_same_system(text, wkt(4326))

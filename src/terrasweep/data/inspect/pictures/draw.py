@@ -239,8 +239,6 @@ def _gradient(case: Case) -> tuple[str, str, str] | None:
 
 def _inputs(look: Look) -> list[ModelInput]:
     """The first training sample, band by band."""
-    if not look.listing.names.get("train"):
-        return []
     inputs = []
     for modality in look.listing.modalities:
         name = look.listing.names["train"][0]

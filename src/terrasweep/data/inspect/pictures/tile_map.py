@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
 from terrasweep.data.views.headers import Header
+from terrasweep.data.views.places import NOT_ON_EARTH
 
 WIDTH = 640.0
 """Of a map, in units of its drawing."""
@@ -69,7 +69,7 @@ def _bounds(header: Header) -> Bounds:
 def _to_degrees(system: str, bounds: Bounds) -> Bounds | None:
     try:
         west, south, east, north = transform_bounds(system, LONGITUDE_LATITUDE, *bounds)
-    except RasterioError:
+    except NOT_ON_EARTH:  # A building site, say.
         return None
     return (west, south, east, north) if all(map(math.isfinite, (west, south, east, north))) else None
 

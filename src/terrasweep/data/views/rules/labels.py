@@ -37,8 +37,6 @@ def read_labels(files: FileSet) -> FileSet:
         return files
     if labels.vector is not None:
         return draw_masks(files)
-    if not files.headers.get(MASK):
-        return files
     if labels.colours is not None:
         return read_by_colours(files, labels, labels.colours)
     in_colours = [header for header in files.readable(MASK) if is_in_colours(header)]

@@ -136,11 +136,7 @@ def _impossible(files: FileSet, kind: str) -> Iterator[Remark]:
 def _declared(header: Header) -> float | None:
     if header.no_data[0] is not None or header.driver in _UNMARKED_FORMATS:
         return header.no_data[0]
-    try:
-        return declared_no_data(header.file)
-    except rasterio.errors.RasterioError as error:
-        raise_out_of_memory(error)
-        return None
+    return declared_no_data(header.file)
 
 
 def _nearest(dtype: str, value: float) -> str:

@@ -191,3 +191,18 @@ def test_photos_have_no_place_on_the_ground_and_nobody_is_warned_of_it(tmp_path,
     drawn = draw(config, stored.read_survey(config), [])
     assert len(drawn.cards) == 3
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_a_first_sample_that_can_not_be_read_is_no_input_to_show(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    for split, tile in (("train", 0), ("train", 1), ("val", 2)):
+        write_raster(tmp_path / "data" / split / "images" / f"t{tile}.tif", noise(tile))
+        write_raster(tmp_path / "data" / split / "masks" / f"t{tile}.tif", classes(tile))
+    first = tmp_path / "data/train/images/t0.tif"
+    first.write_bytes(first.read_bytes()[:4000])  # Its header is whole.
+    stored._state.cache_clear()
+    config = compose_trial("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=2")
+    prepare_data(config)
+    drawn = draw(config, stored.read_survey(config), [])
+    assert drawn.inputs == []
+    assert {card.name: bool(card.problem) for card in drawn.cards} == {"t0": True, "t1": False, "t2": False}

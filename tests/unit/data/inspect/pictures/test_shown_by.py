@@ -7,7 +7,7 @@ from terrasweep.data.inspect.checks import Finding
 from terrasweep.data.inspect.checks.case import Case
 from terrasweep.data.inspect.pictures.shown_by import Examples
 from terrasweep.data.views.headers import Header
-from tests.unit.data.surveys import config, labels, survey
+from tests.unit.data.surveys import config, image, labels, survey
 
 NAMES = {"train": ["1", "a b (2)", "scene.v1", "deep/x"], "val": ["1", "other"]}
 LISTING = Listing(
@@ -41,6 +41,8 @@ def shown(line, rule="any", seen=None):
         ("a b (2)_mask.png and others", []),
         ("x.tif is turned by EXIF", [("train", "deep/x")]),
         ("data.num_classes=1: 1 of 1 is 1; lower it", []),
+        ("the first of all; mend it", []),
+        ("the first of all, then others (first in val/other); mend", [("val", "other")]),
     ],
 )  # fmt: skip
 def test_names_in_a_line_are_found(line, found):
@@ -55,3 +57,15 @@ def test_the_odd_file_shows_differing_shapes_and_types():
 def test_a_rare_class_is_shown_by_the_first_sample_that_has_it():
     rare = labels("segmentation", 40, counts={0: 900, 1: 5, 2: 95}, first_with={0: "1", 1: "deep/x", 2: "1"})
     assert shown("rare classes in train", "class-rare", survey(train={"labels": rare})) == [("train", "deep/x")]
+
+
+def test_a_class_that_train_lacks_is_shown_by_the_samples_of_val_that_have_it():
+    of_val = labels("segmentation", 20, counts={0: 90, 2: 5, 1: 5}, first_with={0: "1", 1: "other", 2: "1"})
+    seen = survey(train={"labels": labels("segmentation", 40, counts={0: 100})}, val={"labels": of_val})
+    assert shown("classes of val that train lacks", "class-not-in-train", seen) == [("val", "other"), ("val", "1")]
+
+
+def test_missing_pixels_are_shown_by_the_first_image_that_has_some():
+    seen = survey(train={"images": {"image": image(40, first_not_finite="deep/x")}})
+    assert shown("most pixels are no data", "mostly-no-data", seen) == [("train", "deep/x")]
+    assert shown("most pixels are no data", "mostly-no-data") == []

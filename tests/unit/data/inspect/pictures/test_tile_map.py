@@ -68,3 +68,12 @@ def test_tiles_far_from_each_other_are_still_seen():
     tiles = [("train", header("EPSG:4326", (1e-5, 0.0, x, 0.0, -1e-5, 50.0))) for x in (-120.0, 140.0)]
     (found,) = tile_maps(tiles, SCENE)
     assert all(width >= 5 and height >= 5 for _, _, width, height in rectangles(found, "train"))
+
+
+def test_tiles_without_degrees_are_left_out_where_there_are_several_systems():
+    site = ("train", header('LOCAL_CS["site",UNIT["metre",1]]', (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)))
+    tile = ("val", header("EPSG:32632", (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_400_000.0)))
+    (found,) = tile_maps([site, tile], SCENE)
+    assert (found.tiles, found.corners[0]) == ({"val": 1}, "48.753° N, 9.000° E")
+    (alone,) = tile_maps([site], SCENE)
+    assert alone.tiles == {"train": 1}

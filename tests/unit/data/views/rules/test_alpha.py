@@ -121,3 +121,18 @@ def test_grey_with_alpha_is_one_band(root):
     seen = look_at(root)
     assert seen.config.data.bands == ["B1"]
     assert "name both bands" in seen.lines("alpha")[0]
+
+
+@pytest.mark.parametrize(("fourth", "bands"), [(None, 3), (lambda number: colours(100 + number, bands=1)[0], 4)])
+def test_alpha_that_the_first_file_lacks_is_judged_by_the_others(root, fourth, bands):
+    pixels = orthophotos(root, fourth=fourth)
+    write_raster(places(root)["a"], pixels["a"][:3])
+    listing = look_at(root, "data.no_data_replace=0")
+    told = {3: "alpha band of 5 files says which pixels are valid", 4: "it is read as a band"}[bands]
+    assert told in listing.lines("alpha")[0]
+    read = listing.pixels("b")
+    assert np.array_equal(read.data[:3, 4:], pixels["b"][:3, 4:])
+    if bands == 3:
+        assert np.array_equal(read.mask, np.broadcast_to(pixels["b"][3] == 0, (3, 32, 32)))
+    else:
+        assert not np.ma.is_masked(read)

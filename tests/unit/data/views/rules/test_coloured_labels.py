@@ -195,3 +195,16 @@ def test_masks_of_larger_pixels_are_made_classes_before_they_are_resampled(root)
     keys = keys_in(errors(looked_at(root))[0])
     assert errors(looked_at(root, *keys)) == []
     assert equal(masks_read(root, *keys), lambda tile: classes(tile, px=16)[0].repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_a_damaged_mask_is_unreadable_and_the_others_are_read(root):
+    write_tiles(root, coloured, ".tif")
+    key = "data.labels.colours={0: [0, 0, 0], 1: [0, 0, 255], 2: [255, 0, 0]}"
+    damaged = root / "train/masks/1.tif"
+    damaged.write_bytes(damaged.read_bytes()[:2000])  # Its header is whole.
+    (line,) = errors(looked_at(root, key))
+    assert line.startswith(f"data.root={root}: 1 sample of train can't be read, first 1: ")
+    listing = stored.read_listing(compose_trial("data=segmentation_folder", f"data.root={root}", key))
+    for name in ("0", "2", "3"):
+        with rasterio.open(listing.file("train", name, "mask")) as mask:
+            assert np.array_equal(mask.read(1), classes(int(name))[0])

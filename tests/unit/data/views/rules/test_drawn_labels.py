@@ -272,3 +272,17 @@ def test_broken_json_is_refused(root):
     (root / "labels.json").write_text("{")
     with pytest.raises(DataError, match="it is no JSON"):
         looked_at(root, "data.labels.vector=labels.json")
+
+
+def test_an_image_that_can_not_be_read_has_no_mask_and_the_others_have_theirs(root, tmp_path):
+    frame = fields()
+    frame.to_file(tmp_path / "fields.gpkg")
+    key = f"data.labels.vector={tmp_path}/fields.gpkg"
+    (root / "train/images/2.tif").write_text("no image")
+    findings = looked_at(root, key)
+    (line,) = errors(findings)
+    assert line.startswith(f"data.root={root}: 1 sample of train can't be read, first 2: ")
+    listing = stored.read_listing(compose_trial("data=segmentation_folder", f"data.root={root}", key))
+    for name in ("0", "1", "3"):
+        with rasterio.open(listing.file("train", name, MASK)) as mask:
+            assert np.array_equal(mask.read(1), by_points(frame, NAMES, int(name)))

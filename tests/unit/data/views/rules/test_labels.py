@@ -4,9 +4,11 @@ import re
 
 import numpy as np
 import pytest
+import rasterio
 
 from terrasweep.config.compose import as_dict
 from terrasweep.data import stored
+from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.checks import errors
 from terrasweep.data.open.folders import datamodule_arguments, open_data
 from tests.composing import compose_trial
@@ -191,3 +193,18 @@ def test_cut_tiles_trials_and_exports_read_the_classes(root):
     arguments = datamodule_arguments(config, 2, listing)
     assert arguments["train_label_data_root"] == listing.mask_roots["train"]
     assert str(stored.data_folder(config)) in arguments["train_label_data_root"]
+
+
+def test_a_mask_that_is_no_image_or_has_two_bands_stays_and_the_others_are_translated(root):
+    write_tiles(root, classes, ".tif")
+    (root / "train/masks/1.tif").write_text("no image")
+    write_raster(root / "train/masks/2.tif", np.concatenate([classes(2), classes(3)]), place=(0, 2))
+    told = errors(looked_at(root, "data.labels.map={0: 1, 1: 2, 2: 0}"))
+    assert any("2 samples of train can't be read" in line for line in told), told
+    config = compose_trial("data=segmentation_folder", f"data.root={root}", "data.labels.map={0: 1, 1: 2, 2: 0}")
+    listing = stored.read_listing(config)
+    for name in ("0", "3"):
+        with rasterio.open(listing.file("train", name, MASK)) as mask:
+            assert np.array_equal(mask.read(1), np.array([1, 2, 0])[classes(int(name))[0]])
+    with rasterio.open(listing.file("train", "2", MASK)) as mask:
+        assert np.array_equal(mask.read(), np.concatenate([classes(2), classes(3)]))

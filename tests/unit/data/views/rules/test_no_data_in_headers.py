@@ -97,3 +97,30 @@ def test_one_in_masks_leads_to_the_ignored_label(tmp_path):
 def test_marks_that_pixels_can_be_raise_nothing(tmp_path):
     root = write_set(tmp_path / "tiles", photo, images=lambda _: {"nodata": 255}, masks=lambda _: {"nodata": 255})
     assert understood(root).remarks == []
+
+
+def test_damaged_files_are_passed_over_where_others_hold_what_is_marked(tmp_path):
+    def image(seed):
+        pixels = noise(seed)
+        pixels[:, :4] = -9999
+        return pixels
+
+    root = write_set(tmp_path / "tiles", image, images=every_second(-9999))
+    damaged = root / "train/images/0.tif"
+    damaged.write_bytes(damaged.read_bytes()[:4000])  # Its header is whole.
+    listing = understood(root)
+    ((level, line),) = remarks_of(listing)
+    assert level == "note"
+    assert (
+        "3 of 6 images mark -9999 as no data, and others hold it unmarked (first 2.tif, 12.5 % of its pixels)" in line
+    )
+    assert np.array_equal(pixels_of(listing, "train", "2").mask, image(2) == -9999)
+
+
+def test_complex_numbers_do_not_hold_a_mark_by_their_real_part(tmp_path):
+    def image(seed):
+        pixels = noise(seed) + 1j * noise(seed + 100)
+        pixels[:, :4] = -9999 + 5j
+        return pixels.astype(np.complex64)
+
+    assert remarks_of(understood(write_set(tmp_path / "tiles", image, images=every_second(-9999)))) == []

@@ -108,3 +108,27 @@ def test_targets_of_two_scales_are_read_in_one(root):
     seen = look_at(root, "task=regression", "data=regression_folder")
     for name, stored in heights.items():
         assert seen.pixels(name, "mask").data == pytest.approx(stored * 0.01, abs=1e-5)
+
+
+def test_a_file_that_is_zero_all_over_does_not_say_that_a_declaration_was_lost(root):
+    """As a tile beyond the edge of a scene: nothing is as large as 0."""
+    physical = scenes(root, lambda number: (1e-4, 0.0))
+    write_raster(places(root)["c"], np.zeros((2, 32, 32), np.uint16))
+    seen = look_at(root)
+    assert "all are read as stored * scale + offset, in float32" in seen.lines("scales")[0]
+    assert seen.pixels("a").data == pytest.approx(physical["a"], abs=1e-6)
+    assert not seen.pixels("c").data.any()
+
+
+def test_a_damaged_file_does_not_hide_that_a_tag_was_lost(root):
+    scenes(root, lambda number: (1e-4, 0.0))
+    for name in "ac":
+        write_raster(places(root)[name], np.random.default_rng(0).integers(1000, 3000, (2, 32, 32), np.uint16))
+    damaged = places(root)["c"]
+    damaged.write_bytes(damaged.read_bytes()[:2000])  # Its header is whole.
+    seen = look_at(root)
+    assert ([finding.level for finding in seen.findings if finding.rule == "scales"], seen.viewed) == (
+        ["warning"],
+        set(),
+    )
+    assert "unreadable" in seen.rules
