@@ -69,10 +69,10 @@ def _figure(outcome: StudyOutcome) -> Figure:
     size = (max(PANEL_INCHES[0] * columns, 3.4), PANEL_INCHES[1] * rows + 0.35)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(wspace=0.06))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).flat
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for pair, ax in zip(pairs, axes, strict=False):
         _draw_pair(ax, outcome, *pair)
-    for ax in list(axes)[len(pairs) :] if pairs else []:
+    for ax in axes[len(pairs) :] if pairs else []:
         ax.set_axis_off()
     if not outcome.ranked:
         _say_nothing_completed(figure.axes[0])
