@@ -10,7 +10,6 @@ TESTS = ROOT / "tests" / "unit"
 TESTED_ELSEWHERE = {
     "models/misfits.py": "it runs in a child; tests/unit/trial/test_check_models.py asks for each kind of misfit",
     "trial/pretrain_synthetic.py": "a training of its own; the quickstart in tests/integration starts with it",
-    "export/in_child.py": "it needs a trained trial; tests/integration/test_export.py compares what it writes",
 }
 """Modules without a test file of their own, and why."""
 
