@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rasterio._err import CPLE_BaseError
-from rasterio.crs import CRS
+from rasterio.crs import CRS, CPLE_BaseError
 from rasterio.errors import CRSError, RasterioError
 
 METRES_PER_DEGREE = 111_195.0
 """Of latitude, on a sphere of the Earth's mean radius, 6,371 km."""
 NOT_ON_EARTH = (RasterioError, CPLE_BaseError)
-"""What rasterio raises for degrees of a system that has no place on the Earth: GDAL's own error, unlike its others."""
+"""What rasterio raises where no degrees are known of a place: some of GDAL's errors come as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
