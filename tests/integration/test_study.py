@@ -4,7 +4,10 @@ import shlex
 
 import pytest
 import yaml
+from safetensors.torch import save_file
 
+from terrasweep.models.assemble import build_plain
+from tests.composing import compose_trial
 from tests.conftest import SMALL, make_home, run_sweep
 from tests.integration.study import (
     OBJECTIVES,
@@ -163,3 +166,26 @@ def test_a_study_goes_on_to_a_larger_total(home, study):
     assert finished.returncode == 0, finished.stderr
     assert sorted(read_results(study)) == list(range(N_TRIALS + 1))
     assert len(read_mlflow(home, "quickstart")[2]) == N_TRIALS + 1
+
+
+def test_searched_files_whose_names_need_quotes_reach_their_trials(home, tmp_path):
+    """Lightning's checkpoints are called so; Hydra's grammar reads the sign as an assignment."""
+    encoder = build_plain(compose_trial("backbone.checkpoint=null"), 3).encoder
+    files = [tmp_path / f"epoch={epoch}-step={10 * epoch}, last.safetensors" for epoch in (1, 2)]
+    for file in files:
+        save_file({name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, file)
+    choice = f"backbone.checkpoint=choice({','.join(repr(str(file)) for file in files)})"
+    small = [override for override in SMALL if not override.startswith("backbone.checkpoint")]
+    grid = (
+        "hydra/sweeper/sampler=grid",
+        "quantization=none",
+        "tuning.rank=2",
+        "tuning.targets=mlp",
+        "checkpointing=none",
+    )
+    finished = run_sweep(home, "-m", "study.name=files", "study.n_trials=2", choice, *grid, *small)
+    assert finished.returncode == 0, finished.stderr
+    trials = home / "results" / "files" / "trials"
+    configs = [yaml.safe_load((trials / str(number) / "config.yaml").read_text()) for number in range(2)]
+    assert {config["backbone"]["checkpoint"] for config in configs} == {str(file) for file in files}
+    assert all(result.state == "complete" for result in read_results(home / "results" / "files").values())
