@@ -29,7 +29,7 @@ class TrainConfig:
     """Samples per optimizer step."""
     accumulate: int = 1
     """Parts that a step's batch is computed in, one after the other; memory falls, the mathematics stays."""
-    lr: float = 1e-3
+    lr: float = 2e-3
     """Learning rate; ``schedule=`` says how it changes."""
     clip_norm: float | None = None
     """Largest 2-norm of the gradients of all parameters together; null: they are not clipped."""
