@@ -88,7 +88,7 @@ def test_mlflow_has_one_parent_and_a_nested_run_per_trial_with_the_table_s_numbe
             if name in row:
                 assert float(row[name]) == value
         assert {key: row[key] for key in run.data.params} == run.data.params
-        assert {a.path for a in client.list_artifacts(run.info.run_id)} == {"config.yaml"}
+        assert {a.path for a in client.list_artifacts(run.info.run_id)} == {"config.yaml", "confusion.json"}
         curve = client.get_metric_history(run.info.run_id, "train_loss")
         assert len(curve) >= 5
         estimate = client.get_metric_history(run.info.run_id, "zero3_offload_parameters_host_mib")
