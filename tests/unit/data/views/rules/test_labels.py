@@ -187,7 +187,7 @@ def test_cut_tiles_trials_and_exports_read_the_classes(root):
     assert errors(looked_at(root, *keys)) == []
     config = stored.complete(compose_trial("data=segmentation_folder", f"data.root={root}", *keys))
     listing = stored.read_listing(config)
-    read = [sample["mask"] for sample in open_data(config).module._train]
+    read = [sample["mask"] for sample in open_data(config).module.train_dataloader().dataset]
     whole = [roads(tile)[r : r + 16, c : c + 16] for tile in range(4) for r in (0, 16) for c in (0, 16)]
     assert all(np.array_equal(mask, expected) for mask, expected in zip(read, whole, strict=True))
     arguments = datamodule_arguments(config, 2, listing)
