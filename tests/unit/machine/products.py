@@ -42,9 +42,10 @@ def in_a_trial(report, home, config, folder):
 def in_an_export(report, home, config, folder):
     os.environ["TERRASWEEP_HOME"] = home
     from terrasweep.export import in_child
+    from terrasweep.trial import evaluate_in_child
 
     in_child._outputs = looking(report, "compare", in_child._outputs)
-    in_child.evaluate = looking(report, "evaluate", in_child.evaluate)
+    evaluate_in_child.evaluate = looking(report, "evaluate", evaluate_in_child.evaluate)
     draft = folder / "exported"
     draft.mkdir()
     in_child.write_plain(report, config, folder, draft, draft, "a trial")
