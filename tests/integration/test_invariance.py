@@ -100,7 +100,8 @@ def test_a_recipe_is_the_same_training_under_each_knob(trained, knob):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("knob", [*TORCH_S, *DEEPSPEED_S])
 def test_the_loss_curve_stays_with_frozen_weights_in_16_bits(trained, precision, knob):
-    base = ("tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1", f"precision={precision}")
+    # At the quickstart's rate a block that learns as a whole carries roundings further than the tolerance.
+    base = ("tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1", "train.lr=0.001", f"precision={precision}")
     plain, _ = trained(*base)
     changed, _ = trained(*base, knob)
     assert largest_difference(plain, changed) <= TOLERANCE[precision]["torch" if knob in TORCH_S else "deepspeed"]
