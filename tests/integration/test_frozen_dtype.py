@@ -11,6 +11,9 @@ WIDE = ("+backbone.arguments.embed_dim=1024", "+backbone.arguments.depth=8", "+b
 EXACT = ("train.untimed_steps=3", "train.max_steps=1")
 """On a CPU memory that was freed counts until the first steps have given it back."""
 
+IN_USE = 4 * 16
+"""MiB that may be 32 bits wide for the time of a use: the largest weight, and what the library makes of it."""
+
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_peak_falls_by_what_the_weights_lose(tmp_path, precision):
@@ -30,4 +33,4 @@ def test_the_peak_falls_by_what_the_weights_lose(tmp_path, precision):
         found[dtype] = outcome.reported["measurements"]
     saved = (found["fp32"]["weight_bytes"] - found["bf16"]["weight_bytes"]) / 2**20
     assert saved > 150
-    assert found["fp32"]["peak_memory_mib"] - found["bf16"]["peak_memory_mib"] > 0.8 * saved
+    assert found["fp32"]["peak_memory_mib"] - found["bf16"]["peak_memory_mib"] > saved - IN_USE

@@ -139,8 +139,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        weight = ctx.layer.as_stored("weight").to(gradient.dtype)
-        return torch.matmul(gradient, weight).to(ctx.dtype), None
+        return torch.matmul(gradient, ctx.layer.as_stored("weight").to(gradient.dtype)).to(ctx.dtype), None
 
 
 @cache
