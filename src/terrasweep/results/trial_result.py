@@ -53,6 +53,17 @@ class TrialResult:
     config: dict[str, Any] = field(default_factory=dict)
     """The resolved configuration."""
     device: str = ""
+    quality_key: str = ""
+    """Hash of all that its accuracy and metrics depend on; trials with the same key have the same ones."""
+    cost_key: str = ""
+    """Hash of all that its memory, speed and energy depend on, the device included."""
+    accuracy_from: str = ""
+    """The trial whose accuracy and metrics these are, by its number, or ``STUDY/NUMBER``; empty: its own."""
+    cost_from: str = ""
+    """The trial whose memory and speed these are; empty: its own."""
+    probes: list[dict[str, float]] = field(default_factory=list)
+    """Later measurements of the same memory and speed, in the order they were made, each by its measurements' names.
+    ``measurements`` stays the trial's own."""
     arithmetic: dict[str, str] = field(default_factory=dict)
     """How exact products and convolutions of 32-bit numbers were, as torch said in the trial's process."""
     versions: dict[str, str] = field(default_factory=dict)
