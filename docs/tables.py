@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from terrasweep.config.bears_on import bearings_table
 from terrasweep.config.exclusions import exclusions_table
 from terrasweep.config.knobs import EXCLUSIONS
 from terrasweep.config.validation_metrics import validation_metrics_table
@@ -14,16 +15,17 @@ BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. --
 
 def main() -> None:
     """Put each table between the marks of its page."""
-    tables = {
-        "knobs.md": exclusions_table(EXCLUSIONS),
-        "measurements.md": measurements_table(),
-        "tasks.md": validation_metrics_table(),
+    pages = {
+        "knobs.md": [exclusions_table(EXCLUSIONS)],
+        "measurements.md": [measurements_table(), bearings_table()],
+        "tasks.md": [validation_metrics_table()],
     }
-    for name, table in tables.items():
+    for name, tables in pages.items():
         page = Path(__file__).with_name(name)
-        before, rest = page.read_text().split(BEGIN)
-        _, after = rest.split(END)
-        page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")
+        first, *rest = page.read_text().split(BEGIN)
+        after = (part.split(END)[1] for part in rest)
+        made = (f"{BEGIN}\n\n{table}\n\n{END}{text}" for table, text in zip(tables, after, strict=True))
+        page.write_text(first + "".join(made))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ ROOMS = {
             "trial/evaluate_in_child.py",
             "trial/measure_in_child.py",
             "trial/preload.py",
+            "trial/probe.py",
         ),
     ],
     "torchgeo": ["data/open"],

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from terrasweep.config import schedule, train
+from terrasweep.config import reuse, schedule, train
 from terrasweep.config.given_paths import is_file
 from terrasweep.config.losses import AUTO, LOSSES, find_bad_arguments
 from terrasweep.config.schema import TrialConfig
@@ -28,6 +28,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     yield from _budget(config)
     yield from train.find_bad_values(config.train)
     yield from schedule.find_bad_values(config.schedule, config.train)
+    yield from reuse.find_bad_values(config.reuse, config.probe)
     yield from _task(config)
     yield from _arguments(config)
     if files:

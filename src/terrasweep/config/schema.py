@@ -21,6 +21,7 @@ from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.config.knobs.tuning import TuningConfig
+from terrasweep.config.reuse import ProbeConfig, ReuseConfig
 from terrasweep.config.schedule import ScheduleConfig
 from terrasweep.config.train import TrainConfig
 
@@ -177,9 +178,16 @@ class TrialConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
+    reuse: ReuseConfig = field(default_factory=ReuseConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     outside: dict[str, Any] = field(default_factory=dict)
     """Settings of the knobs that other packages declare, by group; stored, they stand beside the sections above."""
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether a trial leaves its weights: not where the study would remove them in any case."""
+        return self.train.save_weights and self.study.keep_weights != "none"
 
     def settings(self, group: str) -> Any:
         """A section by its name: one of the above, or that of a knob from outside."""

@@ -15,6 +15,7 @@ ACCURACY = Measurement(
     unit="1",
     definition="The task's validation metric of the state that train.keep says, in [0, 1]; R² for regression, at "
     "most 1.",
+    of_quality=True,
 )
 ACCURACY_NAME = Measurement(
     name="accuracy_name",
@@ -22,6 +23,7 @@ ACCURACY_NAME = Measurement(
     unit="text",
     definition="The metric behind the accuracy, for example mIoU.",
     number=None,
+    of_quality=True,
 )
 TEST_ACCURACY = Measurement(
     name="test_accuracy",

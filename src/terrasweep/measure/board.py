@@ -30,6 +30,7 @@ ENERGY = Measurement(
     label="energy",
     unit="J",
     definition="Energy of the board over training and evaluation, where NVML gives it (CUDA).",
+    of_whole_training=True,
 )
 
 

@@ -52,16 +52,21 @@ class DeviceMemoryMeter(PassiveMeter):
         torch.cuda.reset_peak_memory_stats(self._device)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def on_pause_begin(self) -> None:
+        """Keep the peaks so far: other meters are about to start theirs anew."""
         import torch
 
         torch.cuda.synchronize(self._device)
         stats = torch.cuda.memory_stats(self._device)
-        self._reading = {
+        seen: Reading = {
             self._reserved.name: torch.cuda.max_memory_reserved(self._device) / MIB,
             PEAK_ALLOCATED.name: torch.cuda.max_memory_allocated(self._device) / MIB,
             ALLOCATOR_RETRIES.name: float(stats.get("num_alloc_retries", 0)),
         }
+        self._reading = {name: max(value or 0.0, self._reading.get(name) or 0.0) for name, value in seen.items()}
+
+    def __exit__(self, *_: object) -> None:
+        self.on_pause_begin()
 
     def reading(self) -> Reading:
         """The peaks of the phase."""

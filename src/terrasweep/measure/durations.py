@@ -10,6 +10,7 @@ WALL_SECONDS = Measurement(
     unit="s",
     definition="Seconds from the request for the trial to its answer, process start and the writing of its weights "
     "included; preparation that many trials share is not.",
+    of_whole_training=True,
 )
 OPEN_DATA_SECONDS = Measurement(
     name="open_data_seconds",
@@ -28,10 +29,12 @@ FIT_SECONDS = Measurement(
     label="fit time",
     unit="s",
     definition="Seconds of the training loop, untimed steps, validations and the trainer's own set-up included.",
+    of_whole_training=True,
 )
 EVALUATE_SECONDS = Measurement(
     name="evaluate_seconds",
     label="evaluate time",
     unit="s",
     definition="Seconds of the evaluation.",
+    of_whole_training=True,
 )

@@ -69,8 +69,12 @@ class HostMemoryMeter(PassiveMeter):
             self._peak = peak_resident_mib()
             return_freed_memory(at_once=False)
 
+    def on_pause_begin(self) -> None:
+        """Keep the peak so far: other meters are about to start theirs anew."""
+        self._process_peak = max(self._process_peak, peak_resident_mib())
+
     def __exit__(self, *_: object) -> None:
-        self._process_peak = peak_resident_mib()
+        self.on_pause_begin()
         if self._peak is None:
             self._peak = self._process_peak
         return_freed_memory(at_once=False)

@@ -26,6 +26,10 @@ class Measurement:
     """Whether it tells of the build; all others tell of what comes after it."""
     within_budget: bool = False
     """Whether it is held against ``budget.memory_gib``."""
+    of_quality: bool = False
+    """Whether it tells of what was learnt: it is the same for all trials with one quality key."""
+    of_whole_training: bool = False
+    """Whether it tells of a training from its beginning to its end, of which a probe sees the first steps alone."""
     after_search: bool = False
     """Whether it is measured once the search is over, so that it can be no objective."""
 

@@ -60,6 +60,9 @@ class Meter(Protocol):
     def on_step_end(self, step: int, samples: int) -> None:
         """The optimizer has stepped, and the device is synchronised."""
 
+    def on_pause_begin(self) -> None:
+        """Between two steps comes something that has meters of its own: what was seen so far has to be kept."""
+
     def on_pause_end(self) -> None:
         """Between two steps came something that is neither: a validation."""
 
@@ -84,6 +87,9 @@ class PassiveMeter:
         """Not needed."""
 
     def on_step_end(self, step: int, samples: int) -> None:
+        """Not needed."""
+
+    def on_pause_begin(self) -> None:
         """Not needed."""
 
     def on_pause_end(self) -> None:

@@ -38,6 +38,7 @@ TRAIN_SECONDS = Measurement(
     label="train time",
     unit="s",
     definition="Seconds of the timed training steps.",
+    of_whole_training=True,
 )
 
 

@@ -9,4 +9,5 @@ TRAIN_LOSS = Measurement(
     label="train loss",
     unit="1",
     definition="Loss of the last training step.",
+    of_quality=True,
 )

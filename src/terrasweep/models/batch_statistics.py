@@ -37,6 +37,11 @@ def check_batch_of_one(config: TrialConfig, model: Any) -> None:
             hook.remove()
 
 
+def takes_batch_statistics(model: nn.Module) -> bool:
+    """Whether a layer's output depends on the other samples of its batch."""
+    return bool(_norms(model))
+
+
 def describe_parts(config: TrialConfig, model: nn.Module) -> str | None:
     """One line where ``train.accumulate`` changes the mathematics, since statistics are those of a part of a batch."""
     norms = list(_norms(model))

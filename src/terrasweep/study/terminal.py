@@ -94,7 +94,9 @@ class SweepProgress:
     def _line(self, result: TrialResult, done: int) -> str:
         outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
         values = [f"{o.name}={_value_text(o, result)}" for o in self._objectives]
-        measured = "  ".join(values) if result.state is State.COMPLETE else result.message.splitlines()[0]
+        measured = "  ".join([*values, *_sources(result)])
+        if result.state is not State.COMPLETE:
+            measured = result.message.splitlines()[0]
         searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
         return f"[{done}/{self._total}] trial {result.number}  {outcome}  {measured}  ({searched})"
 
@@ -130,6 +132,15 @@ def front_table(front: list[TrialResult], objectives: list[Objective], keys: lis
         settings = " ".join(f"{key}={result.searched[key]}" for key in keys if key in result.searched)
         table.add_row(str(result.number), *values, Text(settings))
     return table
+
+
+def _sources(result: TrialResult) -> list[str]:
+    """Whose numbers they are, where they are not the trial's own."""
+    accuracy, cost = result.accuracy_from, result.cost_from
+    if accuracy and accuracy == cost:
+        return [f"as trial {accuracy}"]
+    named = {"accuracy": accuracy, "memory and speed": cost}
+    return [f"{what} of trial {source}" for what, source in named.items() if source]
 
 
 def _value_text(objective: Objective, result: TrialResult) -> str:

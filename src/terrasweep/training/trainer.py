@@ -74,8 +74,19 @@ def build_trainer(
     model: BuiltModel,
     data: OpenData,
     folder: Path,
+    evaluation_batches: int | None = None,
 ) -> pl.Trainer:
-    """A Trainer that trains and evaluates, and leaves nothing on the disk but DeepSpeed's settings in the folder."""
+    """A Trainer that trains and evaluates, and leaves nothing on the disk but DeepSpeed's settings in the folder.
+
+    Args:
+        config: The trial.
+        device: Where.
+        callbacks: What listens.
+        model: What is trained; under ZeRO its modules are partitioned.
+        data: What it is trained on.
+        folder: Takes DeepSpeed's settings.
+        evaluation_batches: How many are evaluated; None: all.
+    """
     zero = config.offload.name in ZERO
     strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
     precision: Any = "32-true" if zero else config.precision.lightning
@@ -93,6 +104,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         check_val_every_n_epoch=None,
         val_check_interval=validation_steps(config, data) or 2**40,
+        limit_val_batches=evaluation_batches,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,

@@ -32,7 +32,7 @@ from terrasweep.measure.model_sizes import TOTAL_PARAMETERS, TRAINABLE_PARAMETER
 from terrasweep.measure.throughput import TRAIN_SECONDS
 from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.models.assemble import BuiltModel, build_model
-from terrasweep.models.batch_statistics import describe_parts
+from terrasweep.models.batch_statistics import describe_parts, takes_batch_statistics
 from terrasweep.models.offload.extensions import are_compiled
 from terrasweep.models.offload.zero import compile_extensions, import_deepspeed
 from terrasweep.models.pretrained import synthetic
@@ -45,19 +45,23 @@ from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
 from terrasweep.trial.after_measuring import report_flops, report_plan, save
 from terrasweep.trial.budget import check_budget, limit_device_memory
+from terrasweep.trial.probe import ProbeFirst, as_probe
 
 
-def measure(report: Report, config: TrialConfig, folder: Path) -> None:
+def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = False) -> None:
     """Open the data, build, train, evaluate and count, and report each measurement as soon as there is one.
 
     Args:
         report: Takes what is known.
         config: The trial.
         folder: Takes the files that a trial leaves: DeepSpeed's settings, the trained weights.
+        probe: Whether memory and speed are all that is wanted: the first steps are, and some batches' evaluation.
 
     Raises:
         TerrasweepError: The trial ended early, for the reason it carries.
     """
+    config = as_probe(config) if probe else config
+    print(f"{'probing memory and speed' if probe else 'training'} for {config.train.length}", flush=True)
     device = select_device(config.train.device)
     if device.type == "cpu" and config.precision.name == "fp16":
         raise InvalidConfig("precision=fp16: torch sees no CUDA device, and a CPU would train in bf16; use bf16")
@@ -75,12 +79,13 @@ def measure(report: Report, config: TrialConfig, folder: Path) -> None:
     model = _build(report, config, data, metering)
     counts = count_built(model.module)
     report(measurements=state_bytes(counts, config.optimizer))
+    report(batch_statistics=takes_batch_statistics(model.module))
     if line := describe_parts(config, model.module):
         report(remarks={"batch statistics": line})
     task = build_task(config, model, data)
     try:
-        _train(report, config, Setting(task, model, data, metering, folder))
-        if _weights_are_wanted(config):
+        _train(report, config, Setting(task, model, data, metering, folder), probe=probe)
+        if config.keeps_weights:
             save(report, folder, model, data)
     finally:
         report_plan(report, counts, device)
@@ -99,14 +104,23 @@ class Setting:
     folder: Path
 
 
-def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
+def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool) -> None:
     """Train and evaluate, metered."""
     device, phases = setting.metering.device, (Phase.TRAINING, Phase.EVALUATION, Phase.TRAINING_AND_EVALUATION)
     training, evaluation, both = (meters_for(phase, setting.metering) for phase in phases)
+    glimpse = meters_for(Phase.EVALUATION, setting.metering)
     meters = [*training, *evaluation, *both]
     clock = StepClock(training, device)
     curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0)
-    trainer = build_trainer(config, device, [clock, curve], setting.model, setting.data, setting.folder)
+
+    def judge() -> None:
+        seen = readings([*training, *glimpse])
+        report(measurements=seen)
+        check_budget(budget_peaks(seen), config.budget)
+
+    first = ProbeFirst(config, setting.data, training, glimpse, judge)
+    batches = config.probe.evaluation_batches if probe else None
+    trainer = build_trainer(config, device, [clock, curve, first], setting.model, setting.data, setting.folder, batches)
     validate = partial(evaluate, trainer, setting.task, setting.data)
     try:
         with metered(both):
@@ -123,9 +137,10 @@ def _train(report: Report, config: TrialConfig, setting: Setting) -> None:
         report(measurements=readings(meters), curves=curves, arithmetic=arithmetic_settings())
         if clock.losses:
             report(measurements={TRAIN_LOSS.name: clock.losses[-1][1], **_behind(clock, curve, setting.data)})
-    accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)
-    report(measurements={ACCURACY.name: accuracy, ACCURACY_NAME.name: config.task.accuracy_name}, metrics=metrics)
-    report(confusion=named_confusion(config.task.name, setting.task.confusion, setting.data))
+    if not probe:
+        accuracy, metrics = read_accuracy(logged, config.task.accuracy, config.task.name)
+        report(measurements={ACCURACY.name: accuracy, ACCURACY_NAME.name: config.task.accuracy_name}, metrics=metrics)
+        report(confusion=named_confusion(config.task.name, setting.task.confusion, setting.data))
     check_budget(budget_peaks(readings(meters)), config.budget)
     report(measured=True)  # What follows is an extra, and can't undo a measured trial.
 
@@ -200,8 +215,3 @@ def _timed(report: Report, duration: Measurement) -> Iterator[None]:
     started = time.perf_counter()
     yield
     report(measurements={duration.name: time.perf_counter() - started})
-
-
-def _weights_are_wanted(config: TrialConfig) -> bool:
-    """Whether a trial writes its weights: not where the study would remove them in any case."""
-    return config.train.save_weights and config.study.keep_weights != "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,19 @@ from terrasweep.process.parent import Limits, Outcome
 from terrasweep.results.errors import Interrupted, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.trial import attempt, prepare, rules
+from terrasweep.trial import attempt, prepare, reused, rules
+from terrasweep.trial.keys import Keys, keys_of
+from terrasweep.trial.known import Known, find_known
 from terrasweep.trial.nvme_folder import own_nvme_folder
+
+_CHILD = "terrasweep.trial.measure_in_child:measure"
 
 
 def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     """Measure one configuration in a process of its own; never raises for what a trial does.
 
     The data say what the configuration leaves open; then it is checked, written down, and nothing of it changes any
-    more. What trials share is made where it is missing, and the child is started.
+    more. What is known of it already is not measured again: then no child is started, or one that only probes.
 
     Args:
         config: What to run.
@@ -42,7 +47,9 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     if given is not None and not attempt.owns(folder, given):
         raise Interrupted("the trial was settled by another process before it could start")
     started, clock = datetime.now(UTC), time.perf_counter()
-    outcome = Outcome()
+    outcome, known = Outcome(), Known()
+    keys: Keys | None = None
+    verifies = ""
     log = folder / "log.txt"
     log.unlink(missing_ok=True)
     config = located(config)
@@ -53,16 +60,32 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
         finally:
             # Also for a trial that ends here: data that can't be read, a contradiction, Ctrl-C.
             _write_config(folder, config)
-        prepare.prepare(config)
-        clock = time.perf_counter()  # What trials share is made outside of their own time.
-        with own_nvme_folder(config) as here:
-            arguments = {"config": here, "folder": folder}
-            outcome = process.run("terrasweep.trial.measure_in_child:measure", arguments, log, _limits(config))
+        keys = keys_of(config)
+        known = find_known(config, keys)
+        if verifies := reused.verified(config, known):
+            known = Known()
+        if not reused.is_answered(known):
+            prepare.prepare(config)
+            clock = time.perf_counter()  # What trials share is made outside of their own time.
+            with own_nvme_folder(config) as here:
+                arguments = {"config": here, "folder": folder, "probe": known.accuracy is not None}
+                outcome = process.run(_CHILD, arguments, log, _limits(config))
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
+    result = replace(reused.with_known(_with_keys(result, keys, outcome), known), verifies=verifies)
+    if result.accuracy_from and known.accuracy is not None and config.keeps_weights:
+        reused.share_weights(known.accuracy, folder)
     attempt.write_result(folder, result, given)
     return result
+
+
+def _with_keys(result: TrialResult, keys: Keys | None, outcome: Outcome) -> TrialResult:
+    """The result with its keys, where its configuration came to be complete."""
+    if keys is None:
+        return result
+    quality = keys.quality_of(batch_statistics=outcome.reported.get("batch_statistics", False))
+    return replace(result, quality_key=quality, cost_key=keys.cost)
 
 
 def _write_config(folder: Path, config: TrialConfig) -> None:

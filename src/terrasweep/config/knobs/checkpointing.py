@@ -46,4 +46,5 @@ KNOB = Knob(
     transforms={Stage.CHECKPOINT: "terrasweep.models.transforms.checkpointing:checkpoint_blocks"},
     off="none",
     bears_on={"name": COST, "every": COST},
+    why=dict.fromkeys(("name", "every"), "the same activations are computed twice, from the same random state"),
 )

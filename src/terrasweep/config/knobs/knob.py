@@ -47,6 +47,10 @@ class Knob:
     """A frozen dataclass whose field ``name`` says which option was chosen."""
     bears_on: Mapping[str, frozenset[str] | set[str]]
     """Each field of the settings to the numbers it bears on: ``quality`` (the accuracy), ``memory``, ``speed``."""
+    why: Mapping[str, str] = field(default_factory=dict)
+    """For fields that don't bear on everything, why not, in a few words."""
+    rounding: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    """For fields that don't bear on the accuracy but for the rounding of other sums: what of their value does that."""
     find_bad_values: Callable[[Any], Iterable[str]] = _no_lines
     """One line per value of the settings that is wrong whatever the other knobs are: key=value, reason, way out."""
     find_absent_files: Callable[[Any], Iterable[str]] = _no_lines

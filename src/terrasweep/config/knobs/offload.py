@@ -50,6 +50,11 @@ KNOB = Knob(
     ),
     transforms={Stage.OFFLOAD: "terrasweep.models.offload.apply:offload_model"},
     off="none",
-    # A file of the user's may hold anything, gradient clipping too.
     bears_on={"name": COST, "nvme_path": {SPEED}, "deepspeed_config": EVERYTHING},
+    why={
+        "name": "the same numbers lie elsewhere; DeepSpeed sums and steps in another order",
+        "nvme_path": "the same numbers lie on another disk",
+        "deepspeed_config": "a file may hold anything, gradient clipping too",
+    },
+    rounding={"name": lambda name: name if name in ZERO else None},
 )

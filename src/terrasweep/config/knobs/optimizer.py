@@ -80,13 +80,17 @@ KNOB = Knob(
     ),
     bears_on={
         "name": EVERYTHING,
-        # Factors of the same update, whatever their values.
         "weight_decay": {QUALITY},
         "decay_all": {QUALITY},
         "betas": {QUALITY},
-        # The same update in other kernels.
         "implementation": COST,
         "min_8bit_size": EVERYTHING,
     },
+    why={
+        **dict.fromkeys(("weight_decay", "betas"), "a factor of the same update, whatever its value"),
+        "decay_all": "the same update, with another factor for some parameters",
+        "implementation": "the same update in other kernels",
+    },
+    rounding={"implementation": lambda implementation: implementation},
 )
 """training/optimizers.py builds it: no transformation of the model."""

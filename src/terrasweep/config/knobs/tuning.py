@@ -147,15 +147,17 @@ KNOB = Knob(
         "name": EVERYTHING,
         "rank": EVERYTHING,
         "targets": EVERYTHING,
-        # Alpha and the root of the rank are factors of the same product.
         "alpha_ratio": {QUALITY},
         "use_rslora": {QUALITY},
-        # Without dropout PEFT has no layer for it, with it a mask is drawn and kept.
         "dropout": EVERYTHING,
         "use_dora": EVERYTHING,
         "frozen_dtype": EVERYTHING,
         "unfreeze_last": EVERYTHING,
-        # The same shapes and kernels from another start, which needs less to be found than a training step does.
         "initialisation": {QUALITY},
+    },
+    why={
+        **dict.fromkeys(("alpha_ratio", "use_rslora"), "a factor of the same product"),
+        "dropout": "without it PEFT has no layer for it, with it a mask is drawn and kept",
+        "initialisation": "the same shapes and kernels from another start, found in less memory than a step needs",
     },
 )

@@ -1,0 +1,45 @@
+"""What becomes of numbers that are known already, and how long cost is measured. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from terrasweep.results.wording import nearest
+
+ON, OFF = "on", "off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReuseConfig:
+    """What becomes of numbers that are known already, under the same keys (docs/reuse.md)."""
+
+    name: str = ON
+    """``on``: they are not measured again; ``off``."""
+    verify: float = 0.0
+    """Share of the trials whose accuracy is known that are trained all the same, to be compared; 0 to 1."""
+    studies: list[str] = field(default_factory=list)
+    """Other studies whose numbers count as known."""
+    to_rounding: bool = False
+    """Whether an accuracy counts as known, too, where the same sums were taken in another order (DeepSpeed)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeConfig:
+    """The measurement of memory and speed: at the beginning of a training, and by itself where accuracy is known."""
+
+    steps: int = 10
+    """Timed steps; at least 1."""
+    evaluation_batches: int = 2
+    """Batches whose evaluation is seen; at least 1."""
+
+
+def find_bad_values(reuse: ReuseConfig, probe: ProbeConfig) -> Iterator[str]:
+    """One line per value that is wrong."""
+    if reuse.name not in (ON, OFF):
+        yield f"reuse.name={reuse.name}: unknown; {nearest(reuse.name, (ON, OFF))}"
+    if not 0 <= reuse.verify <= 1:
+        yield f"reuse.verify={reuse.verify:g}: it is a share of the trials; use 0 to 1"
+    for key in ("steps", "evaluation_batches"):
+        if (value := getattr(probe, key)) < 1:
+            yield f"probe.{key}={value}: nothing would be measured; use 1 or more"
