@@ -22,8 +22,8 @@ from terrasweep.study.search_space import SearchSpace, as_override
 from terrasweep.trial import rules
 from terrasweep.trial.check_models import KNOBS, check_models
 
-ComposeFixed = Callable[[Sequence[str]], DictConfig]
-"""Composes what is fixed in the study, changed by a training's own overrides."""
+Compose = Callable[[Sequence[str]], DictConfig]
+"""Composes a configuration from what is fixed in a study, and further overrides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,16 @@ class Baseline:
     """The searched values that it is in the search space; empty where the space does not offer it."""
 
 
-def find_baselines(given: Any, space: SearchSpace, compose: ComposeFixed, study: Path) -> list[Baseline]:
+def find_baselines(
+    given: Any, space: SearchSpace, compose_changed: Compose, compose_trial: Compose, study: Path
+) -> list[Baseline]:
     """The baselines of a study, in their order; a default one that does not go with it is left out, with a line.
 
     Args:
         given: ``study.baselines``.
         space: What the study searches.
-        compose: Gives configurations of the study.
+        compose_changed: Composes what is fixed, changed by a baseline's overrides.
+        compose_trial: Composes a trial from its searched overrides.
         study: Its folder.
 
     Raises:
@@ -52,7 +55,8 @@ def find_baselines(given: Any, space: SearchSpace, compose: ComposeFixed, study:
     lines: list[str] = []
     for wanted in given_baselines(given):
         try:
-            found.append(_baseline(wanted, space, compose))
+            training, composed = _training(wanted, compose_changed)
+            found.append(Baseline(training=training, proposal=_proposal(composed, space, compose_trial)))
         except InvalidConfig as error:
             lines += [f"study.baselines: {wanted.name}: {line}" for line in str(error).splitlines()]
     if is_default(given):
@@ -71,18 +75,24 @@ def proposals(baselines: Sequence[Baseline], study: Path) -> dict[str, Mapping[s
     return {b.training.name: b.proposal for b in baselines if b.proposal and b.training.name in known}
 
 
-def _baseline(wanted: GivenBaseline, space: SearchSpace, compose: ComposeFixed) -> Baseline:
+def _training(wanted: GivenBaseline, compose_changed: Compose) -> tuple[ExtraTraining, DictConfig]:
+    """A baseline that goes with the study, and its configuration.
+
+    Raises:
+        InvalidConfig: It does not.
+    """
     overrides = [as_override(str(key), value) for key, value in wanted.overrides.items()]
     try:
-        composed = compose(overrides)
+        composed = compose_changed(overrides)
         config = composed_trial(composed)
     except BAD_INPUT as error:
         raise InvalidConfig(first_line(error)) from error
     _check(config)
-    training = ExtraTraining(
-        role=Role.BASELINE, name=wanted.name, settings=dict(wanted.settings), overrides=tuple(overrides)
+    settings = dict(wanted.settings)
+    return (
+        ExtraTraining(role=Role.BASELINE, name=wanted.name, settings=settings, overrides=tuple(overrides)),
+        composed,
     )
-    return Baseline(training=training, proposal=_proposal(composed, config, space, compose))
 
 
 def _check(config: TrialConfig) -> None:
@@ -96,16 +106,13 @@ def _check(config: TrialConfig) -> None:
     check_models([(config, KNOBS)])
 
 
-def _proposal(
-    composed: DictConfig, config: TrialConfig, space: SearchSpace, compose: ComposeFixed
-) -> Mapping[str, Any]:
+def _proposal(composed: DictConfig, space: SearchSpace, compose_trial: Compose) -> Mapping[str, Any]:
     """The searched values with which a trial of the study is this very configuration; none where it can't be one."""
-    base = compose([])
-    values = space.values_of(composed, base)
+    values = space.values_of(composed, compose_trial([]))
     if not values:
         return {}
-    trial = composed_trial(compose(space.overrides(values)))
-    return values if fixed_settings(trial) == fixed_settings(config) else {}
+    trial = composed_trial(compose_trial(space.overrides(values)))
+    return values if fixed_settings(trial) == fixed_settings(composed_trial(composed)) else {}
 
 
 def _find_renamed(baselines: Sequence[Baseline], study: Path) -> list[str]:

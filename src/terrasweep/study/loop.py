@@ -203,7 +203,7 @@ class StudyRun:
         return result
 
     def _close(self, progress: SweepProgress) -> None:
-        from terrasweep.report import write_report
+        from terrasweep.report import baseline_lines, write_report
 
         folder = self._folder
         write_report(folder.path, folder.known, folder.results())
@@ -212,6 +212,8 @@ class StudyRun:
         front = folder.front()
         if front:
             progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
+        for line in baseline_lines(folder.path, folder.known, folder.results()):
+            progress.say(line)
         progress.say(f"Report: {folder.path / 'report.html'}")
 
 

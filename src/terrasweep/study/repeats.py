@@ -39,7 +39,8 @@ def plan_repeats(
 def _each_seed(trials: Sequence[TrialResult], seeds: int, space: SearchSpace) -> Iterator[ExtraTraining]:
     for place in range(1, seeds + 1):
         for trial in trials:
-            if trial.number is not None:
+            # What was made again from Optuna's storage alone has no configuration to train again.
+            if trial.number is not None and "train" in trial.config:
                 yield _repeat(trial, trial.number, trial.config["train"]["seed"] + place, space)
 
 

@@ -115,7 +115,7 @@ class StudySweep:
                 process.warm_up()  # It imports for some seconds, beside what comes next.
             self._check_models()
         if missing or not is_default(config.study.baselines):  # A study that has its trials runs nothing unasked.
-            self._baselines = find_baselines(config.study.baselines, self._space, self._compose_fixed, folder.path)
+            self._find_baselines(config.study.baselines, folder)
         mlflow_store.prepare(config.tracking.uri)
         if existing is None and folder.trials.numbers():
             record = mlflow_parent.with_known_start(record, config.tracking.uri)
@@ -193,11 +193,11 @@ class StudySweep:
         """The searched keys."""
         return self._space
 
-    def _compose_fixed(self, own: Sequence[str]) -> DictConfig:
-        """What is fixed, changed by a training's own overrides."""
-        return (
-            Composer(self._loader, self._config, changed(self._space.fixed, own)).base if own else self._composer.base
-        )
+    def _find_baselines(self, given: Any, folder: StudyFolder) -> None:
+        def compose_changed(own: Sequence[str]) -> DictConfig:
+            return Composer(self._loader, self._config, changed(self._space.fixed, own)).base
+
+        self._baselines = find_baselines(given, self._space, compose_changed, self._composer.compose, folder.path)
 
     def _composed_trial(self, values: dict[str, Any]) -> TrialConfig:
         return composed_trial(self._composer.compose(self._space.overrides(values)))
