@@ -36,6 +36,9 @@ class NoTracker:
     def log(self, *_: Any) -> None:
         pass
 
+    def log_extra(self, *_: Any) -> None:
+        pass
+
     def finish(self, *_: Any) -> str:
         return ""
 

@@ -48,6 +48,7 @@ ROOMS = {
     "rich": ["cli", "study/terminal.py", "trial/look_progress.py"],
     "rioxarray": ["trial/preload.py"],
     "safetensors": ["models", "trial/pretrain_synthetic.py"],
+    "scipy": ["results/seed_statistics.py"],
     "segmentation_models_pytorch": ["training"],
     "shapely": ["data/views/polygons.py"],
     "sqlalchemy": ["study"],

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from terrasweep.config import reuse, schedule, train
+from terrasweep.config.baselines import find_bad_baselines
 from terrasweep.config.given_paths import is_file
 from terrasweep.config.losses import AUTO, LOSSES, find_bad_arguments
 from terrasweep.config.schema import TrialConfig
@@ -25,7 +26,9 @@ HYDRA_KEYS = ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per value that is wrong on its own; also what names a file that is not there, unless ``files=False``."""
     yield from _study(config)
+    yield from find_bad_baselines(config.study.baselines)
     yield from _budget(config)
+    yield from _repeats(config)
     yield from train.find_bad_values(config.train)
     yield from schedule.find_bad_values(config.schedule, config.train)
     yield from reuse.find_bad_values(config.reuse, config.probe)
@@ -65,6 +68,14 @@ def _budget(config: TrialConfig) -> Iterator[str]:
     for key, limit in dataclasses.asdict(config.budget).items():
         if limit is not None and not limit > 0:
             yield f"budget.{key}={limit}: it must be above 0; null means no limit"
+
+
+def _repeats(config: TrialConfig) -> Iterator[str]:
+    seeds, most = config.repeats.seeds, config.repeats.n_trainings
+    if seeds < 0 or seeds == 1:
+        yield f"repeats.seeds={seeds}: one other seed has no spread; use 2 or more, or 0 for none"
+    if most is not None and most < 1:
+        yield f"repeats.n_trainings={most}: it counts trainings; use 1 or more, null for no limit, or repeats.seeds=0"
 
 
 def _task(config: TrialConfig) -> Iterator[str]:

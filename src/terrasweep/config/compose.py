@@ -28,8 +28,8 @@ from terrasweep.results.wording import nearest
 
 SECTIONS = tuple(field.name for field in dataclasses.fields(TrialConfig) if field.name != "outside")
 """The sections of terrasweep's own, like ``train``."""
-_NOT_MEASURED = ("trial", "study", "tracking", "budget", "probe", "reuse")
-"""Who runs a trial, where, for how long, and what is known already."""
+NOT_TRAINED = ("trial", "study", "repeats", "probe", "reuse", "tracking", "budget")
+"""Sections that say who runs a trial, where, for how long, and what else a study does."""
 
 
 def trial_config(config: DictConfig | dict[str, Any]) -> TrialConfig:
@@ -181,7 +181,7 @@ def fixed_settings(config: TrialConfig) -> dict[str, Any]:
                 flat[prefix + key] = value
 
     values = public_dict(config)
-    walk({key: section for key, section in values.items() if key not in _NOT_MEASURED}, "")
+    walk({key: section for key, section in values.items() if key not in NOT_TRAINED}, "")
     return flat
 
 

@@ -64,6 +64,9 @@ class StudyConfig:
     """How many trials in a row that fail alike stop the study, at least 2; null: none do. They run again."""
     keep_weights: str = "front"
     """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
+    baselines: Any = "default"
+    """What is measured before the search, to compare with: ``default`` (full tuning, and LoRA of rank 16), ``none``, or
+    names with the keys that each sets."""
     test: bool = True
     """Whether the recommended trials are measured on the test split, once, when the study is complete."""
 
@@ -150,6 +153,16 @@ class BudgetConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepeatsConfig:
+    """Trainings of the front with other seeds, after the search."""
+
+    seeds: int = 0
+    """With how many other seeds each trial of the front is trained again, at least 2; 0: with none."""
+    n_trainings: int | None = None
+    """At most so many trainings, over all starts and beside ``study.n_trials``; null: as many as it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrackingConfig:
     """Where runs are tracked."""
 
@@ -179,6 +192,7 @@ class TrialConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    repeats: RepeatsConfig = field(default_factory=RepeatsConfig)
     reuse: ReuseConfig = field(default_factory=ReuseConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     outside: dict[str, Any] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,13 +110,14 @@ def recommend(
     return _best(sorted(candidates, key=by_number), [decisive[0], *record.objectives, *decisive[1:]])
 
 
-def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> str:
+def recommended_yaml(record: StudyRecord, result: TrialResult, command: str, remarks: Sequence[str] = ()) -> str:
     """A complete configuration that ``sweep.py`` runs, headed by where it comes from.
 
     Args:
         record: The study.
         result: The trial whose configuration it is.
         command: The exact command that runs the file.
+        remarks: Lines on how it compares.
 
     Returns:
         YAML text.
@@ -131,6 +132,7 @@ def recommended_yaml(record: StudyRecord, result: TrialResult, command: str) -> 
         f"{trial_name(result).capitalize()} of the study {record.name}{result.device and f', on {result.device}'}.",
         f"Measured: {'; '.join(measured) or 'nothing'}.",
         *([f"Searched: {' '.join(searched)}"] if searched else []),
+        *remarks,
         "Run it again, from the project's root:",
         f"  {command}",
     ]
@@ -155,14 +157,24 @@ def command_for(record: StudyRecord, role: str) -> str:
     return f"python sweep.py --config-dir {folder} --config-name {role}"
 
 
-def write_recommendations(folder: Path, outcome: StudyOutcome) -> None:
-    """Write ``recommended/<role>.yaml`` for every role that a trial qualifies for, and remove any other's."""
+def write_recommendations(
+    folder: Path, outcome: StudyOutcome, remarks: Callable[[TrialResult], Sequence[str]] = lambda _: ()
+) -> None:
+    """Write ``recommended/<role>.yaml`` for every role that a trial qualifies for, and remove any other's.
+
+    Args:
+        folder: The study's.
+        outcome: The study.
+        remarks: Lines on how a trial compares.
+    """
     chosen = choose(outcome)
     for role in ROLES:
         file = folder / "recommended" / f"{role.name}.yaml"
         if role.name in chosen:
             command = command_for(outcome.record, role.name)
-            write_atomically(file, recommended_yaml(outcome.record, chosen[role.name], command))
+            write_atomically(
+                file, recommended_yaml(outcome.record, chosen[role.name], command, remarks(chosen[role.name]))
+            )
         else:
             file.unlink(missing_ok=True)
 

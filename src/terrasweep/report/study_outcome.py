@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from terrasweep.results import pareto
+from terrasweep.results.extra_trainings import Role, accuracies_of_other_seeds, read_extra_results
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -20,6 +22,10 @@ class StudyOutcome:
     record: StudyRecord
     trials: list[TrialResult]
     """All trials by number; one without a number comes last."""
+    baselines: Mapping[str, TrialResult] = field(default_factory=dict)
+    """What was measured before the search to compare with, by name."""
+    other_seeds: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    """Trial number to seed to accuracy, of the trials that were trained again with other seeds."""
 
     @property
     def objectives(self) -> list[Objective]:
@@ -100,9 +106,19 @@ class StudyOutcome:
         return sorted(members, key=lambda result: result.value(pair[1].name) or 0.0)
 
 
-def summarize(record: StudyRecord, results: Sequence[TrialResult]) -> StudyOutcome:
-    """Bring a study's trials into order."""
-    return StudyOutcome(record, sorted(results, key=by_number))
+def summarize(record: StudyRecord, results: Sequence[TrialResult], folder: Path | None = None) -> StudyOutcome:
+    """Bring a study's trials into order.
+
+    Args:
+        record: The study.
+        results: Its trials.
+        folder: The study's, which holds what was trained beside them; None where that is not asked for.
+    """
+    trials = sorted(results, key=by_number)
+    if folder is None:
+        return StudyOutcome(record, trials)
+    baselines = read_extra_results(folder, Role.BASELINE)
+    return StudyOutcome(record, trials, baselines, accuracies_of_other_seeds(folder, trials))
 
 
 def by_number(result: TrialResult) -> tuple[bool, int]:

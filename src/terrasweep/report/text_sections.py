@@ -6,10 +6,12 @@ from typing import Any
 
 from terrasweep.measure.accuracy import ACCURACY, TEST_ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metric
+from terrasweep.report.baseline_comparison import baseline_rows, beside_baselines
 from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import arithmetic_text, label, touched_text, trial_name, violation_text
 from terrasweep.report.recommendations import ROLES, choose, command_for, shown_measurements
+from terrasweep.report.repeats_section import repeats_section
 from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
@@ -32,6 +34,8 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "test_note": _test_note(outcome),
+        "baselines": baseline_rows(outcome),
+        "repeats": repeats_section(outcome),
         "failures": failures(outcome),
         "confusion": confusion_cards(outcome),
         "sensitivity": rankings(outcome),
@@ -76,6 +80,7 @@ def recommendations(outcome: StudyOutcome) -> list[dict[str, Any]]:
                 if (value := result.value(name)) is not None
             ],
             "searched": [(key, searched_text(result, key)) for key in result.searched],
+            "compared": beside_baselines(result, outcome.baselines, outcome.objectives),
             "command": command_for(outcome.record, role),
         }
         for role, result in choose(outcome).items()

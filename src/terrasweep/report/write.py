@@ -19,14 +19,15 @@ def write_report(folder: Path, record: StudyRecord, results: Sequence[TrialResul
         record: What is fixed for the study.
         results: Its trials so far, in any order; there may be none.
     """
+    from terrasweep.report.baseline_comparison import lines_beside
     from terrasweep.report.markdown import write_markdown
     from terrasweep.report.page import write_page
     from terrasweep.report.pareto_images import write_static_figures
     from terrasweep.report.study_outcome import summarize
 
-    outcome = summarize(record, results)
+    outcome = summarize(record, results, folder)
     write_tables(folder, record, results)
-    write_recommendations(folder, outcome)
+    write_recommendations(folder, outcome, lambda trial: lines_beside(trial, outcome.baselines, outcome.objectives))
     write_static_figures(folder, outcome)
     write_markdown(folder, outcome)
     write_page(folder, outcome)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.secrets import MASK
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -46,8 +47,15 @@ class BackgroundTracker:
 
     def log(self, result: TrialResult) -> None:
         """Log a trial as soon as MLflow comes to it."""
+        self._put(lambda tracker: tracker.log(result))
+
+    def log_extra(self, role: Role, name: str, result: TrialResult) -> None:
+        """Log a training that is no trial as soon as MLflow comes to it."""
+        self._put(lambda tracker: tracker.log_extra(role, name, result))
+
+    def _put(self, task: Callable[[StudyTracker], None]) -> None:
         try:
-            self._waiting.put_nowait(lambda tracker: tracker.log(result))
+            self._waiting.put_nowait(task)
         except queue.Full:
             self._failure = "MLflow is slower than the trials"
 
@@ -71,6 +79,10 @@ class BackgroundTracker:
 
         def log_the_rest(tracker: StudyTracker) -> None:
             tracker.log_missing(self._counted(settled))
+            for role in Role:
+                for name, result in read_extra_results(folder, role).items():
+                    self._steps += 1
+                    tracker.log_extra(role, name, result)
             tracker.log_tests(settled)
             tracker.finish(folder, summary)
 

@@ -15,6 +15,7 @@ from terrasweep.machine.locks import locked_in_own_folder
 from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.extra_trainings import Role
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -123,7 +124,8 @@ class StudyFolder:
 
     def remove_drafts(self) -> None:
         """Remove what killed processes left in the middle of writing."""
-        for folder in (self.path, *self.path.glob("recommended"), *self.path.glob("trials/[0-9]*")):
+        extra = (own for role in Role for own in self.path.glob(f"{role.folder}/*"))
+        for folder in (self.path, *self.path.glob("recommended"), *self.path.glob("trials/[0-9]*"), *extra):
             remove_abandoned_drafts(folder)
 
     @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
@@ -18,6 +18,9 @@ from terrasweep.results.errors import Crashed, Interrupted, InvalidConfig, Terra
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.optuna_storage import STORAGE_ERRORS
 from terrasweep.study.search_space import SearchSpace
+
+if TYPE_CHECKING:
+    from terrasweep.study.extra_trainings import ExtraTraining
 
 
 class NotLaunched(Exception):
@@ -38,6 +41,9 @@ class Launcher(Protocol):
     def launch(self, trials: Sequence[Trial], values: Sequence[dict[str, Any]], attempt: str) -> list[JobReturn]:
         """Run a batch of trials through Hydra's launcher, all in one attempt."""
 
+    def launch_extra(self, trainings: Sequence[ExtraTraining], attempt: str) -> list[JobReturn]:
+        """Run a batch of trainings that are no trials, all in one attempt."""
+
     def find_violations(self, values: dict[str, Any]) -> list[str]:
         """What the rules say against a combination of searched values, a line each."""
 
@@ -57,8 +63,27 @@ def launch(
     Raises:
         NotLaunched: The launcher itself failed, or lost every job.
     """
+    return _launched(lambda: sweep.launch(trials, values, attempt), sweep.launcher_name, log)
+
+
+def launch_extra(sweep: Launcher, trainings: Sequence[ExtraTraining], attempt: str, log: Path) -> list[JobReturn]:
+    """Run a batch of trainings that are no trials.
+
+    Args:
+        sweep: The sweep that they belong to.
+        trainings: What to run.
+        attempt: What they are given to.
+        log: Takes the traceback of a launcher that fails.
+
+    Raises:
+        NotLaunched: As for :func:`launch`.
+    """
+    return _launched(lambda: sweep.launch_extra(trainings, attempt), sweep.launcher_name, log)
+
+
+def _launched(run: Callable[[], list[JobReturn]], launcher: str, log: Path) -> list[JobReturn]:
     try:
-        jobs = sweep.launch(trials, values, attempt)
+        jobs = run()
         lost = [error for job in jobs if isinstance(error := outcome_of(job), NotLaunched)]
         if lost and len(lost) == len(jobs):
             raise lost[0]
@@ -67,7 +92,7 @@ def launch(
             raise
         write_atomically(log, "".join(traceback.format_exception(error)))
         way_out = "mend it, and start the same command again"
-        raise NotLaunched(f"hydra/launcher={sweep.launcher_name}: {known}; see {log}, {way_out}") from error
+        raise NotLaunched(f"hydra/launcher={launcher}: {known}; see {log}, {way_out}") from error
     return jobs
 
 

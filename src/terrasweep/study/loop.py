@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import secrets
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.utils import JobReturn
@@ -16,10 +17,13 @@ from terrasweep.config.bad_input import EXIT_NOTHING_COMPLETED
 from terrasweep.config.compose import public_dict
 from terrasweep.config.schema import TrialConfig
 from terrasweep.results.errors import Interrupted, InvalidConfig, TerrasweepError
+from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.background_tracking import BackgroundTracker
+from terrasweep.study.baselines import Baseline, proposals
+from terrasweep.study.extra_trainings import ExtraTrainings
 from terrasweep.study.final_test import run_final_tests
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launch import Launcher, NotLaunched, as_terrasweep_error, launch, outcome_of
@@ -27,6 +31,7 @@ from terrasweep.study.launcher_recipes import runs_here
 from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.proposals import Proposals
+from terrasweep.study.repeats import plan_repeats
 from terrasweep.study.resume import failures_before, release_failures, take_over_orphans, unseen_trials
 from terrasweep.study.same_failures import SameFailures, why_stopped
 from terrasweep.study.terminal import SweepProgress, front_table
@@ -43,10 +48,12 @@ class StudyRun:
         base: DictConfig,
         folder: StudyFolder,
         stored: StoredStudy,
+        baselines: Sequence[Baseline] = (),
     ) -> None:
         """Args: ``folder`` is opened, and ``stored`` has its sampler; both know the same trials."""
         self._sweep, self._config, self._base = sweep, config, base
         self._folder, self._stored = folder, stored
+        self._baselines = baselines
         self._attempt = secrets.token_hex(8)
         self._tracker = BackgroundTracker(folder.known, config.tracking.uri)
         self._limit = config.study.stop_after_same_failures
@@ -65,6 +72,7 @@ class StudyRun:
         interrupted, not_launched = False, ""
         with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
             try:
+                self._measure_baselines(progress)
                 self._run_missing(progress, total)
             except KeyboardInterrupt:
                 interrupted = True
@@ -77,9 +85,12 @@ class StudyRun:
         release_failures(alike := self._failures.too_many, self._folder, self._stored, self._attempt)
         if not (interrupted or not_launched or alike):
             try:
+                self._repeat_front(progress, total)
                 self._ask_test_split(progress, total)
             except KeyboardInterrupt:
                 interrupted = True
+            except NotLaunched as error:
+                not_launched = str(error)
         self._close(progress)
         if interrupted:
             raise KeyboardInterrupt
@@ -89,6 +100,23 @@ class StudyRun:
         if not any(r.state is State.COMPLETE for r in self._folder.results()):
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
+
+    def _measure_baselines(self, progress: SweepProgress) -> None:
+        """Run the baselines that have no result; those that the space offers are the search's first proposals."""
+        trainings = [baseline.training for baseline in self._baselines]
+        nothing_completed = not any(r.state is not State.FAILED for r in self._folder.results())
+        self._extra_trainings(progress).run(trainings, failed_ones=nothing_completed)
+        self._stored.propose_once(proposals(self._baselines, self._folder.path))
+
+    def _repeat_front(self, progress: SweepProgress, total: int) -> None:
+        """Train the front of a study that is over with other seeds."""
+        if self._config.repeats.seeds and self._stored.is_over(total):
+            done = read_extra_results(self._folder.path, Role.REPEAT)
+            trainings = plan_repeats(self._folder.front(), self._config.repeats, self._sweep.space, done)
+            self._extra_trainings(progress).run(trainings)
+
+    def _extra_trainings(self, progress: SweepProgress) -> ExtraTrainings:
+        return ExtraTrainings(self._sweep, self._folder, self._tracker, progress, self._attempt)
 
     def _ask_test_split(self, progress: SweepProgress, total: int) -> None:
         """Measure what a study that is over recommends on the test split, where its trials could have run here."""
@@ -175,7 +203,7 @@ class StudyRun:
         return result
 
     def _close(self, progress: SweepProgress) -> None:
-        from terrasweep.report import write_report
+        from terrasweep.report import baseline_lines, write_report
 
         folder = self._folder
         write_report(folder.path, folder.known, folder.results())
@@ -184,6 +212,8 @@ class StudyRun:
         front = folder.front()
         if front:
             progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
+        for line in baseline_lines(folder.path, folder.known, folder.results()):
+            progress.say(line)
         progress.say(f"Report: {folder.path / 'report.html'}")
 
 

@@ -17,6 +17,7 @@ from terrasweep.machine.process_identity import is_alive, this_process
 from terrasweep.measure.accuracy import TEST_ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
 from terrasweep.results.errors import first_line
+from terrasweep.results.extra_trainings import Role
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 NUMBER_TAG = "trial_number"
+ROLE_TAG = "role"
+"""Of a training that is no trial: what it is for."""
+NAME_TAG = "training"
+"""Of a training that is no trial: its folder below the study's."""
 OWNER_TAG = "owner"
 """The process that writes a run, so that nobody deletes a run that is still being written."""
 ARTIFACTS = (
@@ -58,19 +63,26 @@ class StudyTracker:
         with locked(self._lock):
             self._logged = self._finished_trials()
         for result in results:
-            if result.number not in self._logged:
+            if str(result.number) not in self._logged:
                 self.log(result)
 
     def log(self, result: TrialResult) -> None:
         """Log a trial as a nested run, unless it has one: params, metrics, curves, resolved config and tags."""
+        self._log(f"trial-{result.number:04d}", result, {NUMBER_TAG: str(result.number)})
+
+    def log_extra(self, role: Role, name: str, result: TrialResult) -> None:
+        """Log a training that is no trial in the same way, under its role and the name of its folder."""
+        self._log(f"{role}-{name}", result, {NAME_TAG: f"{role.folder}/{name}", ROLE_TAG: str(role)})
+
+    def _log(self, name: str, result: TrialResult, tags: dict[str, str]) -> None:
+        """Log a run, unless there is one already that the first of its tags names."""
+        key, value = next(iter(tags.items()))
+        if key == NAME_TAG and value in self._logged:
+            return
         with locked(self._lock):
-            same = "" if result.number is None else f" and tags.`{NUMBER_TAG}` = '{result.number}'"
-            if same and result.number in self._finished_trials(same):
-                return
-            name = f"trial-{result.number:04d}" if result.number is not None else result.started
-            _log_run(self._client, self._experiment, name, result, {"mlflow.parentRunId": self._parent})
-        if result.number is not None:
-            self._logged.add(result.number)
+            if value not in self._finished_trials(f" and tags.`{key}` = '{value}'"):
+                _log_run(self._client, self._experiment, name, result, {"mlflow.parentRunId": self._parent, **tags})
+        self._logged.add(value)
 
     def log_tests(self, results: Iterable[TrialResult]) -> None:
         """Add what the test split said to the runs of the trials that it was asked about."""
@@ -96,13 +108,13 @@ class StudyTracker:
             self._client.log_artifacts(self._parent, str(folder / "recommended"), "recommended")
         self._client.set_terminated(self._parent)
 
-    def _finished_trials(self, which: str = "") -> set[int]:
-        """Numbers of the trials whose runs are closed; half-written runs of a killed sweep are deleted.
+    def _finished_trials(self, which: str = "") -> set[str]:
+        """Numbers, or names, of the trainings whose runs are closed; half-written runs of a killed sweep are deleted.
 
         Args:
             which: A further condition in MLflow's language, with its ``and``.
         """
-        closed: set[int] = set()
+        closed: set[str] = set()
         for run in self._runs(which):
             self._keep_or_delete(run, closed)
         return closed
@@ -119,8 +131,8 @@ class StudyTracker:
             if not token:
                 return
 
-    def _keep_or_delete(self, run: Run, closed: set[int]) -> None:
-        number = int(run.data.tags.get(NUMBER_TAG, "-1"))
+    def _keep_or_delete(self, run: Run, closed: set[str]) -> None:
+        number = run.data.tags.get(NUMBER_TAG) or run.data.tags.get(NAME_TAG, "")
         if number in closed or (run.info.status == "RUNNING" and not is_alive(run.data.tags.get(OWNER_TAG, ""))):
             self._client.delete_run(run.info.run_id)
         else:

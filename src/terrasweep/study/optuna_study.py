@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,8 @@ FORBIDDEN = "forbidden"
 """Reason of a proposal that the rules forbid: Optuna keeps it, and it never became a trial."""
 _RUNS_AGAIN = "runs_again"
 """Attribute of a study: numbers of failed trials that do not count, since they run again."""
+_PROPOSED = "baselines_proposed"
+"""Attribute of a study: names of the baselines that were proposed to its search."""
 _SEEDS = "seeds_used"
 """Attribute of a study: how many numbers its samplers' seeds were counted up to."""
 UNKNOWN_MISS = 1.0
@@ -146,6 +148,21 @@ class StoredStudy:
                     if number not in proposed:
                         self.study.enqueue_trial(trials[number].params, user_attrs={"retry_of": number})
                     self.study.set_user_attr(_RUNS_AGAIN, sorted({*self._run_again(), number}))
+
+    def propose_once(self, baselines: Mapping[str, Mapping[str, Any]]) -> None:
+        """Propose baselines' searched values before anything else, once per study; a grid comes to them by itself.
+
+        Args:
+            baselines: Name to searched values.
+        """
+        if self._grid.combinations is not None:
+            return
+        with self.locked():
+            for name, values in baselines.items():
+                proposed: list[str] = self.study.user_attrs.get(_PROPOSED, [])
+                if name not in proposed:
+                    self.study.enqueue_trial(dict(values), user_attrs={"baseline": name}, skip_if_exists=True)
+                    self.study.set_user_attr(_PROPOSED, [*proposed, name])
 
     def _run_again(self) -> set[int]:
         return set(self.study.user_attrs.get(_RUNS_AGAIN, []))

@@ -12,6 +12,7 @@ key of the space, or any key or group of the configuration.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -22,13 +23,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.wording import nearest
 from terrasweep.study.ranges import read_meanings, read_range, suggest
 
 _ABSENT = object()
+NOT_OFFERED = object()
+"""Instead of a suggested value, which may be None."""
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 """What needs no quotes, unless it is one of the words that mean something else."""
 _WORDS = ("null", "true", "false", "nan", "inf")
@@ -67,6 +70,18 @@ class SearchKey:
         """The value of the configuration that a suggested one stands for."""
         return self.meanings.get(suggested, suggested) if isinstance(suggested, str) else suggested
 
+    def suggested_for(self, value: Any) -> Any:
+        """What is suggested where the configuration has a value; NOT_OFFERED where it never is."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            matching = (c for c in self.distribution.choices if _equal(self.meant(c), value))
+            return next(matching, NOT_OFFERED)
+        assert isinstance(self.distribution, IntDistribution | FloatDistribution)
+        low, high, step = self.distribution.low, self.distribution.high, self.distribution.step
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            return NOT_OFFERED
+        steps = 0.0 if step is None else (value - low) / step
+        return value if math.isclose(steps, round(steps), abs_tol=1e-9) else NOT_OFFERED
+
     def active(self, values: Mapping[str, Any], base: DictConfig) -> bool:
         """Whether all conditions hold, given the values suggested so far and the composed configuration."""
         return all(condition.holds(_lookup(condition.key, values, base)) for condition in self.conditions)
@@ -90,6 +105,22 @@ class SearchSpace:
         for key in self.keys:
             if key.active({**{k.name: None for k in self.keys}, **values}, base):
                 values[key.name] = suggest(trial, key.name, key.distribution)
+        return values
+
+    def values_of(self, composed: DictConfig, base: DictConfig) -> dict[str, Any]:
+        """The searched values that a configuration has; none where the space does not offer it.
+
+        Args:
+            composed: The configuration, Hydra's own part included.
+            base: What is fixed, with the defaults of what is searched.
+        """
+        values: dict[str, Any] = {}
+        for key in self.keys:
+            if key.active({**{k.name: None for k in self.keys}, **values}, base):
+                value = key.suggested_for(_plain(_lookup(key.name, {}, composed)))
+                if value is NOT_OFFERED:
+                    return {}
+                values[key.name] = value
         return values
 
     def overrides(self, suggested: Mapping[str, Any]) -> list[str]:
@@ -202,6 +233,16 @@ def _lookup(key: str, values: Mapping[str, Any], base: DictConfig) -> Any:
         return values[key]
     choices = base.hydra.runtime.choices
     return choices[key] if key in choices else OmegaConf.select(base, key, default=None)
+
+
+def _plain(value: Any) -> Any:
+    """A value without OmegaConf's containers."""
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two values of a configuration are the same; true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _same(text: str, value: Any) -> bool:

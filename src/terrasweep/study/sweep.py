@@ -17,14 +17,17 @@ from optuna.trial import Trial
 
 from terrasweep import process
 from terrasweep.config.bad_input import BAD_INPUT
+from terrasweep.config.baselines import is_default
 from terrasweep.config.compose import composed_trial
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.paths import results_folder
 from terrasweep.results.errors import InvalidConfig, SweepStopped
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, reconcile
+from terrasweep.study.baselines import Baseline, find_baselines
 from terrasweep.study.composer import Composer
 from terrasweep.study.data_page import write_data_page
+from terrasweep.study.extra_trainings import ExtraTraining, changed, job_overrides
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import runs_in_this_process, trials_at_once
 from terrasweep.study.loop import StudyRun
@@ -64,6 +67,7 @@ class StudySweep:
         self._space = SearchSpace((), ())
         self._composer = Composer(self._loader, config, ())
         self.launcher_name = ""
+        self._baselines: list[Baseline] = []
 
     def sweep(self, arguments: list[str]) -> None:
         """Run what is missing to the study's total.
@@ -95,7 +99,7 @@ class StudySweep:
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
             self._take_up(folder, stored, record, grid, config)
         with _stopped_by_the_machine(folder):
-            StudyRun(self, config, base, folder, stored).to_the_end()
+            StudyRun(self, config, base, folder, stored, self._baselines).to_the_end()
 
     def _take_up(
         self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, grid: GridSize, config: TrialConfig
@@ -110,6 +114,8 @@ class StudySweep:
             if runs_in_this_process(self._composer.base.hydra.launcher):
                 process.warm_up()  # It imports for some seconds, beside what comes next.
             self._check_models()
+        if missing or not is_default(config.study.baselines):  # A study that has its trials runs nothing unasked.
+            self._find_baselines(config.study.baselines, folder)
         mlflow_store.prepare(config.tracking.uri)
         if existing is None and folder.trials.numbers():
             record = mlflow_parent.with_known_start(record, config.tracking.uri)
@@ -168,6 +174,12 @@ class StudySweep:
         with each_job_by_itself(self._composer.base.hydra.launcher):
             return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
+    def launch_extra(self, trainings: Sequence[ExtraTraining], attempt: str) -> list[JobReturn]:
+        """Run a batch of trainings that are no trials through Hydra's launcher."""
+        overrides = [job_overrides(training, self._space.fixed, attempt) for training in trainings]
+        with each_job_by_itself(self._composer.base.hydra.launcher):
+            return list(self._launcher.launch(overrides, initial_job_idx=0))
+
     def find_violations(self, values: dict[str, Any]) -> list[str]:
         """What the rules say against a combination of searched values, a line each."""
         try:
@@ -180,6 +192,12 @@ class StudySweep:
     def space(self) -> SearchSpace:
         """The searched keys."""
         return self._space
+
+    def _find_baselines(self, given: Any, folder: StudyFolder) -> None:
+        def compose_changed(own: Sequence[str]) -> DictConfig:
+            return Composer(self._loader, self._config, changed(self._space.fixed, own)).base
+
+        self._baselines = find_baselines(given, self._space, compose_changed, self._composer.compose, folder.path)
 
     def _composed_trial(self, values: dict[str, Any]) -> TrialConfig:
         return composed_trial(self._composer.compose(self._space.overrides(values)))

@@ -92,13 +92,7 @@ class SweepProgress:
         return f"about {duration(mean * (self._total - done))} left"
 
     def _line(self, result: TrialResult, done: int) -> str:
-        outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
-        values = [f"{o.name}={_value_text(o, result)}" for o in self._objectives]
-        measured = "  ".join([*values, *_sources(result)])
-        if result.state is not State.COMPLETE:
-            measured = result.message.splitlines()[0]
-        searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
-        return f"[{done}/{self._total}] trial {result.number}  {outcome}  {measured}  ({searched})"
+        return training_line(f"[{done}/{self._total}]", f"trial {result.number}", result, self._objectives)
 
     def _view(self) -> Group:
         table = Table.grid(padding=(0, 2))
@@ -118,6 +112,17 @@ class SweepProgress:
             return "-"
         value, number = max(scored) if objective.maximize else min(scored)
         return f"{with_unit(value, measurement_or_metric(objective.name).unit_symbol)} (trial {number})"
+
+
+def training_line(counted: str, name: str, result: TrialResult, objectives: list[Objective]) -> str:
+    """How a training ended: its state, what it measured or why it did not, and what it was set to."""
+    outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
+    values = [f"{o.name}={_value_text(o, result)}" for o in objectives]
+    measured = "  ".join([*values, *_sources(result)])
+    if result.state is not State.COMPLETE:
+        measured = result.message.splitlines()[0]
+    searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
+    return f"{counted} {name}  {outcome}  {measured}  ({searched})"
 
 
 def front_table(front: list[TrialResult], objectives: list[Objective], keys: list[str]) -> Table:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.locks import locked
+from terrasweep.results.extra_trainings import UNSETTLED
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 
 RESULT = "result.json"
-_ATTEMPT = ".attempt"
+_ATTEMPT = UNSETTLED
 _LOCK = ".results.lock"
 
 
@@ -92,8 +93,9 @@ def _keep_late(folder: Path, result: TrialResult, attempt: str) -> None:
         file = folder / f"result.late-{attempt}.json"
         write_atomically(file, result.to_json())
         kept = f"; its result is kept in {file}"
+    kind = "trial" if folder.name.isdigit() else folder.parent.name
     print(
-        f"warning: trial {folder.name} was ended by another process before this one was done with it{kept} "
+        f"warning: {kind} {folder.name} was ended by another process before this one was done with it{kept} "
         "and does not count",
         file=sys.stderr,
     )

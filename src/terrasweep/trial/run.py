@@ -92,7 +92,7 @@ def _write_config(folder: Path, config: TrialConfig) -> None:
     write_atomically(folder / "config.yaml", yaml.safe_dump(public_dict(config), sort_keys=False))
 
 
-def unfinished(number: int, error: TerrasweepError, config: dict[str, Any] | None = None) -> TrialResult:
+def unfinished(number: int | None, error: TerrasweepError, config: dict[str, Any] | None = None) -> TrialResult:
     """The result of a trial that never came to an answer of its own."""
     return TrialResult(
         number=number,

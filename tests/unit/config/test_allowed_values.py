@@ -106,6 +106,9 @@ BAD_VALUES = {
     "train.lr=nan": ["train.lr=nan"],
     "train.untimed_steps=-1": ["train.untimed_steps=-1"],
     "train.device='tpu'": ["train.device=tpu"],
+    "study.baselines=full: it names no configuration; use default": ["study.baselines=full"],
+    "repeats.seeds=1: one other seed has no spread; use 2 or more": ["repeats.seeds=1"],
+    "repeats.n_trainings=0: it counts trainings": ["repeats.n_trainings=0"],
     "budget.timeout_s=0.0: it must be above 0; null means no limit": ["budget.timeout_s=0"],
 }
 BAD_FILES = {

@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from terrasweep.results.confusion import Confusion
+from terrasweep.results.extra_trainings import Role
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
@@ -151,6 +152,23 @@ def test_processes_that_start_together_on_a_fresh_root_make_one_parent_and_one_r
     client, runs = nested(uri)
     assert sorted(run.data.tags["trial_number"] for run in runs) == ["0", "1", "2", "3"]
     assert len(client.search_runs([client.get_experiment_by_name("study").experiment_id])) == 5
+
+
+def test_trainings_that_are_no_trials_have_a_run_each_by_their_role_and_folder(uri):
+    tracker = mlflow_runs.StudyTracker(RECORD, uri)
+    plain = dataclasses.replace(result(0, curves={}), number=None)
+    for role, name in [(Role.BASELINE, "full"), (Role.BASELINE, "lora"), (Role.REPEAT, "0-seed1")]:
+        tracker.log_extra(role, name, plain)
+    tracker.log(result(0, curves={}))
+    again = mlflow_runs.StudyTracker(RECORD, uri)
+    again.log_extra(Role.BASELINE, "lora", plain)
+    again.log_missing([result(0, curves={})])
+    tags = [run.data.tags for run in nested(uri)[1]]
+    found = sorted((t.get("role", ""), t.get("training", ""), t.get("trial_number", "")) for t in tags)
+    assert found == [
+        *[("", "", "0"), ("baseline", "baselines/full", ""), ("baseline", "baselines/lora", "")],
+        ("repeat", "repeats/0-seed1", ""),
+    ]
 
 
 def test_a_single_trial_that_can_t_be_logged_is_one_line(uri, monkeypatch):

@@ -189,3 +189,18 @@ def test_a_sampler_may_ask_the_study_to_stop_and_any_other_refusal_comes_through
     told["reason"] = "the storage is another's"
     with pytest.raises(RuntimeError, match="another's"):
         stored.tell(trial, complete(0.5, 1.0))
+
+
+def test_a_baseline_is_the_first_proposal_once_per_study(stored, tmp_path, url):
+    stored.propose_once({"lora": {"x": "b"}})
+    (trial,) = stored.ask(1, 3)
+    assert suggest(trial, "x", CHOICE) == "b"
+    stored.tell(trial, complete(0.5, 1.0))
+    StoredStudy("s", url, OBJECTIVES, tmp_path).propose_once({"lora": {"x": "b"}, "full": {"x": "b"}})
+    assert len(stored.told()) == 1, "neither again, nor what was proposed under another name"
+
+
+def test_a_grid_comes_to_a_baseline_by_itself(stored):
+    stored.limit(GridSize(combinations=2))
+    stored.propose_once({"lora": {"x": "b"}})
+    assert stored.told() == []

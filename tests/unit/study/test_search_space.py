@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.study.search_space import as_override, parse_space, unknown_conditions
+from terrasweep.study.search_space import NOT_OFFERED, as_override, parse_space, unknown_conditions
 
 BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {"precision": "fp32", "tuning": "lora"}}}, "a": {"b": 3}})
 
@@ -147,3 +147,33 @@ def test_plain_values_are_written_without_quotes():
     assert as_override("a.b", None) == "a.b=null"
     assert as_override("lr", 1e-3) == "lr=0.001"
     assert as_override("quantization", "nf4") == "quantization=nf4"
+
+
+OFFERED = {
+    "choice(none,nf4)": (["none", "nf4"], ["int8", None, 1]),
+    "choice(1,2.5)": ([1, 2.5], [2, True, "1"]),
+    "choice(true,1)": ([True, 1], [False, "true", None]),
+    "choice([],[a,b],auto)": ([[], ["a", "b"], "auto"], [["a"], "[]", None]),
+    "range(1,9,2)": ([1, 5, 7], [2, 9, 0, 1.5, True, "3", None]),
+    "int(interval(1,64))": ([1, 64], [0, 65, "8"]),
+    "tag(log,interval(1e-5,1e-2))": ([1e-5, 0.0033, 1e-2], [1e-6, 0.1, None]),
+}
+
+
+@pytest.mark.parametrize("text", OFFERED)
+def test_a_value_is_offered_where_it_can_be_suggested_and_what_is_suggested_stands_for_it(text):
+    (key,) = parse_space({"x": text}, []).keys
+    offered, others = OFFERED[text]
+    assert [key.meant(key.suggested_for(value)) for value in offered] == offered
+    assert [key.suggested_for(value) for value in others] == [NOT_OFFERED] * len(others)
+
+
+def test_the_values_of_a_configuration_are_those_that_compose_it_again():
+    params = {"tuning": "choice(lora,full)", "rank": "choice(2,4) if tuning=lora", "deep.x": "choice([a],[b])"}
+    space = parse_space(params, [])
+    composed = {"hydra": {"runtime": {"choices": {"tuning": "lora"}}}, "rank": 4, "deep": {"x": ["b"]}}
+    values = space.values_of(OmegaConf.create(composed), BASE)
+    assert sorted(space.overrides(values)) == ["deep.x=[b]", "rank=4", "tuning=lora"]
+    full = composed | {"hydra": {"runtime": {"choices": {"tuning": "full"}}}}
+    assert sorted(space.overrides(space.values_of(OmegaConf.create(full), BASE))) == ["deep.x=[b]", "tuning=full"]
+    assert space.values_of(OmegaConf.create(composed | {"rank": 3}), BASE) == {}

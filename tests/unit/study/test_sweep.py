@@ -19,7 +19,7 @@ from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study import loop, mlflow_parent, mlflow_store, optuna_study, sweep
+from terrasweep.study import baselines, loop, mlflow_parent, mlflow_store, optuna_study, sweep
 from tests.conftest import make_home
 from tests.integration.study import read_optuna, read_record, read_results
 from tests.studies import NoTracker
@@ -27,7 +27,10 @@ from tests.studies import NoTracker
 ACCURACY = "study.objectives=[{name:accuracy,direction:maximize}]"
 MEMORY = "study.objectives=[{name:peak_memory_mib,direction:minimize}]"
 SEARCH = "tuning.rank=choice(2,4,8)"
-FIXED = ("~search_spaces", "study.name=s", "backbone.checkpoint=null", "decoder=linear", "tuning.targets=mlp")
+FIXED = (
+    *("~search_spaces", "study.name=s", "study.baselines=none"),
+    *("backbone.checkpoint=null", "decoder=linear", "tuning.targets=mlp"),
+)
 
 
 class Launcher:
@@ -46,7 +49,8 @@ class Launcher:
         self.launched.append(values)
         failed = {"reason": Reason.DATA_ERROR, "message": "no tiles"} if self.state is State.FAILED else {}
         measured = Measurements(accuracy=0.5, peak_memory_mib=float(values["tuning.rank"]))
-        result = TrialResult(number=values["trial.number"], state=self.state, measurements=measured, **failed)
+        number, config = values.get("trial.number"), {"train": {"seed": values.get("train.seed", 0)}}
+        result = TrialResult(number=number, state=self.state, measurements=measured, config=config, **failed)
         return JobReturn(status=JobStatus.COMPLETED, _return_value=result)
 
 
@@ -56,6 +60,7 @@ def start(tmp_path, monkeypatch, request):
     monkeypatch.setenv("TERRASWEEP_HOME", str(make_home(tmp_path)))
     monkeypatch.setattr(report, "write_report", lambda *_: None)
     monkeypatch.setattr(sweep, "check_models", lambda looks: list(looks))
+    monkeypatch.setattr(baselines, "check_models", lambda _: None)
     monkeypatch.setattr(process, "warm_up", lambda: warmed.append(True))
     warmed = []
     if not request.param:
@@ -203,3 +208,40 @@ def test_values_that_can_t_be_composed_are_left_to_the_launch():
     assert sweep.StudySweep.find_violations(SimpleNamespace(_composed_trial=refuse), {}) == []
     with pytest.raises(ZeroDivisionError):
         sweep.StudySweep.find_violations(SimpleNamespace(_composed_trial=fail), {})
+
+
+def test_a_baseline_comes_before_the_search_and_is_its_first_proposal(start, tmp_path):
+    baseline = "study.baselines={wide: {tuning.rank: 8}}"
+    first, *trials = start(ACCURACY, SEARCH, "tuning.alpha_ratio=1", baseline, "study.n_trials=2").launched
+    assert (first["hydra.sweep.subdir"], first["tuning.rank"], "trial.number" in first) == ("baselines/wide", 8, False)
+    assert (first["tuning.alpha_ratio"], first["train.save_weights"]) == (1, False)
+    assert [trial["trial.number"] for trial in trials] == [0, 1]
+    assert trials[0]["tuning.rank"] == 8
+    assert read_results(tmp_path / "results" / "s").keys() == {0, 1}
+    assert start(ACCURACY, SEARCH, "tuning.alpha_ratio=1", baseline, "study.n_trials=2").launched == []
+
+
+def test_a_study_that_has_its_trials_gets_baselines_that_are_named_and_no_default_ones(start):
+    start(ACCURACY, SEARCH, "study.n_trials=1")
+    done = (ACCURACY, SEARCH, "study.n_trials=1")
+    assert start(*done, "study.baselines=default").launched == []
+    (named,) = start(*done, "study.baselines={wide: {tuning.rank: 8}}").launched
+    assert named["hydra.sweep.subdir"] == "baselines/wide"
+
+
+def test_a_named_baseline_that_can_t_be_had_leaves_nothing_behind(start, tmp_path):
+    with pytest.raises(InvalidConfig, match=r"^study\.baselines: odd: quantization=nf4 with tuning=full"):
+        start(ACCURACY, SEARCH, "study.baselines={odd: {tuning: full, quantization: nf4}}")
+    assert not (tmp_path / "results" / "s").exists()
+
+
+def test_the_front_is_trained_again_with_other_seeds_when_the_search_is_over(start, tmp_path):
+    repeats = ("repeats.seeds=2", "repeats.n_trainings=3", "train.seed=5")
+    launched = start(ACCURACY, SEARCH, "study.n_trials=2", *repeats).launched
+    assert [values.get("trial.number") for values in launched] == [0, 1, None, None, None]
+    again = [(values["hydra.sweep.subdir"], values["train.seed"]) for values in launched[2:]]
+    assert again == [("repeats/0-seed6", 6), ("repeats/1-seed6", 6), ("repeats/0-seed7", 7)]
+    assert [values["tuning.rank"] for values in launched[2:4]] == [values["tuning.rank"] for values in launched[:2]]
+    assert start(ACCURACY, SEARCH, "study.n_trials=2", *repeats).launched == []
+    (more,) = start(ACCURACY, SEARCH, "study.n_trials=2", "repeats.seeds=2", "train.seed=5").launched
+    assert more["hydra.sweep.subdir"] == "repeats/1-seed7"

@@ -13,6 +13,7 @@ from tests.composing import compose_trial
 OTHER = {
     "trial.number": 7,
     "study.name": "another",
+    "repeats.seeds": 3,
     "tracking.uri": "sqlite:///elsewhere.db",
     "reuse.verify": 0.5,
     "probe.steps": 3,
@@ -83,7 +84,7 @@ def changed(config, key, value):
 
 def test_each_exempt_key_is_tried(base):
     exempt = {key for key, _, found in bearings(base) if found.why}
-    alike = {"trial", "study", "tracking", "reuse", "probe", "schedule"}  # One key stands for all of a section.
+    alike = {"trial", "study", "repeats", "confirm", "tracking", "reuse", "probe", "schedule"}  # One key stands for all of a section.
     assert {key for key in exempt if key.split(".")[0] not in alike} - {"offload.deepspeed_config"} <= OTHER.keys()
 
 

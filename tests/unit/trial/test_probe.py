@@ -19,8 +19,9 @@ def test_a_probe_costs_what_the_training_costs_and_has_its_own_length():
 
 @pytest.mark.parametrize(("untimed", "expected"), [(3, 3), (0, 1)])
 def test_where_the_best_state_is_kept_one_is_kept_before_the_timed_steps(untimed, expected):
-    given = ("train.max_steps=null", "train.epochs=50", f"train.untimed_steps={untimed}", "train.validate_every=2epochs")
-    probe = as_probe(compose_trial(*given, "train.keep=best", "train.patience=3"))
+    length = ("train.max_steps=null", "train.epochs=50", f"train.untimed_steps={untimed}")
+    kept = ("train.validate_every=2epochs", "train.keep=best", "train.patience=3")
+    probe = as_probe(compose_trial(*length, *kept))
     assert (probe.train.keep, probe.train.validate_every) == ("best", expected)
     assert (probe.train.epochs, probe.train.patience) == (None, None)
 
