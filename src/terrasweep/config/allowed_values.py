@@ -31,7 +31,7 @@ def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     yield from _repeats(config)
     yield from train.find_bad_values(config.train)
     yield from schedule.find_bad_values(config.schedule, config.train)
-    yield from reuse.find_bad_values(config.reuse, config.probe)
+    yield from reuse.find_bad_values(config.reuse, config.probe, config.confirm)
     yield from _task(config)
     yield from _arguments(config)
     if files:

@@ -50,6 +50,7 @@ SECTIONS: dict[str, Bearing] = {
     "tracking": Bearing(numbers=NOTHING, why=_NOT_MEASURED),
     "repeats": Bearing(numbers=NOTHING, why=_NOT_MEASURED),
     "reuse": Bearing(numbers=NOTHING, why="what is done with numbers that are known"),
+    "confirm": Bearing(numbers=NOTHING, why=_NOT_MEASURED),
     "probe": Bearing(numbers=NOTHING, why="how long it is measured, of a step that stays the same"),
     "schedule": Bearing(numbers=frozenset({QUALITY}), why=_RATES),
 }

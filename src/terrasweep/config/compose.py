@@ -28,7 +28,7 @@ from terrasweep.results.wording import nearest
 
 SECTIONS = tuple(field.name for field in dataclasses.fields(TrialConfig) if field.name != "outside")
 """The sections of terrasweep's own, like ``train``."""
-NOT_TRAINED = ("trial", "study", "repeats", "probe", "reuse", "tracking", "budget")
+NOT_TRAINED = ("trial", "study", "repeats", "probe", "reuse", "confirm", "tracking", "budget")
 """Sections that say who runs a trial, where, for how long, and what else a study does."""
 
 

@@ -32,9 +32,21 @@ class ProbeConfig:
     """Timed steps; at least 1."""
     evaluation_batches: int = 2
     """Batches whose evaluation is seen; at least 1."""
+    alone: bool = False
+    """Whether memory and speed are all that is measured; set by the confirmation round."""
 
 
-def find_bad_values(reuse: ReuseConfig, probe: ProbeConfig) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class ConfirmConfig:
+    """The confirmation round after the search: memory and speed of the front, measured again (docs/reuse.md)."""
+
+    rounds: int = 2
+    """How often each trial on the front, or within the errors of it, is probed again; 0: never."""
+    disturbed_again: int = 2
+    """How many of its probes are made up for where something disturbed them."""
+
+
+def find_bad_values(reuse: ReuseConfig, probe: ProbeConfig, confirm: ConfirmConfig) -> Iterator[str]:
     """One line per value that is wrong."""
     if reuse.name not in (ON, OFF):
         yield f"reuse.name={reuse.name}: unknown; {nearest(reuse.name, (ON, OFF))}"
@@ -43,3 +55,6 @@ def find_bad_values(reuse: ReuseConfig, probe: ProbeConfig) -> Iterator[str]:
     for key in ("steps", "evaluation_batches"):
         if (value := getattr(probe, key)) < 1:
             yield f"probe.{key}={value}: nothing would be measured; use 1 or more"
+    for key in ("rounds", "disturbed_again"):
+        if (value := getattr(confirm, key)) < 0:
+            yield f"confirm.{key}={value}: it is a number of probes; use 0 or more"

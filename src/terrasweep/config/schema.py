@@ -21,7 +21,7 @@ from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.knobs.precision import PrecisionConfig
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.config.knobs.tuning import TuningConfig
-from terrasweep.config.reuse import ProbeConfig, ReuseConfig
+from terrasweep.config.reuse import ConfirmConfig, ProbeConfig, ReuseConfig
 from terrasweep.config.schedule import ScheduleConfig
 from terrasweep.config.train import TrainConfig
 
@@ -194,6 +194,7 @@ class TrialConfig:
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     repeats: RepeatsConfig = field(default_factory=RepeatsConfig)
     reuse: ReuseConfig = field(default_factory=ReuseConfig)
+    confirm: ConfirmConfig = field(default_factory=ConfirmConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     outside: dict[str, Any] = field(default_factory=dict)
     """Settings of the knobs that other packages declare, by group; stored, they stand beside the sections above."""

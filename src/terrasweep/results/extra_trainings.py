@@ -1,6 +1,6 @@
-"""Trainings of a study that are no proposals of its search: baselines before it, repeats of its front after it.
+"""Trainings of a study that are no proposals of its search: baselines before it, and probes and repeats of its front.
 
-Each has a folder as a trial has, below ``baselines/`` or ``repeats/`` in the study's own.
+Each has a folder as a trial has, below ``baselines/``, ``confirmations/`` or ``repeats/`` in the study's own.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from terrasweep.results.trial_result import TrialResult
 UNSETTLED = ".attempt"
 """A file in the folder of a trial or such a training while its result is not its last word."""
 _REPEAT = re.compile(r"(?P<number>\d+)-seed(?P<seed>-?\d+)")
-_MAY_DIFFER = ("trial", "study", "repeats", "probe", "reuse", "tracking", "budget")
+_PROBE = re.compile(r"(?P<number>\d+)-round(?P<place>\d+)")
+_MAY_DIFFER = ("trial", "study", "repeats", "probe", "reuse", "confirm", "tracking", "budget")
 """Sections of a configuration that say nothing of what is learnt."""
 _KEYS_THAT_MAY_DIFFER = ("seed", "save_weights", "count_flops")
 """Keys of ``train`` in which a repeat may differ from its trial."""
@@ -29,11 +31,18 @@ class Role(StrEnum):
 
     BASELINE = "baseline"
     REPEAT = "repeat"
+    CONFIRMATION = "confirmation"
+    """A probe of memory and speed alone, which count with those of its trial."""
 
     @property
     def folder(self) -> str:
         """Where these trainings are, below the study's folder."""
         return f"{self}s"
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it is one of its own, with an accuracy."""
+        return self is not Role.CONFIRMATION
 
 
 def read_extra_results(study: Path, role: Role) -> dict[str, TrialResult]:
@@ -51,6 +60,38 @@ def read_extra_results(study: Path, role: Role) -> dict[str, TrialResult]:
             if not file.with_name(UNSETTLED).exists():
                 found[file.parent.name] = TrialResult.from_json(file.read_text())
     return dict(sorted(found.items(), key=lambda item: (item[1].started, item[0])))
+
+
+def with_probes(study: Path, trials: Sequence[TrialResult]) -> list[TrialResult]:
+    """A study's trials with what probes of the confirmation round have measured of the same memory and speed.
+
+    Args:
+        study: The study's folder.
+        trials: Its trials; a probe of another configuration than the trial's, by its ``cost_key``, does not count.
+    """
+    if not (study / Role.CONFIRMATION.folder).is_dir():
+        return list(trials)
+    probes: dict[int, list[TrialResult]] = {}
+    for name, result in read_extra_results(study, Role.CONFIRMATION).items():
+        if (known := _PROBE.fullmatch(name)) and result.state is State.COMPLETE:
+            probes.setdefault(int(known["number"]), []).append(result)
+    return [
+        replace(trial, probes=[p.measurements for p in probes[trial.number] if p.cost_key == trial.cost_key])
+        if trial.number in probes
+        else trial
+        for trial in trials
+    ]
+
+
+def probe_name(number: int, place: int) -> str:
+    """The folder of a trial's probe in a round, counted from 1."""
+    return f"{number}-round{place}"
+
+
+def probed_trial(name: str) -> int | None:
+    """The number of the trial that a probe of this name is of."""
+    known = _PROBE.fullmatch(name)
+    return None if known is None else int(known["number"])
 
 
 def repeat_name(number: int, seed: int) -> str:

@@ -63,7 +63,7 @@ class TrialResult:
     """The trial whose memory and speed these are; empty: its own."""
     verifies: str = ""
     """The trial whose accuracy was known and is trained again here, to be compared; empty: none."""
-    probes: list[dict[str, float]] = field(default_factory=list)
+    probes: list[Measurements] = field(default_factory=list)
     """Later measurements of the same memory and speed, in the order they were made, each by its measurements' names.
     ``measurements`` stays the trial's own."""
     arithmetic: dict[str, str] = field(default_factory=dict)

@@ -79,7 +79,7 @@ class BackgroundTracker:
 
         def log_the_rest(tracker: StudyTracker) -> None:
             tracker.log_missing(self._counted(settled))
-            for role in Role:
+            for role in (role for role in Role if role.is_training):
                 for name, result in read_extra_results(folder, role).items():
                     self._steps += 1
                     tracker.log_extra(role, name, result)

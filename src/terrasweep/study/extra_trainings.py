@@ -162,7 +162,8 @@ class ExtraTrainings:
         if not attempts.write_result(own, result, self._attempt, settle=True):
             return
         self._done += 1
-        self._tracker.log_extra(training.role, training.name, result)
+        if training.role.is_training:
+            self._tracker.log_extra(training.role, training.name, result)
         counted = f"[{training.role} {self._done}/{self._total}]"
         self._progress.say(training_line(counted, training.name, result, self._folder.known.objectives))
 

@@ -15,6 +15,7 @@ from terrasweep.machine.locks import locked_in_own_folder
 from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.extra_trainings import with_probes
 from terrasweep.results.extra_trainings import Role
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
@@ -83,8 +84,8 @@ class StudyFolder:
             ) from error
 
     def results(self) -> list[TrialResult]:
-        """The settled trials, by number; also those that other processes have settled meanwhile."""
-        return self.trials.results()
+        """The settled trials, by number, with the probes of them; also those that other processes settled meanwhile."""
+        return with_probes(self.path, self.trials.results())
 
     def add(self, result: TrialResult, attempt: str) -> bool:
         """Settle a trial: its result, the tables, and whose weights stay.

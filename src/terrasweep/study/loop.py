@@ -25,6 +25,7 @@ from terrasweep.study.background_tracking import BackgroundTracker
 from terrasweep.study.baselines import Baseline, proposals
 from terrasweep.study.extra_trainings import ExtraTrainings
 from terrasweep.study.final_test import run_final_tests
+from terrasweep.study.confirmation import plan_round
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launch import Launcher, NotLaunched, as_terrasweep_error, launch, outcome_of
 from terrasweep.study.launcher_recipes import runs_here
@@ -85,6 +86,7 @@ class StudyRun:
         release_failures(alike := self._failures.too_many, self._folder, self._stored, self._attempt)
         if not (interrupted or not_launched or alike):
             try:
+                self._confirm_front(progress, total)
                 self._repeat_front(progress, total)
                 self._ask_test_split(progress, total)
             except KeyboardInterrupt:
@@ -107,6 +109,19 @@ class StudyRun:
         nothing_completed = not any(r.state is not State.FAILED for r in self._folder.results())
         self._extra_trainings(progress).run(trainings, failed_ones=nothing_completed)
         self._stored.propose_once(proposals(self._baselines, self._folder.path))
+
+    def _confirm_front(self, progress: SweepProgress, total: int) -> None:
+        """Probe what is near the front of a study that is over again, round by round; each may bring others near it."""
+        settings, seed = self._config.confirm, self._config.study.seed
+        while settings.rounds and self._stored.is_over(total):
+            done = read_extra_results(self._folder.path, Role.CONFIRMATION)
+            near = self._folder.comparison().near_front
+            probes = plan_round(near, settings, self._sweep.space, done, seed)
+            if not probes:
+                return
+            self._extra_trainings(progress).run(probes)
+            if done.keys() == read_extra_results(self._folder.path, Role.CONFIRMATION).keys():
+                return  # Another process is at work on them.
 
     def _repeat_front(self, progress: SweepProgress, total: int) -> None:
         """Train the front of a study that is over with other seeds."""

@@ -62,13 +62,14 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
             _write_config(folder, config)
         keys = keys_of(config)
         known = find_known(config, keys)
-        if verifies := reused.verified(config, known):
+        if config.probe.alone or (verifies := reused.verified(config, known)):
             known = Known()
         if not reused.is_answered(known):
             prepare.prepare(config)
             clock = time.perf_counter()  # What trials share is made outside of their own time.
             with own_nvme_folder(config) as here:
-                arguments = {"config": here, "folder": folder, "probe": known.accuracy is not None}
+                probe = config.probe.alone or known.accuracy is not None
+                arguments = {"config": here, "folder": folder, "probe": probe}
                 outcome = process.run(_CHILD, arguments, log, _limits(config))
     except TerrasweepError as error:
         outcome.error = error
