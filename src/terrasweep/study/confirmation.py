@@ -16,6 +16,7 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.extra_trainings import ExtraTraining
 from terrasweep.study.search_space import SearchSpace
 
+
 def plan_round(
     near: Sequence[TrialResult],
     settings: ConfirmConfig,
@@ -45,7 +46,7 @@ def plan_round(
         return []
     place = min(place for place, _ in missing)
     probes = [_probe(trial, place, space) for at, trial in missing if at == place]
-    random.Random(f"{seed} {place}").shuffle(probes)  # noqa: S311 - an order, no secret
+    random.Random(f"{seed} {place}").shuffle(probes)
     return probes
 
 

@@ -15,8 +15,7 @@ from terrasweep.machine.locks import locked_in_own_folder
 from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
 from terrasweep.results.errors import InvalidConfig, first_line
-from terrasweep.results.extra_trainings import with_probes
-from terrasweep.results.extra_trainings import Role
+from terrasweep.results.extra_trainings import Role, with_probes
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult

@@ -23,9 +23,9 @@ from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.background_tracking import BackgroundTracker
 from terrasweep.study.baselines import Baseline, proposals
+from terrasweep.study.confirmation import plan_round
 from terrasweep.study.extra_trainings import ExtraTrainings
 from terrasweep.study.final_test import run_final_tests
-from terrasweep.study.confirmation import plan_round
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launch import Launcher, NotLaunched, as_terrasweep_error, launch, outcome_of
 from terrasweep.study.launcher_recipes import runs_here

@@ -2,20 +2,21 @@
 
 import pytest
 
-from terrasweep.config.reuse import ProbeConfig, ReuseConfig, find_bad_values
+from terrasweep.config.reuse import ConfirmConfig, ProbeConfig, ReuseConfig, find_bad_values
 
 
 @pytest.mark.parametrize(
-    ("reuse", "probe", "expected"),
+    ("reuse", "probe", "confirm", "expected"),
     [
-        ({}, {}, []),
-        ({"name": "of"}, {}, ["reuse.name=of: unknown; did you mean off"]),
-        ({"verify": 1.5}, {}, ["reuse.verify=1.5: it is a share of the trials; use 0 to 1"]),
-        ({}, {"steps": 0}, ["probe.steps=0: nothing would be measured; use 1 or more"]),
-        ({}, {"evaluation_batches": 0}, ["probe.evaluation_batches=0: nothing would be measured; use 1 or more"]),
+        ({}, {}, {}, []),
+        ({"name": "of"}, {}, {}, ["reuse.name=of: unknown; did you mean off"]),
+        ({"verify": 1.5}, {}, {}, ["reuse.verify=1.5: it is a share of the trials; use 0 to 1"]),
+        ({}, {"steps": 0}, {}, ["probe.steps=0: nothing would be measured; use 1 or more"]),
+        ({}, {"evaluation_batches": 0}, {}, ["probe.evaluation_batches=0: nothing would be measured; use 1 or more"]),
+        ({}, {}, {"rounds": -1}, ["confirm.rounds=-1: it is a number of probes; use 0 or more"]),
     ],
 )
-def test_each_is_a_line(reuse, probe, expected):
-    found = list(find_bad_values(ReuseConfig(**reuse), ProbeConfig(**probe)))
+def test_each_is_a_line(reuse, probe, confirm, expected):
+    found = list(find_bad_values(ReuseConfig(**reuse), ProbeConfig(**probe), ConfirmConfig(**confirm)))
     assert len(found) == len(expected)
     assert all(line.startswith(start) for line, start in zip(found, expected, strict=True))

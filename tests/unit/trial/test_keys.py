@@ -84,7 +84,8 @@ def changed(config, key, value):
 
 def test_each_exempt_key_is_tried(base):
     exempt = {key for key, _, found in bearings(base) if found.why}
-    alike = {"trial", "study", "repeats", "confirm", "tracking", "reuse", "probe", "schedule"}  # One key stands for all of a section.
+    # One key stands for all of a section.
+    alike = {"trial", "study", "repeats", "confirm", "tracking", "reuse", "probe", "schedule"}
     assert {key for key in exempt if key.split(".")[0] not in alike} - {"offload.deepspeed_config"} <= OTHER.keys()
 
 
