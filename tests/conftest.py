@@ -26,8 +26,11 @@ SMALL = (
     "train.batch_size=4",
     "train.max_steps=4",
     "train.untimed_steps=1",
+    "study.baselines=none",
+    "confirm.rounds=0",
 )
-"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps."""
+"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps; and a study no longer
+than its trials. What comes before and after them has tests of its own."""
 
 
 def make_home(folder: Path) -> Path:
