@@ -8,7 +8,8 @@ terrasweep   python sweep.py -m: a process per trial, Hydra, Optuna, MLflow and 
 shipped      the same task under hydra-optuna-sweeper as shipped, which runs it in-process and tracks nothing
 fresh        a fresh python per trial, which imports everything again
 
-and the training time of a trial over that of the same Lightning loop with nothing around it. Sweeps are timed at two
+the seconds of trials of which something is known: of one that is answered, and of a probe beside its build and fifteen
+steps; and the training time of a trial over that of the same Lightning loop with nothing around it. Sweeps are timed at two
 lengths, and the difference is divided by the trials between, so that what a sweep costs once doesn't count.
 """
 
@@ -35,6 +36,7 @@ SMALL = [
 ]
 ONE_STEP = [*SMALL, "train.max_steps=1", "train.untimed_steps=0"]
 LONG = [*SMALL, "data.synthetic.train=64", "train.batch_size=16", "train.max_steps=60", "train.untimed_steps=5"]
+TRIALS_ALONE = ["study.baselines=none", "confirm.rounds=0", "study.test=false"]
 FIXED = ["quantization=none", "tuning.rank=4", "tuning.targets=attention", "checkpointing=none"]
 
 
@@ -53,10 +55,14 @@ def main() -> None:
         own = terrasweep_seconds(home, environment, chosen.trials)
         shipped = shipped_seconds(home, environment, chosen.trials)
         fresh = fresh_seconds(environment, max(3, chosen.trials // 3))
+        answered, probe, least = known_seconds(home, environment)
         ratio = training_ratio(home, environment, chosen.repeats)
     print(f"\n| overhead per trial | seconds | terrasweep is |\n| --- | --- | --- |\n| terrasweep | {own:.2f} | |")
     print(f"| (a) hydra-optuna-sweeper as shipped, in-process | {shipped:.2f} | {own - shipped:+.2f} s |")
     print(f"| (b) a fresh python per trial | {fresh:.2f} | {fresh / own:.0f} times less |")
+    print(
+        f"\nA trial that is answered takes {answered:.3f} s; a probe {probe:.2f} s, its build and 15 steps {least:.2f} s."
+    )
     print(f"\n`sweep.py --cfg job` answers in {composed:.2f} s.")
     print(f"Training takes {ratio:.3f} times as long as the same Lightning loop with nothing around it.")
 
@@ -81,9 +87,22 @@ def terrasweep_seconds(home: Path, environment: dict[str, str], trials: int) -> 
     for name, total in (("short", 2), ("long", 2 + trials)):
         command = [sys.executable, "sweep.py", "-m", f"study.name={name}", f"study.n_trials={total}", *FIXED, *ONE_STEP]
         # Something must be searched; these two cost the same.
-        seconds[name] = run([*command, "train.seed=choice(0,1)"], environment)[0]
+        seconds[name] = run([*command, *TRIALS_ALONE, "reuse=off", "train.seed=choice(0,1)"], environment)[0]
     inner = [sum(measurements(f)[key] for key in INNER) for f in (home / "results/long/trials").glob("*/result.json")]
     return (seconds["long"] - seconds["short"]) / trials - statistics.mean(inner)
+
+
+def known_seconds(home: Path, environment: dict[str, str]) -> tuple[float, float, float]:
+    """Medians over a grid: an answered trial, a probe, and what a probe needs at least."""
+    arguments = ["study.name=known", "hydra/sweeper/sampler=grid", "decoder=linear", *TRIALS_ALONE, *FIXED[:-1], *LONG]
+    searched = ["~search_spaces", "train.seed=choice(0,1,2,3)", "checkpointing=choice(none,blocks)"]
+    run([sys.executable, "sweep.py", "-m", "study.n_trials=8", *arguments, *searched], environment)
+    trials = [json.loads(f.read_text()) for f in (home / "results/known/trials").glob("*/result.json")]
+    answered = [t["measurements"]["wall_seconds"] for t in trials if t["accuracy_from"] and t["cost_from"]]
+    probes = [t["measurements"] for t in trials if t["accuracy_from"] and not t["cost_from"]]
+    least = [p["build_seconds"] + 15 * p["step_time_p50_s"] for p in probes]
+    whole = [p["wall_seconds"] for p in probes]
+    return statistics.median(answered), statistics.median(whole), statistics.median(least)
 
 
 def measurements(result: Path) -> dict[str, float]:
