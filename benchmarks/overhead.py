@@ -9,8 +9,8 @@ shipped      the same task under hydra-optuna-sweeper as shipped, which runs it 
 fresh        a fresh python per trial, which imports everything again
 
 the seconds of trials of which something is known: of one that is answered, and of a probe beside its build and fifteen
-steps; and the training time of a trial over that of the same Lightning loop with nothing around it. Sweeps are timed at two
-lengths, and the difference is divided by the trials between, so that what a sweep costs once doesn't count.
+steps; and the training time of a trial over that of the same Lightning loop with nothing around it. Sweeps are timed at
+two lengths, and the difference is divided by the trials between, so that what a sweep costs once doesn't count.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ def main() -> None:
     print(f"\n| overhead per trial | seconds | terrasweep is |\n| --- | --- | --- |\n| terrasweep | {own:.2f} | |")
     print(f"| (a) hydra-optuna-sweeper as shipped, in-process | {shipped:.2f} | {own - shipped:+.2f} s |")
     print(f"| (b) a fresh python per trial | {fresh:.2f} | {fresh / own:.0f} times less |")
-    print(
-        f"\nA trial that is answered takes {answered:.3f} s; a probe {probe:.2f} s, its build and 15 steps {least:.2f} s."
-    )
+    print(f"\nA trial that is answered takes {answered:.3f} s.")
+    print(f"A probe takes {probe:.2f} s, its build and 15 steps {least:.2f} s.")
     print(f"\n`sweep.py --cfg job` answers in {composed:.2f} s.")
     print(f"Training takes {ratio:.3f} times as long as the same Lightning loop with nothing around it.")
 

@@ -29,7 +29,7 @@ SMALL = (
     "study.baselines=none",
     "confirm.rounds=0",
 )
-"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps; and a study no longer
+"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps; a study is no longer
 than its trials. What comes before and after them has tests of its own."""
 
 
