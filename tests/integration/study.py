@@ -46,20 +46,25 @@ def read_mlflow(home: Path, experiment: str):
     return client, parents, nested
 
 
-def brute_force_front(rows: list[dict[str, str]]) -> list[str]:
-    """Numbers of the complete trials that no other one is at least as good as everywhere and better somewhere."""
-    points = {
-        row["number"]: [sign * float(row[name]) for name, sign in OBJECTIVES.items()]
-        for row in rows
-        if row["state"] == "complete"
-    }
+def check_front(study: Path) -> None:
+    """Every complete trial stands somewhere, ``pareto.csv`` is the front, and what is off it has its reason."""
+    rows = {row["number"]: row for row in read_rows(study / "trials.csv")}
+    front = [row for row in rows.values() if row["front"] == "front"]
+    assert read_rows(study / "pareto.csv") == front
+    assert bool(front) == any(row["state"] == "complete" for row in rows.values())
+    for row in rows.values():
+        place, _, other = row["front"].rpartition(" ")
+        assert bool(row["front"]) == (row["state"] == "complete")
+        if place == "tied with":
+            assert rows[other]["front"] == "front"
+        elif place == "beaten by":
+            gains = [sign * (pooled(rows[other], name) - pooled(row, name)) for name, sign in OBJECTIVES.items()]
+            assert max(gains) > 0
 
-    def dominated(point: list[float]) -> bool:
-        return any(
-            all(o >= p for o, p in zip(other, point, strict=True)) and other != point for other in points.values()
-        )
 
-    return [number for number, point in points.items() if not dominated(point)]
+def pooled(row: dict[str, str], name: str) -> float:
+    """An objective's value as trials are compared by it."""
+    return float(row[f"{name}_pooled"])
 
 
 def training(study: Path, number: int) -> bool:

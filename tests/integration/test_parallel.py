@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import SMALL, run_sweep, start_sweep
 from tests.integration.study import (
     OBJECTIVES,
-    brute_force_front,
+    check_front,
     read_mlflow,
     read_optuna,
     read_results,
@@ -31,8 +31,7 @@ def check_each_trial_once(study, total):
         assert trial.params == result.searched
         assert result.config["tuning"]["rank"] == trial.params["tuning.rank"] == int(row["tuning.rank"])
         assert (study / "trials" / str(trial.number) / "log.txt").stat().st_size
-    front = brute_force_front(rows)
-    assert [row["number"] for row in read_rows(study / "pareto.csv")] == front
+    check_front(study)
 
 
 def test_joblib_runs_a_study_two_trials_at_a_time_and_goes_on(home):

@@ -11,7 +11,7 @@ from tests.composing import compose_trial
 from tests.conftest import SMALL, make_home, run_sweep
 from tests.integration.study import (
     OBJECTIVES,
-    brute_force_front,
+    check_front,
     read_mlflow,
     read_optuna,
     read_record,
@@ -60,10 +60,8 @@ def test_the_table_has_the_contract_s_columns_and_all_objectives_of_complete_tri
     assert all(float(row[name]) > 0 for row in rows for name in OBJECTIVES)
 
 
-def test_the_front_is_the_brute_force_front(study):
-    rows = read_rows(study / "trials.csv")
-    front = brute_force_front(rows)
-    assert read_rows(study / "pareto.csv") == [row for row in rows if row["number"] in front]
+def test_the_tables_tell_the_front_and_where_every_trial_stands(study):
+    check_front(study)
 
 
 def test_optuna_knows_every_trial_with_its_values(study):

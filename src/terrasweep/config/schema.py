@@ -63,7 +63,8 @@ class StudyConfig:
     stop_after_same_failures: int | None = 3
     """How many trials in a row that fail alike stop the study, at least 2; null: none do. They run again."""
     keep_weights: str = "front"
-    """Whose trained weights stay on disk: ``front`` (trials that no other one dominates), ``all`` or ``none``."""
+    """Whose trained weights stay on disk: ``front`` (trials on it, or off it by no more than the errors), ``all`` or
+    ``none``."""
     baselines: Any = "default"
     """What is measured before the search, to compare with: ``default`` (full tuning, and LoRA of rank 16), ``none``, or
     names with the keys that each sets."""

@@ -12,7 +12,7 @@ from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.measure.peak_memory import PEAK_MEMORY
 from terrasweep.measure.throughput import THROUGHPUT
 from terrasweep.report.labels import label, trial_name
-from terrasweep.report.recommendations import choose, recommended, shown_measurements
+from terrasweep.report.recommendations import by_configuration, shown_measurements
 from terrasweep.report.study_outcome import StudyOutcome, summarize
 from terrasweep.report.tables import searched_text
 from terrasweep.results.states import State
@@ -90,19 +90,26 @@ def differences(
 
 
 def beside_baselines(
-    result: TrialResult, baselines: Mapping[str, TrialResult], objectives: Sequence[Objective]
+    result: TrialResult,
+    baselines: Mapping[str, TrialResult],
+    objectives: Sequence[Objective],
+    alike: Alike | None = None,
 ) -> list[tuple[str, str]]:
     """Name to :func:`compare` for each complete baseline."""
     complete = {name: baseline for name, baseline in baselines.items() if baseline.state is State.COMPLETE}
-    compared = {name: compare(result, baseline, objectives) for name, baseline in complete.items()}
+    compared = {name: compare(result, baseline, objectives, alike) for name, baseline in complete.items()}
     return [(name, said) for name, said in compared.items() if said]
 
 
 def lines_beside(
-    result: TrialResult, baselines: Mapping[str, TrialResult], objectives: Sequence[Objective]
+    result: TrialResult,
+    baselines: Mapping[str, TrialResult],
+    objectives: Sequence[Objective],
+    alike: Alike | None = None,
 ) -> list[str]:
     """The same as sentences that begin with ``Beside the baseline``."""
-    return [f"Beside the baseline {name}: {said}." for name, said in beside_baselines(result, baselines, objectives)]
+    compared = beside_baselines(result, baselines, objectives, alike)
+    return [f"Beside the baseline {name}: {said}." for name, said in compared]
 
 
 def baseline_lines(folder: Path, record: StudyRecord, results: Sequence[TrialResult]) -> list[str]:
@@ -114,12 +121,12 @@ def baseline_lines(folder: Path, record: StudyRecord, results: Sequence[TrialRes
         results: Its trials, which stand beside the first baseline that is complete.
     """
     outcome = summarize(record, results, folder)
-    chosen = choose(outcome)
     lines = [f"baseline {name}: {why_not(result)}" for name, result in outcome.baselines.items() if why_not(result)]
-    for result in recommended(outcome.record, outcome.trials):
-        roles = ", ".join(role.replace("_", " ") for role, trial in chosen.items() if trial is result)
-        for name, said in beside_baselines(result, outcome.baselines, outcome.objectives)[:1]:
-            lines.append(f"{trial_name(result)} ({roles}) beside the baseline {name}: {said}")
+    for card in by_configuration(outcome):
+        roles = ", ".join(role.name.replace("_", " ") for role in card.roles)
+        compared = beside_baselines(card.result, outcome.baselines, outcome.objectives, outcome.alike)
+        for name, said in compared[:1]:
+            lines.append(f"{trial_name(card.result)} ({roles}) beside the baseline {name}: {said}")
     return lines
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from terrasweep.report.heat_map import HeatMap, heat_map
 from terrasweep.report.labels import trial_name
-from terrasweep.report.recommendations import ROLES, choose
+from terrasweep.report.recommendations import by_configuration
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.confusion import Confusion, Mistake, Tally
-from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import ABSENT, counted, listed, percent
 
 CLASSES = 25
@@ -44,14 +43,10 @@ class ConfusionCard:
 
 def confusion_cards(outcome: StudyOutcome) -> list[ConfusionCard]:
     """A card per recommended trial whose result has its confusion; none for a study of before it was kept."""
-    titles = {role.name: role.title for role in ROLES}
-    chosen: dict[int, tuple[TrialResult, list[str]]] = {}
-    for role, result in choose(outcome).items():
-        chosen.setdefault(id(result), (result, []))[1].append(titles[role])
     return [
-        _card(", ".join([roles[0], *(title.lower() for title in roles[1:])]), trial_name(result), result.confusion)
-        for result, roles in chosen.values()
-        if result.confusion is not None
+        _card(recommended.title, trial_name(recommended.result), recommended.result.confusion)
+        for recommended in by_configuration(outcome)
+        if recommended.result.confusion is not None
     ]
 
 

@@ -26,6 +26,14 @@ def trial_name(result: TrialResult) -> str:
     return "trial" if result.number is None else f"trial {result.number}"
 
 
+def source_name(source: str) -> str:
+    """The trial that a number was taken over from: ``trial 7``, ``baseline plain``, ``trial 7 of the study fields``."""
+    study, _, name = source.rpartition("/")
+    if study == "baselines":
+        return f"baseline {name}"
+    return f"trial {name} of the study {study}" if study else f"trial {name}"
+
+
 def violation_text(violation: float | None) -> str:
     """By how much a limit was missed: ``23.0 % over``; empty where it isn't known."""
     return "" if violation is None else f"{percent(violation)} over"

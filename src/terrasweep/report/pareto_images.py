@@ -80,9 +80,9 @@ def _figure(outcome: StudyOutcome) -> Figure:
         _draw_single(figure.axes[0], outcome)
     if pairs:
         handles, names = figure.axes[0].get_legend_handles_labels()
-        figure.legend(
-            handles, names, loc="outside upper center", ncols=4, frameon=False, fontsize=7.5, handlelength=1.6
-        )
+        columns = 4 if len(names) < 5 else 5 if panels > 1 else 3
+        place: Any = {"loc": "outside upper center", "ncols": columns, "frameon": False}
+        figure.legend(handles, names, **place, fontsize=7.5, handlelength=1.6)
     figure.draw_without_rendering()
     for pair, ax in zip(pairs, figure.axes, strict=False):
         _label_front(ax, outcome, *pair)
@@ -98,6 +98,10 @@ def _draw_pair(ax: Axes, outcome: StudyOutcome, first: int, second: int) -> None
     dominated = _values(outcome.dominated, x.name), _values(outcome.dominated, y.name)
     on_front = _values(outcome.front, x.name), _values(outcome.front, y.name)
     ax.plot(*on_front, "o", ms=5.5, mfc=COMPLETE_COLOUR, mec="white", mew=0.6, zorder=3, label="front")
+    tied = _values(outcome.tied, x.name), _values(outcome.tied, y.name)
+    if outcome.tied:
+        ax.plot(*tied, "o", ms=4, mfc=COMPLETE_COLOUR, mec="none", alpha=0.45, label="tied", zorder=2)
+    _draw_bars(ax, outcome, x.name, y.name)
     ax.plot(*dominated, "o", ms=4, mfc="none", mec=COMPLETE_COLOUR, mew=0.8, alpha=0.6, label="dominated", zorder=2)
     ax.plot(*steps, drawstyle=style, color=COMPLETE_COLOUR, lw=0.9, ls=":", zorder=1, label="front of the pair")
     if outcome.knee is not None:
@@ -108,9 +112,25 @@ def _draw_pair(ax: Axes, outcome: StudyOutcome, first: int, second: int) -> None
     ax.set_ylabel(_axis_label(outcome, first))
 
 
+def _draw_bars(ax: Axes, outcome: StudyOutcome, x: str, y: str) -> None:
+    """The 95 % intervals of the front's values, cut where they would squeeze the points."""
+    for result in outcome.front:
+        place = result.value(x) or 0.0, result.value(y) or 0.0
+        if across := _cut_interval(outcome, result, x):
+            ax.plot(across, [place[1]] * 2, **_BAR)
+        if up := _cut_interval(outcome, result, y):
+            ax.plot([place[0]] * 2, up, **_BAR)
+
+
+def _cut_interval(outcome: StudyOutcome, result: TrialResult, name: str) -> tuple[float, float] | None:
+    ends, values = outcome.interval(result, name), _values(outcome.ranked, name)
+    span = (max(values) - min(values)) or abs(max(values))
+    return ends and (max(ends[0], min(values) - span / 2), min(ends[1], max(values) + span / 2))
+
+
 def _draw_single(ax: Axes, outcome: StudyOutcome) -> None:
     name = outcome.objectives[0].name
-    for trials, fill in ((outcome.dominated, "none"), (outcome.front, COMPLETE_COLOUR)):
+    for trials, fill in (([*outcome.dominated, *outcome.tied], "none"), (outcome.front, COMPLETE_COLOUR)):
         known = [result for result in trials if result.number is not None]
         numbers = [float(result.number or 0) for result in known]
         ax.plot(numbers, _values(known, name), "o", ms=5, mfc=fill, mec=COMPLETE_COLOUR, mew=0.8)
@@ -135,9 +155,9 @@ def _values(trials: list[TrialResult], name: str) -> list[float]:
 
 def _label_front(ax: Axes, outcome: StudyOutcome, first: int, second: int) -> None:
     """Write each front member's number beside its point; distances are in points of 1/72 inch."""
-    drawn = [*outcome.front, *outcome.dominated]
+    drawn = [*outcome.front, *outcome.tied, *outcome.dominated]
     x, y = outcome.objectives[second].name, outcome.objectives[first].name
-    places = list(zip(_values(drawn, x), _values(drawn, y), strict=True))
+    places = [*zip(_values(drawn, x), _values(drawn, y), strict=True), *outcome.bar_points(x, y)]
     per_pixel = 72 / ax.figure.dpi
     to_points = [(ax.transData.transform(place) - ax.bbox.p0) * per_pixel for place in places]
     positions = [(float(across), float(up)) for across, up in to_points]
@@ -158,5 +178,6 @@ def _label_front(ax: Axes, outcome: StudyOutcome, first: int, second: int) -> No
         ax.annotate(text, place, xytext=(offset[0], offset[1]), fontsize=6.5, color="#1c2126", zorder=5, **middle)
 
 
+_BAR: Any = {"color": COMPLETE_COLOUR, "lw": 0.8, "zorder": 2.5, "solid_capstyle": "butt"}
 _HALO = withStroke(linewidth=1.5, foreground="white")
 """Keeps a number readable over a line."""

@@ -14,9 +14,11 @@ import yaml
 from terrasweep.machine.files import write_atomically
 from terrasweep.measure.accuracy import ACCURACY, TEST_ACCURACY
 from terrasweep.report.labels import label, trial_name
-from terrasweep.report.study_outcome import StudyOutcome, by_number, summarize
+from terrasweep.report.study_outcome import StudyOutcome, summarize
 from terrasweep.report.tables import searched_text
+from terrasweep.report.ties import tie_remarks
 from terrasweep.results import pareto
+from terrasweep.results.simplicity import complexity
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -49,8 +51,10 @@ ROLES = (
 def choose(outcome: StudyOutcome) -> dict[str, TrialResult]:
     """The trial for each role that some trial qualifies for, by the role's name, in the order of ROLES.
 
-    A role whose measurement is an objective looks at the front alone, another one at all complete trials. Ties are
-    broken by the study's objectives in their order, then by the trial's number.
+    A role whose measurement is an objective looks at the front alone, another one at all complete trials. Of those that
+    can't be told from the best one within the error, the simplest configuration is taken
+    (:func:`terrasweep.results.simplicity.complexity`); further ties are broken by the study's objectives in their
+    order, then by the trial's number.
     """
     chosen: dict[str, TrialResult] = {}
     for role in ROLES:
@@ -59,16 +63,23 @@ def choose(outcome: StudyOutcome) -> dict[str, TrialResult]:
         else:
             complete = [result for result in outcome.trials if result.state is State.COMPLETE]
             candidates = outcome.front if role.objective in outcome.objectives else complete
-            best = _best(candidates, [role.objective, *outcome.objectives])
+            best = _simplest(outcome, candidates, [role.objective, *outcome.objectives])
         if best is not None:
             chosen[role.name] = best
     return chosen
 
 
-def recommended(record: StudyRecord, results: Sequence[TrialResult]) -> list[TrialResult]:
-    """The trials of :func:`choose`, each once."""
-    chosen = choose(summarize(record, results)).values()
-    return list({id(result): result for result in chosen}.values())
+def recommended(record: StudyRecord, results: Sequence[TrialResult], folder: Path) -> list[TrialResult]:
+    """The trials of :func:`choose` as they measured themselves, each once.
+
+    Args:
+        record: The study.
+        results: The study's trials.
+        folder: The study's, which holds what was trained beside them.
+    """
+    outcome = summarize(record, results, folder)
+    own = (outcome.own(result) for result in choose(outcome).values())
+    return list({id(result): result for result in own}.values())
 
 
 def recommend(
@@ -78,11 +89,13 @@ def recommend(
     memory_gib: float | None,
     min_throughput: float | None,
     min_accuracy: float | None,
+    folder: Path | None = None,
 ) -> TrialResult | None:
     """The most accurate complete trial within limits.
 
     A trial that lacks a measurement which a limit is about does not qualify; the peak over the build counts against
-    the memory where it was measured.
+    the memory where it was measured. Of the trials within the limits that nothing beats and that can't be told from the
+    most accurate one, the simplest is taken.
 
     Args:
         record: The study; its objectives break ties.
@@ -90,10 +103,12 @@ def recommend(
         memory_gib: Memory at hand, in GiB (2**30 bytes).
         min_throughput: Samples per second needed.
         min_accuracy: Accuracy needed.
+        folder: The study's, which holds what was trained beside its trials; None where that is not asked for.
 
     Returns:
-        The trial, None if no trial qualifies.
+        The trial, with values pooled over all that was measured of it; None if no trial qualifies.
     """
+    outcome = summarize(record, results, folder)
 
     def fits(result: TrialResult) -> bool:
         limits = [(result.value("throughput_samples_per_s"), min_throughput), (result.value("accuracy"), min_accuracy)]
@@ -104,10 +119,10 @@ def recommend(
         peaks = [result.value("peak_memory_mib"), result.value("peak_build_mib")]
         return peaks[0] is not None and max(peak for peak in peaks if peak is not None) <= memory_gib * MIB_PER_GIB
 
-    candidates = [result for result in results if result.state is State.COMPLETE and fits(result)]
+    candidates = [result for result in outcome.trials if result.state is State.COMPLETE and fits(result)]
     # What was not made an objective still separates trials of the same accuracy.
     decisive = [role.objective for role in ROLES if role.objective is not None]
-    return _best(sorted(candidates, key=by_number), [decisive[0], *record.objectives, *decisive[1:]])
+    return _simplest(outcome, candidates, [decisive[0], *record.objectives, *decisive[1:]])
 
 
 def recommended_yaml(record: StudyRecord, result: TrialResult, command: str, remarks: Sequence[str] = ()) -> str:
@@ -172,11 +187,60 @@ def write_recommendations(
         file = folder / "recommended" / f"{role.name}.yaml"
         if role.name in chosen:
             command = command_for(outcome.record, role.name)
-            write_atomically(
-                file, recommended_yaml(outcome.record, chosen[role.name], command, remarks(chosen[role.name]))
-            )
+            lines = [*remarks_on(outcome, [role], chosen[role.name]), *remarks(chosen[role.name])]
+            write_atomically(file, recommended_yaml(outcome.record, chosen[role.name], command, lines))
         else:
             file.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A trial, and all that it is recommended for."""
+
+    result: TrialResult
+    roles: list[Role]
+
+    @property
+    def title(self) -> str:
+        """``Most accurate, knee``."""
+        return ", ".join([self.roles[0].title, *(role.title.lower() for role in self.roles[1:])])
+
+
+def by_configuration(outcome: StudyOutcome) -> list[Recommended]:
+    """What is recommended, each configuration once, in the order of its first role."""
+    roles = {role.name: role for role in ROLES}
+    found: list[Recommended] = []
+    for name, result in choose(outcome).items():
+        known = (other for other in found if outcome.is_same_configuration(other.result, result))
+        if (same := next(known, None)) is None:
+            found.append(Recommended(result, [roles[name]]))
+        else:
+            same.roles.append(roles[name])
+    return found
+
+
+def remarks_on(outcome: StudyOutcome, roles: Sequence[Role], result: TrialResult) -> list[str]:
+    """What a recommended trial can't be told from, in the objectives that its roles are about and altogether."""
+    deciding: list[Objective | None] = [role.objective for role in roles if role.objective in outcome.objectives]
+    sentences = [s for objective in deciding or [None] for s in tie_remarks(outcome, result, objective)]
+    return list(dict.fromkeys(sentences))
+
+
+def _simplest(
+    outcome: StudyOutcome, candidates: Sequence[TrialResult], order: Sequence[Objective]
+) -> TrialResult | None:
+    """The best candidate, or the simplest unbeaten one that can't be told from it in the first of the objectives."""
+    best = _best(candidates, order)
+    if best is None or order[0] not in outcome.objectives:
+        return best
+    unbeaten = {id(result) for result in (*outcome.front, *outcome.tied)}
+    alike = [
+        result
+        for result in candidates
+        if id(result) in unbeaten and not outcome.are_told_apart(order[0].name, result, best)
+    ]
+    least = min((complexity(result.config) for result in alike), default=None)
+    return _best([r for r in alike if complexity(r.config) == least], order) or best
 
 
 def _best(candidates: Sequence[TrialResult], order: Sequence[Objective]) -> TrialResult | None:

@@ -15,7 +15,7 @@ def repeats_section(outcome: StudyOutcome) -> dict[str, Any] | None:
     """A row per trial that was trained again, and what can be told apart; None where none was."""
     if not outcome.other_seeds:
         return None
-    own = {result.number: result.value(ACCURACY.name) for result in outcome.trials}
+    own = {result.number: outcome.own(result).value(ACCURACY.name) for result in outcome.trials}
     tests = compare_pairs(outcome.other_seeds)
     means = {number: seed_mean(list(by_seed.values())) for number, by_seed in outcome.other_seeds.items()}
     order = sorted(means, key=lambda number: -means[number].mean)

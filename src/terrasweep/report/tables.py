@@ -12,9 +12,13 @@ from typing import Any
 from terrasweep.machine.files import write_atomically
 from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.report.study_outcome import StudyOutcome, summarize
+from terrasweep.results.estimates import estimated_names
 from terrasweep.results.states import State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
+
+COMPARED = ("front", "accuracy_from", "cost_from")
+"""Columns behind the measurements: where a trial stands, and the trials that its reused numbers are of."""
 
 
 def write_tables(folder: Path, record: StudyRecord, results: Sequence[TrialResult]) -> None:
@@ -25,7 +29,7 @@ def write_tables(folder: Path, record: StudyRecord, results: Sequence[TrialResul
         record: What is fixed for the study.
         results: Its trials so far, in any order.
     """
-    outcome = summarize(record, results)
+    outcome = summarize(record, results, folder)
     write_atomically(folder / "trials.csv", _table(outcome, outcome.trials))
     write_atomically(folder / "pareto.csv", _table(outcome, outcome.front))
 
@@ -52,14 +56,26 @@ def searched_text(result: TrialResult, key: str) -> str:
 def _table(outcome: StudyOutcome, trials: Iterable[TrialResult]) -> str:
     objectives = [objective.name for objective in outcome.objectives]
     measured = [*MEASUREMENTS, *(name for name in objectives if name not in MEASUREMENTS)]
+    estimated = estimated_names(outcome.objectives)
+    known = [f"{name}_{what}" for name in estimated for what in ("pooled", "low", "high")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["number", "state", "reason", *measured, *outcome.searched_keys])
-    for result in trials:
+    writer.writerow(["number", "state", "reason", *measured, *COMPARED, *known, *outcome.searched_keys])
+    for result in map(outcome.own, trials):
         values = (_measured(result, name, hidden=name in objectives) for name in measured)
+        compared = (outcome.comparison.standing_text(outcome.place(result)), result.accuracy_from, result.cost_from)
+        errors = (text for name in estimated for text in _estimate(outcome, result, name))
         searched = (searched_text(result, key) for key in outcome.searched_keys)
-        writer.writerow([as_text(result.number), result.state, result.reason or "", *values, *searched])
+        writer.writerow(
+            [as_text(result.number), result.state, result.reason or "", *values, *compared, *errors, *searched]
+        )
     return text.getvalue()
+
+
+def _estimate(outcome: StudyOutcome, result: TrialResult, name: str) -> tuple[str, str, str]:
+    """A number pooled over all that was measured of it, and both ends of its interval; empty where it isn't known."""
+    found = outcome.estimate(result, name)
+    return ("", "", "") if found is None else (as_text(found.value), as_text(found.low), as_text(found.high))
 
 
 def _measured(result: TrialResult, name: str, *, hidden: bool) -> str:

@@ -9,17 +9,19 @@ from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metr
 from terrasweep.report.baseline_comparison import baseline_rows, beside_baselines
 from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
-from terrasweep.report.labels import arithmetic_text, label, touched_text, trial_name, violation_text
-from terrasweep.report.recommendations import ROLES, choose, command_for, shown_measurements
+from terrasweep.report.labels import arithmetic_text, label, source_name, touched_text, trial_name, violation_text
+from terrasweep.report.recommendations import by_configuration, choose, command_for, remarks_on, shown_measurements
 from terrasweep.report.repeats_section import repeats_section
 from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
+from terrasweep.report.ties import front_ties, resolution_note
+from terrasweep.results.estimates import LEARNED, MEMORY_AND_SPEED
 from terrasweep.results.secrets import masked
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import aligned, rounded, with_unit
+from terrasweep.results.wording import aligned, half_width, rounded, with_unit
 
 
 def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
@@ -31,6 +33,9 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "objectives": [_objective(outcome, objective) for objective in outcome.objectives],
         "keys": outcome.searched_keys,
         "front": [_row(outcome, result) for result in outcome.front],
+        "ties": front_ties(outcome),
+        "resolution_note": resolution_note(outcome),
+        "table_note": _table_note(outcome),
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "test_note": _test_note(outcome),
@@ -66,24 +71,24 @@ def summary(outcome: StudyOutcome) -> str:
 
 
 def recommendations(outcome: StudyOutcome) -> list[dict[str, Any]]:
-    """A card per role: the trial, what it measured, what was searched, how to run it."""
-    titles = {role.name: role.title for role in ROLES}
+    """A card per configuration: what it is recommended for, what it measured, what was searched, how to run it."""
     names = shown_measurements(outcome.objectives)
     return [
         {
-            "role": role,
-            "title": titles[role],
-            "number": result.number,
+            "roles": [role.name for role in card.roles],
+            "title": card.title,
+            "number": card.result.number,
             "values": [
-                (label(name, outcome.accuracy_name), rounded(value))
+                (label(name, outcome.accuracy_name), outcome.shown(card.result, name))
                 for name in names
-                if (value := result.value(name)) is not None
+                if card.result.value(name) is not None
             ],
-            "searched": [(key, searched_text(result, key)) for key in result.searched],
-            "compared": beside_baselines(result, outcome.baselines, outcome.objectives),
-            "command": command_for(outcome.record, role),
+            "remarks": remarks_on(outcome, card.roles, card.result),
+            "searched": [(key, searched_text(card.result, key)) for key in card.result.searched],
+            "compared": beside_baselines(card.result, outcome.baselines, outcome.objectives, outcome.alike),
+            "command": command_for(outcome.record, card.roles[0].name),
         }
-        for role, result in choose(outcome).items()
+        for card in by_configuration(outcome)
     ]
 
 
@@ -125,17 +130,53 @@ def _row(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
     """Cells are (shown, exact) pairs; both are empty where the trial has no value."""
     complete = result.state is State.COMPLETE
     values = [result.value(objective.name) if complete else None for objective in outcome.objectives]
+    names = [objective.name for objective in outcome.objectives]
+    standing = outcome.comparison.standing_text(outcome.place(result))
     return {
         "number": result.number,
         "state": str(result.state),
         "reason": str(result.reason or ""),
-        "front": result in outcome.front,
+        "front": standing == "front",
+        "standing": standing,
         "knee": result is outcome.knee,
         "values": [("", "") if value is None else (aligned(value), repr(value)) for value in values],
+        "errors": [_error(outcome, result, name) for name in names],
+        "sources": [_marked(_source(result, name) if complete else "") for name in names],
         "searched": [(_shortened(result, key), searched_text(result, key)) for key in outcome.searched_keys],
         "message": result.message,
         "violation": violation_text(result.violation),
     }
+
+
+def _error(outcome: StudyOutcome, result: TrialResult, name: str) -> str:
+    """Half of a number's interval; empty where it is unknown."""
+    ends = outcome.interval(result, name)
+    return f"± {half_width(*ends)}" if ends else ""
+
+
+def _source(result: TrialResult, name: str) -> str:
+    """The trial that a reused number is of; empty for the trial's own."""
+    if name in MEMORY_AND_SPEED:
+        return result.cost_from
+    return result.accuracy_from if name in LEARNED or name in result.metrics else ""
+
+
+def _marked(source: str) -> tuple[str, str]:
+    """A source, short and in words; both are empty where a number is the trial's own."""
+    return source, source_name(source) if source else ""
+
+
+def _table_note(outcome: StudyOutcome) -> str:
+    """What the marks in the trials' table mean, as far as there are any."""
+    names = [objective.name for objective in outcome.objectives]
+    error = any(outcome.interval(result, name) for result in outcome.ranked for name in names)
+    reused = any(_source(result, name) for result in outcome.ranked for name in names)
+    return " ".join(
+        [
+            *(["Values are pooled over all that was measured of a configuration; ± is half a 95 % interval."] * error),
+            *(["↩ names the trial that a number was taken over from."] * reused),
+        ]
+    )
 
 
 def _shortened(result: TrialResult, key: str) -> str:
@@ -145,8 +186,12 @@ def _shortened(result: TrialResult, key: str) -> str:
 
 def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
     # As it was measured: a count stays one.
+    result = outcome.own(result)
     measured = ((name, result.measurements.get(name)) for name in NUMERIC_MEASUREMENTS)
     facts = [
+        ("disturbed", str(result.measurements.get("disturbed") or "")),
+        ("accuracy from", _marked(result.accuracy_from)[1]),
+        ("memory and speed from", _marked(result.cost_from)[1]),
         ("touched", touched_text(result)),
         ("kept in full precision", ", ".join(kept_layers(result))),
         ("device", result.device),

@@ -30,6 +30,19 @@ def with_unit(value: float | None, unit: str) -> str:
     return ABSENT if value is None else f"{rounded(value)} {unit}".rstrip()
 
 
+def with_error(value: float | None, low: float | None, high: float | None, unit: str = "") -> str:
+    """A number, half its interval and its unit: ``212 ± 4.1 samples/s``; without what isn't known, or is 0."""
+    if value is None or low is None or high is None or low == high:
+        return with_unit(value, unit)
+    return f"{rounded(value)} ± {half_width(low, high)} {unit}".rstrip()
+
+
+def half_width(low: float, high: float) -> str:
+    """Half an interval, in two significant digits: as many as an error has."""
+    half = (high - low) / 2
+    return f"{half:,.0f}" if half >= 9.95 else f"{half:#.2g}"
+
+
 def percent(share: float) -> str:
     """A share as ``12.5 %``; two significant digits below one percent, none behind the point from ten times on."""
     value = 100 * share

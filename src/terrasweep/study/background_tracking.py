@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from terrasweep.results.extra_trainings import Role, read_extra_results
+from terrasweep.results.comparison import compare
+from terrasweep.results.extra_trainings import Role, of_other_seeds, read_extra_results
 from terrasweep.results.secrets import MASK
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -84,6 +85,8 @@ class BackgroundTracker:
                     self._steps += 1
                     tracker.log_extra(role, name, result)
             tracker.log_tests(settled)
+            seeds = of_other_seeds(folder, settled)
+            tracker.log_estimates(self._counted(settled), compare(settled, self._record.objectives, seeds))
             tracker.finish(folder, summary)
 
         self._left_alone_until = 0.0

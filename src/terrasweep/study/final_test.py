@@ -47,7 +47,7 @@ def run_final_tests(folder: StudyFolder, say: Callable[[str], None], *, asked_fo
 
     refused: dict[str, list[int]] = {}
     with locked(folder.path / ".test.lock"):
-        for result in recommended(folder.known, folder.results()):
+        for result in recommended(folder.known, folder.results(), folder.path):
             if result.number is None or folder.trials.is_tested(result.number):
                 continue
             try:

@@ -14,8 +14,9 @@ from terrasweep.machine.files import remove_abandoned_drafts, write_atomically
 from terrasweep.machine.locks import locked_in_own_folder
 from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
+from terrasweep.results.comparison import Comparison, compare
 from terrasweep.results.errors import InvalidConfig, first_line
-from terrasweep.results.extra_trainings import Role, with_probes
+from terrasweep.results.extra_trainings import Role, of_other_seeds, with_probes
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -110,12 +111,20 @@ class StudyFolder:
                 self._write_record()
             settled = self.results()
             write_tables(self.path, self.known, settled)
-            keep_weights.prune(self.path, settled, {r.number for r in pareto.front_of(settled, self.known.objectives)})
+            near = self._compared(settled).near_front
+            keep_weights.prune(self.path, settled, {result.number for result in near})
         return True
 
+    def comparison(self) -> Comparison:
+        """The trials, compared within the errors of their numbers."""
+        return self._compared(self.results())
+
+    def _compared(self, results: list[TrialResult]) -> Comparison:
+        return compare(results, self.known.objectives, of_other_seeds(self.path, results))
+
     def front(self) -> list[TrialResult]:
-        """The trials that no other one dominates."""
-        return pareto.front_of(self.results(), self.known.objectives)
+        """The trials on the front within the errors, with pooled values."""
+        return self.comparison().front
 
     def summary(self) -> dict[str, float]:
         """What the parent run in MLflow shows: counts by state, the size of the front."""

@@ -14,13 +14,13 @@ from terrasweep.results.trial_result import TrialResult
 def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | None]) -> None:
     """Remove what the settled trials' own ``study.keep_weights`` does not keep, and what killed processes left.
 
-    A trial that was dominated once stays so, whatever else is settled later: what goes is never wanted back. What has
+    What was beaten by more than the errors is not expected back, whatever is settled or measured again later. What has
     no result yet may still be written, and is left alone.
 
     Args:
         study: The study's folder.
         settled: Its trials that have a result.
-        front: Numbers of those that no other one dominates.
+        front: Numbers of those on the front, and of those that the errors may keep off it.
     """
     keeping = {result.number: result.config.get("study", {}).get("keep_weights", "front") for result in settled}
     for found in [*study.glob(f"trials/*/{WEIGHTS}"), *study.glob(f"trials/*/.{WEIGHTS}.*")]:

@@ -224,9 +224,8 @@ class StudyRun:
         write_report(folder.path, folder.known, folder.results())
         if untracked := self._tracker.finish(folder.path, folder.results(), folder.summary()):
             progress.say(untracked)
-        front = folder.front()
-        if front:
-            progress.show(front_table(front, folder.known.objectives, list(folder.known.space)))
+        if (comparison := folder.comparison()).front:
+            progress.show(front_table(comparison, list(folder.known.space)))
         for line in baseline_lines(folder.path, folder.known, folder.results()):
             progress.say(line)
         progress.say(f"Report: {folder.path / 'report.html'}")

@@ -16,6 +16,7 @@ from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import is_alive, this_process
 from terrasweep.measure.accuracy import TEST_ACCURACY
 from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS
+from terrasweep.results.comparison import Comparison
 from terrasweep.results.errors import first_line
 from terrasweep.results.extra_trainings import Role
 from terrasweep.results.states import Reason, State
@@ -35,6 +36,8 @@ NAME_TAG = "training"
 """Of a training that is no trial: its folder below the study's."""
 OWNER_TAG = "owner"
 """The process that writes a run, so that nobody deletes a run that is still being written."""
+STANDING_TAG = "front"
+"""Where a trial stands: ``front``, ``tied with 3`` or ``beaten by 7``."""
 ARTIFACTS = (
     *("report.html", "data.html", "report.md", "pareto.png", "pareto.svg", "trials.csv", "pareto.csv", "study.json"),
 )
@@ -94,6 +97,30 @@ class StudyTracker:
                 for run in self._runs(f" and tags.`{NUMBER_TAG}` = '{result.number}'"):
                     if TEST_ACCURACY.name not in run.data.metrics:
                         self._client.log_metric(run.info.run_id, TEST_ACCURACY.name, accuracy)
+
+    def log_estimates(self, results: Iterable[TrialResult], comparison: Comparison) -> None:
+        """Write to each trial's run how sure its numbers are and where it stands, as far as that has changed.
+
+        Both depend on all trials of the study, so that they are known when it ends.
+
+        Args:
+            results: The trials that were compared, in the comparison's order; one is taken when its run is next.
+            comparison: The study's trials within their errors.
+        """
+        runs = {run.data.tags.get(NUMBER_TAG): run for run in self._runs("")}
+        for place, result in enumerate(results):
+            if (run := runs.get(str(result.number))) is not None:
+                self._update(run, _known(comparison, place), comparison.standing_text(place))
+
+    def _update(self, run: Run, known: dict[str, float], standing: str) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, v, now, 0) for name, v in known.items() if run.data.metrics.get(name) != v]
+        tags = [RunTag(STANDING_TAG, standing)] if standing != run.data.tags.get(STANDING_TAG, "") else []
+        if metrics or tags:
+            with locked(self._lock):
+                self._client.log_batch(run.info.run_id, metrics, tags=tags)
 
     def finish(self, folder: Path, summary: dict[str, float]) -> None:
         """Attach the report to the parent run and close it."""
@@ -189,6 +216,16 @@ def _metrics(result: TrialResult) -> dict[str, float]:
     return {allowed(name): value for name, value in {**result.metrics, **measured}.items() if value is not None}
 
 
+def _known(comparison: Comparison, place: int) -> dict[str, float]:
+    """What is known of a trial's numbers whose errors are known, by the metrics' names."""
+    known: dict[str, float] = {}
+    for name, estimate in comparison.estimates[place].items():
+        if estimate.low is not None and estimate.high is not None:
+            ends = {"pooled": estimate.value, "low": estimate.low, "high": estimate.high}
+            known |= {allowed(f"{name}_{what}"): value for what, value in ends.items()}
+    return known
+
+
 def _tags(result: TrialResult) -> dict[str, str]:
     tags = {
         NUMBER_TAG: "" if result.number is None else str(result.number),
@@ -199,6 +236,8 @@ def _tags(result: TrialResult) -> dict[str, str]:
         "device": result.device,
         "accuracy_name": result.accuracy_name or "",
         "git_commit": result.commit,
+        "accuracy_from": result.accuracy_from,
+        "cost_from": result.cost_from,
         **{f"version.{package}": number for package, number in result.versions.items()},
     }
     return {name: value for name, value in tags.items() if value}

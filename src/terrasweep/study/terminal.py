@@ -14,10 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from terrasweep.measure.catalog import measurement_or_metric
+from terrasweep.results.comparison import Comparison
+from terrasweep.results.estimates import Estimate
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import duration, with_unit
+from terrasweep.results.wording import duration, with_error, with_unit
 
 
 def plain_console() -> Console:
@@ -125,15 +127,16 @@ def training_line(counted: str, name: str, result: TrialResult, objectives: list
     return f"{counted} {name}  {outcome}  {measured}  ({searched})"
 
 
-def front_table(front: list[TrialResult], objectives: list[Objective], keys: list[str]) -> Table:
-    """The Pareto front as a short table."""
+def front_table(comparison: Comparison, keys: list[str]) -> Table:
+    """The front as a short table, with the errors that are known."""
     table = Table(title="Pareto front", title_justify="left", pad_edge=False, box=SIMPLE_HEAD)
     table.add_column("trial", justify="right")
-    for objective in objectives:
+    for objective in comparison.objectives:
         table.add_column(Text(measurement_or_metric(objective.name).label), justify="right", no_wrap=True)
     table.add_column("settings", overflow="fold")
-    for result in front:
-        values = [_value_text(o, result) for o in objectives]
+    for place in comparison.front_places:
+        result, estimates = comparison.results[place], comparison.estimates[place]
+        values = [_estimate_text(o, estimates[o.name]) for o in comparison.objectives]
         settings = " ".join(f"{key}={result.searched[key]}" for key in keys if key in result.searched)
         table.add_row(str(result.number), *values, Text(settings))
     return table
@@ -146,6 +149,10 @@ def _sources(result: TrialResult) -> list[str]:
         return [f"as trial {accuracy}"]
     named = {"accuracy": accuracy, "memory and speed": cost}
     return [f"{what} of trial {source}" for what, source in named.items() if source]
+
+
+def _estimate_text(objective: Objective, found: Estimate) -> str:
+    return with_error(found.value, found.low, found.high, measurement_or_metric(objective.name).unit_symbol)
 
 
 def _value_text(objective: Objective, result: TrialResult) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from terrasweep.measure.catalog import MEASUREMENTS
+from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results import pareto
+from terrasweep.results.comparison import compare
+from terrasweep.results.estimates import OtherSeeds
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
@@ -66,6 +70,12 @@ def study() -> tuple[StudyRecord, list[TrialResult]]:
     trials = results()
     first = next(result for result in trials if result.state is State.COMPLETE)
     return record(reference=pareto.fix_reference(first, OBJECTIVES)), trials
+
+
+def with_seeds(record: StudyRecord, results: Sequence[TrialResult], other_seeds: OtherSeeds) -> StudyOutcome:
+    """The outcome of a study whose trials were trained again with other seeds."""
+    comparison = compare(results, record.objectives, other_seeds)
+    return StudyOutcome(record, comparison.results, comparison)
 
 
 def complete(number: int, values: dict[str, Any], **searched: Any) -> TrialResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from terrasweep.report.labels import label, touched_text, violation_text
+from terrasweep.report.labels import label, source_name, touched_text, violation_text
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from tests.unit.report.sample_study import ODD
@@ -36,3 +36,11 @@ def test_small_texts() -> None:
     assert violation_text(None) == ""
     touched = TrialResult(number=0, state=State.COMPLETE, touched={"quantized": ["a"] * 16, "adapted": ["b"]})
     assert touched_text(touched) == "16 modules quantized, 1 module adapted"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("7", "trial 7"), ("baselines/plain", "baseline plain"), ("fields/7", "trial 7 of the study fields")],
+)
+def test_sources_are_named_in_words(source: str, name: str) -> None:
+    assert source_name(source) == name

@@ -1,5 +1,6 @@
 """The static figures: a panel per pair of objectives, the front's members by their numbers, the same file each time."""
 
+import dataclasses
 import itertools
 
 import matplotlib as mpl
@@ -68,3 +69,22 @@ def test_the_image_has_its_size_for_print_and_matplotlib_s_settings_stay(tmp_pat
     svg = (tmp_path / "pareto.svg").read_text()
     assert "<svg" in svg
     assert "<dc:date>" not in svg
+
+
+def test_known_errors_are_bars_cut_where_they_would_squeeze_the_points():
+    values = {"accuracy": 0.7, "throughput_samples_per_s": 100.0, "peak_memory_mib": 900.0}
+    first = dataclasses.replace(sample.complete(0, values), quality_key="q", cost_key="c")
+    probed = dataclasses.replace(first, probes=[{"throughput_samples_per_s": 101.0}])
+    far = sample.complete(1, values | {"accuracy": 0.1, "throughput_samples_per_s": 200.0})
+    for result, cut in (
+        (probed, False),
+        (dataclasses.replace(first, probes=[{"throughput_samples_per_s": 400.0}]), True),
+    ):
+        outcome = summarize(sample.record(), [result, far])
+        across = panels(outcome)[0]
+        bars = [
+            line.get_xdata() for line in across.lines if line.get_label().startswith("_") and len(line.get_xdata()) == 2
+        ]
+        (low, high), (bar,) = outcome.interval(outcome.trials[0], "throughput_samples_per_s"), bars
+        assert (tuple(bar) == (low, high)) != cut
+        assert low <= bar[0] < bar[1] <= high

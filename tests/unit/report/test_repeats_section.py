@@ -1,7 +1,9 @@
 """The front over several seeds, in a table and in words."""
 
+import dataclasses
+
 from terrasweep.report.repeats_section import pair_text, repeats_section, verdict
-from terrasweep.report.study_outcome import StudyOutcome
+from terrasweep.report.study_outcome import summarize
 from terrasweep.results.seed_statistics import PairTest, compare_pairs
 from tests.unit.report import sample_study as sample
 
@@ -15,7 +17,7 @@ SEEDS = {
 
 def test_each_trial_has_its_mean_and_those_that_it_is_not_told_apart_from():
     trials = [sample.complete(number, {"accuracy": 0.9}) for number in SEEDS]
-    section = repeats_section(StudyOutcome(sample.record(), trials, {}, SEEDS))
+    section = repeats_section(dataclasses.replace(summarize(sample.record(), trials), other_seeds=SEEDS))
     assert [row["number"] for row in section["rows"]] == [3, 9, 7, 11]
     best, again, worse, once = section["rows"]
     assert (best["own"], best["seeds"], best["mean"], best["alike"]) == ("0.9", 4, "0.8075", "9")
@@ -27,7 +29,7 @@ def test_each_trial_has_its_mean_and_those_that_it_is_not_told_apart_from():
 
 
 def test_without_repeats_there_is_no_section():
-    assert repeats_section(StudyOutcome(sample.record(), [])) is None
+    assert repeats_section(summarize(sample.record(), [])) is None
 
 
 def test_verdicts_and_pairs_in_words():

@@ -71,6 +71,17 @@ def test_the_hypervolume_never_falls_and_stands_still_over_trials_that_do_not_co
         assert history[number] == history[number - 1]
 
 
+def test_noise_is_no_progress():
+    """A twin that happened to be faster, and one that is faster within the errors, add nothing to the hypervolume."""
+    keys = {"quality_key": "q", "cost_key": "c"}
+    first = dataclasses.replace(sample.complete(0, {THROUGHPUT.name: 100.0}), **keys)
+    twin = dataclasses.replace(sample.complete(1, {THROUGHPUT.name: 104.0}), **keys)
+    near = dataclasses.replace(sample.complete(2, {THROUGHPUT.name: 105.0}), quality_key="r", cost_key="d")
+    far = dataclasses.replace(sample.complete(3, {THROUGHPUT.name: 900.0}), quality_key="s", cost_key="e")
+    history = summarize(sample.record(objectives=[THROUGHPUT]), [first, twin, near, far]).hypervolume
+    assert history[0] == history[1] == history[2] < history[3]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [((10.0, 5.0, 25.0), [1.0, 1.0, 2.5]), ((math.inf, 10.0, math.inf, 20.0), [0.0, 1.0, 1.0, 2.0])],

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.report.tables import write_tables
-from terrasweep.results.states import State
+from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from tests.unit.report import sample_study as sample
 
+FIRST = ["number", "state", "reason", *MEASUREMENTS]
+COMPARED = [
+    *("front", "accuracy_from", "cost_from", "accuracy_pooled", "accuracy_low", "accuracy_high"),
+    *(f"throughput_samples_per_s_{what}" for what in ("pooled", "low", "high")),
+    *(f"peak_memory_mib_{what}" for what in ("pooled", "low", "high")),
+]
 ACCURACY = Objective(name="accuracy", direction="maximize")
 
 
@@ -32,7 +41,7 @@ def test_columns_are_those_of_the_contract(tmp_path: Path) -> None:
     rows, front = tables(tmp_path, *sample.study())
     first = ["number", "state", "reason", "accuracy", "throughput_samples_per_s", "peak_memory_mib"]
     others = [name for name in MEASUREMENTS if name not in first]
-    assert list(rows[0]) == [*first, *others, *sample.SPACE]
+    assert list(rows[0]) == [*first, *others, *COMPARED, *sample.SPACE]
     assert list(front[0]) == list(rows[0])
 
 
@@ -87,7 +96,8 @@ def test_an_objective_that_is_a_metric_has_its_column_before_the_searched_keys(t
     )
     trials = [sample.complete(0, {"val/F1, water": 0.25}, **{"train.lr": 1e-05}), sample.complete(1, {"accuracy": 0.5})]
     rows, front = tables(tmp_path, record, trials)
-    assert list(rows[0])[-2:] == ["val/F1, water", "train.lr"]
+    metric = [f"val/F1, water_{what}" for what in ("pooled", "low", "high")]
+    assert list(rows[0]) == [*FIRST, "val/F1, water", *COMPARED, *metric, "train.lr"]
     assert [row["val/F1, water"] for row in rows] == ["0.25", ""]
     assert rows[0]["train.lr"] == "1e-05"
     assert [row["number"] for row in front] == ["0"]
@@ -116,6 +126,33 @@ def test_pareto_csv_holds_the_rows_that_nothing_dominates(tmp_path: Path) -> Non
     ]
     assert front == expected
     assert 0 < len(front) < len(complete)
+
+
+def known_twice() -> list[TrialResult]:
+    """Two trials of one configuration, a slower one, and one that did not complete."""
+    values = {"accuracy": 0.7, "throughput_samples_per_s": 100.0, "peak_memory_mib": 900.0}
+    keys = {"quality_key": "q", "cost_key": "c"}
+    own = dataclasses.replace(sample.complete(0, values), **keys)  # type: ignore[arg-type]
+    probe = {"throughput_samples_per_s": 121.0}
+    reused = dataclasses.replace(own, number=1, accuracy_from="0", cost_from="0", probes=[probe])
+    slower = sample.complete(2, values | {"throughput_samples_per_s": 1.0})
+    failed = dataclasses.replace(slower, number=3, state=State.INFEASIBLE, reason=Reason.OVER_BUDGET)
+    return [own, reused, dataclasses.replace(slower, quality_key="q2", cost_key="c2"), failed]
+
+
+def test_each_trial_says_where_it_stands_where_its_numbers_are_from_and_how_sure_they_are(tmp_path: Path) -> None:
+    rows, front = tables(tmp_path, sample.record(), known_twice())
+    assert [row["front"] for row in rows] == ["front", "tied with 0", "beaten by 0", ""]
+    assert [row["number"] for row in front] == ["0"]
+    assert [(row["accuracy_from"], row["cost_from"]) for row in rows] == [("", ""), ("0", "0"), ("", ""), ("", "")]
+    assert [row["throughput_samples_per_s"] for row in rows] == ["100.0", "100.0", "1.0", ""], "as each measured it"
+    pooled = [row["throughput_samples_per_s_pooled"] for row in rows]
+    assert [float(text) for text in pooled[:3]] == pytest.approx([110.0, 110.0, 1.0])
+    low, high = (float(rows[0][f"throughput_samples_per_s_{end}"]) for end in ("low", "high"))
+    assert low * high == pytest.approx(110.0**2)
+    assert low < 100.0 < 121.0 < high
+    assert [row["accuracy_low"] for row in rows] == [""] * 4, "no other seed was trained"
+    assert [rows[3][column] for column in COMPARED] == [""] * len(COMPARED)
 
 
 def test_a_study_without_trials_has_headers(tmp_path: Path) -> None:

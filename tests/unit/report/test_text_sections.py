@@ -81,14 +81,62 @@ def test_failures_are_grouped_by_reason_the_most_frequent_first():
 
 def test_a_card_per_role_says_what_its_trial_reached_and_how_to_run_it():
     outcome = summarize(*sample.study())
-    cards = {card["role"]: card for card in recommendations(outcome)}
+    cards = {role: card for card in recommendations(outcome) for role in card["roles"]}
     chosen = choose(outcome)
     assert list(cards) == list(chosen)
     for role, result in chosen.items():
         assert cards[role]["number"] == result.number
         assert dict(cards[role]["values"])["peak memory (MiB)"] == rounded(result.value("peak_memory_mib"))
         assert [key for key, _ in cards[role]["searched"]] == list(result.searched)
-        assert cards[role]["command"].endswith(f"--config-name {role}")
+        assert cards[role]["command"].endswith(f"--config-name {cards[role]['roles'][0]}")
+
+
+def test_four_recommendations_of_one_configuration_are_one_card(tmp_path):
+    outcome = summarize(sample.record(), [sample.complete(0, REACHED), sample.complete(1, REACHED)])
+    (card,) = recommendations(outcome)
+    assert (card["title"], card["number"]) == ("Most accurate, smallest, fastest, knee", 0)
+    write_recommendations(tmp_path, outcome)
+    assert {file.stem for file in (tmp_path / "recommended").iterdir()} == set(card["roles"])
+    assert len(card["roles"]) == 4
+    write_markdown(tmp_path, outcome)
+    assert "**Most accurate, smallest, fastest, knee**: trial 0" in (tmp_path / "report.md").read_text()
+
+
+def uncertain():
+    """Two trials as accurate as each other within the error, of which the second is faster; the third is reused."""
+    keys = [{"quality_key": f"q{i}", "cost_key": f"c{i}"} for i in range(2)]
+    slow, fast = (sample.complete(i, REACHED | {"accuracy": 0.5 + i / 100}) for i in range(2))
+    faster = {**fast.measurements, "throughput_samples_per_s": 24.0, "peak_memory_mib": 4000.0}
+    slow = dataclasses.replace(slow, **keys[0], probes=[{"throughput_samples_per_s": 12.1}])
+    fast = dataclasses.replace(fast, **keys[1], measurements=faster)
+    return [slow, fast, dataclasses.replace(slow, number=2, accuracy_from="0", cost_from="0", probes=[])]
+
+
+def test_a_page_tells_errors_ties_sources_and_what_else_is_as_good(tmp_path):
+    outcome = sample.with_seeds(sample.record(), uncertain(), {0: {1: {"accuracy": 0.48}, 2: {"accuracy": 0.52}}})
+    assert [outcome.comparison.standing_text(place) for place in range(3)] == ["front", "front", "tied with 0"]
+    write_markdown(tmp_path, outcome)
+    write_page(tmp_path, outcome)
+    write_recommendations(tmp_path, outcome)
+    page, markdown = " ".join(" ".join(page_of(tmp_path).text).split()), (tmp_path / "report.md").read_text()
+    rival = "As accurate as trial 0 within the error, which is 22.0 % smaller."
+    yaml = " ".join((tmp_path / "recommended" / "most_accurate.yaml").read_text().split())
+    for text in (page, markdown, yaml):
+        assert rival in text
+    for text in (page, markdown):
+        assert "Trial 0 stands for trial 2: the same within the errors in every objective." in text
+        assert "Told apart are differences of more than" in text
+        assert "Trial 2 is the same configuration." in text
+    assert "tied with 0" in page
+    assert "↩ 0" in page
+    assert "0.5 ± 0.0" in page
+
+
+def test_without_errors_a_page_has_no_marks_of_them(tmp_path):
+    write_page(tmp_path, summarize(*sample.study()))
+    page = " ".join(page_of(tmp_path).text)
+    for mark in ("±", "↩", "Told apart", "within the error", "stands for"):
+        assert mark not in page
 
 
 def test_a_test_accuracy_stands_beside_the_accuracy_with_what_it_is_and_chooses_nothing(tmp_path):
@@ -101,7 +149,7 @@ def test_a_test_accuracy_stands_beside_the_accuracy_with_what_it_is_and_chooses_
     ]
     outcome = summarize(record, tested)
     assert {role: result.number for role, result in choose(outcome).items()} == chosen
-    cards = {card["role"]: dict(card["values"]) for card in recommendations(outcome)}
+    cards = {role: dict(card["values"]) for card in recommendations(outcome) for role in card["roles"]}
     assert list(cards["most_accurate"])[:2] == ["accuracy (mIoU)", "test accuracy (mIoU)"]
     assert cards["most_accurate"]["test accuracy (mIoU)"] == "0.125"
     assert "test accuracy (mIoU)" not in cards["smallest"]

@@ -9,6 +9,7 @@ from terrasweep.results.wording import (
     aligned,
     counted,
     duration,
+    half_width,
     listed,
     narrow,
     narrow_bytes,
@@ -16,6 +17,7 @@ from terrasweep.results.wording import (
     one_line,
     percent,
     rounded,
+    with_error,
     with_unit,
 )
 
@@ -102,3 +104,28 @@ def test_a_duration_says_all_its_seconds(seconds):
     hours, minutes, rest = map(int, clock.split(":"))
     assert (int(days.split()[0]) if days else 0) * 86400 + hours * 3600 + minutes * 60 + rest == seconds
     assert hours < 24
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.71234, 0.708, 0.7162, "0.7123 ± 0.0041 mm"),
+        (212.34, 208.0, 216.4, "212.3 ± 4.2 mm"),
+        (3120.4, 3100.0, 3140.0, "3,120 ± 20 mm"),
+        (3120.4, 1120.0, 5120.0, "3,120 ± 2,000 mm"),
+        (0.5, None, None, "0.5 mm"),
+        (0.5, 0.5, 0.5, "0.5 mm"),
+        (None, 1.0, 2.0, ABSENT),
+    ],
+)
+def test_an_error_is_half_an_interval_in_two_digits(value, low, high, text):
+    assert with_error(value, low, high, "mm") == text
+    assert with_error(value, low, high) == text.removesuffix(" mm")
+
+
+@pytest.mark.parametrize(
+    ("half", "text"),
+    [(0.0041, "0.0041"), (4.16, "4.2"), (9.96, "10"), (0.01, "0.010"), (12.4, "12"), (1e-9, "1.0e-09")],
+)
+def test_half_widths(half, text):
+    assert half_width(-half, half) == text

@@ -40,6 +40,9 @@ class Store:
     def log_tests(self, trials):
         self.tested = [trial.number for trial in trials if trial.value("test_accuracy") is not None]
 
+    def log_estimates(self, trials, comparison):
+        self.estimated = {t.number: comparison.standing_text(place) for place, t in enumerate(trials)}
+
     def finish(self, _folder, _summary):
         self.finished += 1
 

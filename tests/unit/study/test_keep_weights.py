@@ -59,12 +59,25 @@ def test_the_front_s_weights_stay_and_those_it_passes_go(folder):
         ((1, 0.6, 200.0), {0, 1}),
         ((2, 0.4, 150.0), {0, 1}),
         ((3, 0.6, 90.0), {3}),
-        ((4, 0.6, 90.0), {3, 4}),  # A tie is on the front, too.
     ]
     for (number, accuracy, memory), staying in steps:
         save(folder, number)
         settle(folder, settled(number, accuracy, memory))
         assert holding(folder) == staying == {r.number for r in folder.front()}
+    save(folder, 4)
+    settle(folder, settled(4, 0.6, 90.0))
+    assert {r.number for r in folder.front()} == {3}, "one stands for both"
+    assert holding(folder) == {3, 4}, "a tie may be told apart later"
+
+
+def test_what_only_the_errors_keep_off_the_front_keeps_its_weights(folder):
+    """Trial 1 is larger by less than a new measurement of both could turn around; trial 2 is larger by far."""
+    for number, memory, probes in ((0, 100.0, [{"peak_memory_mib": 110.0}]), (1, 108.0, []), (2, 1e6, [])):
+        save(folder, number)
+        keys = {"quality_key": f"q{number}", "cost_key": f"c{number}", "probes": probes}
+        settle(folder, dataclasses.replace(settled(number, 0.6, memory), **keys))
+    assert [r.number for r in folder.front()] == [0]
+    assert holding(folder) == {0, 1}
 
 
 def test_each_trial_s_own_setting_holds(folder):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from terrasweep.results.comparison import compare
 from terrasweep.results.confusion import Confusion
 from terrasweep.results.extra_trainings import Role
 from terrasweep.results.measurements import Measurements
@@ -210,3 +211,33 @@ def test_a_trial_that_is_logged_after_its_test_has_both_numbers(uri):
     client, (run,) = nested(uri)
     assert (run.data.metrics["accuracy"], run.data.metrics["test_accuracy"]) == (0.25, 0.625)
     assert len(client.get_metric_history(run.info.run_id, "test_accuracy")) == 1
+
+
+def test_errors_and_standings_are_written_once_to_closed_runs_and_mended_when_they_change(uri):
+    keys = {"quality_key": "q", "cost_key": "c"}
+    measured = Measurements(accuracy=0.25, peak_memory_mib=100.0)
+    first = result(0, curves={}, measurements=measured, **keys)
+    twin = dataclasses.replace(first, number=1, accuracy_from="0", cost_from="0")
+    alone = dataclasses.replace(first, number=2, quality_key="", cost_key="", metrics={}, measurements=Measurements())
+    tracker = mlflow_runs.StudyTracker(RECORD, uri)
+    tracker.log_missing([first, twin, alone])
+    for probed in (110.0, 110.0, 121.0):
+        trials = [dataclasses.replace(first, probes=[{"peak_memory_mib": probed}]), twin, alone]
+        tracker.log_estimates(trials, compare(trials, RECORD.objectives))
+    client, runs = nested(uri)
+    found = {run.data.tags["trial_number"]: run for run in runs}
+    assert {number: run.data.tags.get("front") for number, run in found.items()} == {
+        "0": "front",
+        "1": "tied with 0",
+        "2": None,
+    }
+    assert [found["1"].data.tags[tag] for tag in ("accuracy_from", "cost_from")] == ["0", "0"]
+    assert "accuracy_from" not in found["0"].data.tags
+    for number in "01":
+        metrics = found[number].data.metrics
+        assert metrics["peak_memory_mib"] == 100.0, "its own"
+        assert metrics["peak_memory_mib_pooled"] == pytest.approx(110.0)
+        assert metrics["peak_memory_mib_low"] < 100.0 < 121.0 < metrics["peak_memory_mib_high"]
+        assert "accuracy_low" not in metrics
+        history = client.get_metric_history(found[number].info.run_id, "peak_memory_mib_low")
+        assert len(history) == 2, "what has not changed is not written again"

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from terrasweep.results.comparison import compare
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
@@ -66,9 +67,22 @@ def test_a_terminal_sees_counts_time_left_states_front_and_the_best():
 
 def test_the_front_is_a_short_table():
     out = io.StringIO()
-    Console(file=out, width=100).print(front_table([trial(7, 0.5, 200.0)], OBJECTIVES, ["quantization", "tuning.rank"]))
+    Console(file=out, width=100).print(
+        front_table(compare([trial(7, 0.5, 200.0)], OBJECTIVES), ["quantization", "tuning.rank"])
+    )
     assert "quantization=nf4 tuning.rank=4" in out.getvalue()
     assert max(len(line.rstrip()) for line in out.getvalue().splitlines()) <= 80
+
+
+def test_the_front_s_table_has_one_line_per_point_and_the_errors_that_are_known():
+    first = dataclasses.replace(
+        trial(0, 0.5, 200.0), quality_key="q", cost_key="c", probes=[{"peak_memory_mib": 202.0}]
+    )
+    twin = dataclasses.replace(first, number=1, probes=[])
+    out = io.StringIO()
+    Console(file=out, width=100).print(front_table(compare([first, twin], OBJECTIVES), []))
+    (row,) = [line.split() for line in out.getvalue().splitlines() if "MiB" in line]
+    assert row[:4] == ["0", "0.5", "200.7", "±"]
 
 
 def test_what_a_user_names_is_plain_text_everywhere():
@@ -85,7 +99,7 @@ def test_what_a_user_names_is_plain_text_everywhere():
             progress.finished([result, failed], 1, failed)
             progress.finished([result, failed], 1, result)
             progress.say(named)
-            progress.show(front_table([result], metric, ["tuning.targets"]))
+            progress.show(front_table(compare([result], metric), ["tuning.targets"]))
     lines = [line for line in Text.from_ansi(out.getvalue()).plain.splitlines() if "dog" in line or "🐶" in line]
     assert len(lines) >= 2 * 6
     assert all(named in line for line in lines)
@@ -96,7 +110,7 @@ def test_a_long_value_is_broken_and_never_cut():
     file = "/models/" + "deep/" * 20 + "epoch=2-step=20.ckpt"
     result = dataclasses.replace(trial(7, 0.5, 200.0), searched={"backbone.checkpoint": file})
     out = io.StringIO()
-    Console(file=out, width=80).print(front_table([result], OBJECTIVES, ["backbone.checkpoint"]))
+    Console(file=out, width=80).print(front_table(compare([result], OBJECTIVES), ["backbone.checkpoint"]))
     rows = out.getvalue().splitlines()
     start = next(row.index("settings") for row in rows if "settings" in row)
     assert f"backbone.checkpoint={file}" in "".join(row[start:].strip() for row in rows)

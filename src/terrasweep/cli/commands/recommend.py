@@ -31,6 +31,7 @@ def command(
         memory_gib=memory_gib,
         min_throughput=min_throughput,
         min_accuracy=min_accuracy,
+        folder=folder.path,
     )
     device = None if memory_gib is None else _processor(folder.results() if result is None else [result])
     doubt = device and f"measured on {device}; memory on a GPU differs: it is what torch's allocator reserves there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -25,7 +26,7 @@ class KeyMark:
     """A mark of a section's figures, and what it stands for."""
 
     shape: str
-    """``dot``, ``dot ring``, ``dot big``, ``dots`` or ``cross and tick``: the style sheet draws it."""
+    """``dot``, ``dot faint``, ``dot ring``, ``dot big``, ``dots`` or ``cross and tick``: the style sheet draws it."""
     colour: str
     """A state of trials, or ``knee``."""
     meaning: str
@@ -42,6 +43,8 @@ class FigureSection:
     """Its name in the page's navigation."""
     figures: list[PageFigure]
     note: str = ""
+    remarks: Sequence[str] = ()
+    """Sentences on these trials, as a list."""
     key: list[KeyMark]
     """What the marks mean; may be empty."""
     side_by_side: bool = True

@@ -13,6 +13,7 @@ from terrasweep.report.figures.figure_section import FigureSection, KeyMark, Pag
 from terrasweep.report.figures.shared_look import add_trials, axis_title, base_layout
 from terrasweep.report.number_placement import choose_sides
 from terrasweep.report.study_outcome import StudyOutcome
+from terrasweep.report.ties import front_ties, resolution_note
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 
@@ -20,7 +21,9 @@ MOST_LABELS = 25
 """A front with more members is not labelled with trial numbers; hovering still names them."""
 
 _DOMINATED = {"symbol": "circle-open", "size": 8, "color": COMPLETE_COLOUR, "opacity": 0.6}
+_TIED = {"symbol": "circle", "size": 7, "color": COMPLETE_COLOUR, "opacity": 0.45}
 _FRONT = {"symbol": "circle", "size": 11, "color": COMPLETE_COLOUR, "line": {"color": "white", "width": 1}}
+_BAR = {"type": "data", "symmetric": False, "color": COMPLETE_COLOUR, "thickness": 1.2, "width": 3}
 _KNEE = {"symbol": "circle-open", "size": 17, "color": KNEE_COLOUR, "line": {"width": 3}}
 _RUG_AXIS = {"range": [0, 1], "fixedrange": True, "visible": False}
 """An invisible axis over the other one, so that a rug stays at the edge whatever is zoomed."""
@@ -37,8 +40,8 @@ def fronts_section(outcome: StudyOutcome) -> FigureSection:
         else ""
     )
     note = (
-        f"Filled points are not dominated over all objectives{bounds}. Hover over a point for its settings. "
-        f"{unfinished}"
+        f"Filled points are not dominated over all objectives{_within(outcome)}{bounds}. Hover over a point for its "
+        f"settings. {unfinished}"
     )
     return FigureSection(
         anchor="fronts",
@@ -46,14 +49,23 @@ def fronts_section(outcome: StudyOutcome) -> FigureSection:
         link="Fronts",
         figures=pair_figures(outcome),
         note=note.strip(),
-        key=_key(marked, pairs=pairs),
+        remarks=[*filter(None, [resolution_note(outcome)]), *front_ties(outcome)],
+        key=_key(marked, pairs=pairs, tied=bool(outcome.tied)),
         empty="No trial has completed, so there is no front.",
     )
 
 
-def _key(marked: list[State], *, pairs: bool) -> list[KeyMark]:
+def _within(outcome: StudyOutcome) -> str:
+    """What the errors do to the front and its points, where some are known."""
+    ties = "; faint ones can't be told from one of them, which stands for them" if outcome.tied else ""
+    known = any(outcome.interval(result, o.name) for result in outcome.front for o in outcome.objectives)
+    return f" within the errors, which bars show as 95 % intervals{ties}" if known else ties
+
+
+def _key(marked: list[State], *, pairs: bool, tied: bool) -> list[KeyMark]:
     points = [
         KeyMark(shape="dot", colour="complete", meaning="front"),
+        *([KeyMark(shape="dot faint", colour="complete", meaning="tied")] if tied else []),
         KeyMark(shape="dot ring", colour="complete", meaning="dominated"),
     ]
     of_pairs = [
@@ -90,6 +102,7 @@ def _pair(outcome: StudyOutcome, first: int, second: int) -> PageFigure:
     figure.update_layout(showlegend=False)
     _add_unranked(figure, outcome, x.name, y.name)
     _add_values(figure, outcome, outcome.dominated, x.name, y.name, "dominated", _DOMINATED)
+    _add_values(figure, outcome, outcome.tied, x.name, y.name, "tied with the front", _TIED)
     members = outcome.pair_front(first, second)
     figure.add_scatter(
         x=[result.value(x.name) for result in members],
@@ -105,7 +118,17 @@ def _pair(outcome: StudyOutcome, first: int, second: int) -> PageFigure:
     beside = [
         ("" if r is outcome.knee else text, place) for r, (text, place) in zip(outcome.front, numbers, strict=False)
     ]
-    _add_values(figure, outcome, outcome.front, x.name, y.name, "front of all objectives", _FRONT, **_labels(beside))
+    _add_values(
+        figure,
+        outcome,
+        outcome.front,
+        x.name,
+        y.name,
+        "front of all objectives",
+        _FRONT,
+        **_labels(beside),
+        **_bars(outcome, x.name, y.name),
+    )
     if outcome.knee is not None:
         knee = _labels([numbers[outcome.front.index(outcome.knee)]]) if numbers else {}
         _add_values(figure, outcome, [outcome.knee], x.name, y.name, "knee", _KNEE, **knee)
@@ -113,12 +136,27 @@ def _pair(outcome: StudyOutcome, first: int, second: int) -> PageFigure:
     return PageFigure(anchor=f"pair-{first}-{second}", title=title, spec=figure.to_json())
 
 
+def _bars(outcome: StudyOutcome, x: str, y: str) -> dict[str, Any]:
+    """A trace's settings for the 95 % intervals of the front's values; nothing where none is known."""
+    bars = {}
+    for axis, name in (("x", x), ("y", y)):
+        ends = [outcome.interval(result, name) for result in outcome.front]
+        values = [result.value(name) or 0.0 for result in outcome.front]
+        if any(ends):
+            bars[f"error_{axis}"] = _BAR | {
+                "array": [end and end[1] - value for end, value in zip(ends, values, strict=True)],
+                "arrayminus": [end and value - end[0] for end, value in zip(ends, values, strict=True)],
+            }
+    return bars
+
+
 def _range(outcome: StudyOutcome, name: str) -> list[float]:
-    """The frame: all complete trials, and the others as far as they don't squeeze these."""
+    """The frame: all complete trials, and the others and the bars as far as they don't squeeze these."""
     ranked = [value for result in outcome.ranked if (value := result.value(name)) is not None]
     low, high = min(ranked), max(ranked)
     span = (high - low) or abs(high) or 1.0
-    known = (result.value(name) for result in outcome.trials)
+    ends = (end for result in outcome.front for end in outcome.interval(result, name) or ())
+    known = [*(result.value(name) for result in outcome.trials), *ends]
     near = [value for value in known if value is not None and low - 0.5 * span <= value <= high + 0.5 * span]
     return [min(near) - 0.08 * span, max(near) + 0.08 * span]
 
@@ -131,20 +169,25 @@ def _number_labels(outcome: StudyOutcome, names: tuple[str, str], ranges: list[l
     if len(outcome.front) > MOST_LABELS:
         return []
     frame = (300.0, 290.0)
-    drawn = [*outcome.front, *outcome.dominated]
+    drawn = [*outcome.front, *outcome.tied, *outcome.dominated]
+    points = [*(_point(result, names) for result in drawn), *outcome.bar_points(*names)]
 
-    def place(result: TrialResult) -> tuple[float, float]:
-        shares = (((result.value(n) or 0.0) - low) / (high - low) for n, (low, high) in zip(names, ranges, strict=True))
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        shares = ((value - low) / (high - low) for value, (low, high) in zip(point, ranges, strict=True))
         across, up = (share * size for share, size in zip(shares, frame, strict=True))
         return across, up
 
-    places = [place(result) for result in drawn]
+    places = [place(point) for point in points]
     texts = [str(result.number) for result in outcome.front]
     sizes = [(7.0 * len(text), 11.0) for text in texts]
     gaps = [9.0 if result is outcome.knee else 6.0 for result in outcome.front]
     sides = choose_sides(places[: len(texts)], sizes, gaps, places[len(texts) :], frame)
     words = (f"{('bottom', 'middle', 'top')[up + 1]} {('left', 'center', 'right')[right + 1]}" for right, up in sides)
     return list(zip(texts, words, strict=True))
+
+
+def _point(result: TrialResult, names: tuple[str, str]) -> tuple[float, float]:
+    return result.value(names[0]) or 0.0, result.value(names[1]) or 0.0
 
 
 def _labels(numbers: list[tuple[str, str]]) -> dict[str, Any]:
@@ -208,9 +251,17 @@ def _single_objective(outcome: StudyOutcome) -> PageFigure:
         name="best so far",
         hoverinfo="skip",
     )
-    for trials, name, marker in ((outcome.dominated, "complete", _DOMINATED), (outcome.front, "best", _FRONT)):
+    kinds = (
+        (outcome.dominated, "complete", _DOMINATED),
+        (outcome.tied, "tied", _TIED),
+        (outcome.front, "best", _FRONT),
+    )
+    for trials, name, marker in kinds:
         numbers = [result.number for result in trials]
         reached = [result.value(objective.name) for result in trials]
-        add_trials(figure, outcome, trials, x=numbers, y=reached, name=name, marker=marker)
+        bars = (
+            {"error_y": both} if name == "best" and (both := _bars(outcome, "", objective.name).get("error_y")) else {}
+        )
+        add_trials(figure, outcome, trials, x=numbers, y=reached, name=name, marker=marker, **bars)
     title = f"{measurement_or_metric(objective.name).label} over trials"
     return PageFigure(anchor="objective", title=title, spec=figure.to_json())

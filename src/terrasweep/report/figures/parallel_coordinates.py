@@ -19,6 +19,7 @@ from terrasweep.report.figures.shared_look import base_layout, hover_text
 from terrasweep.report.labels import label
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import searched_text
+from terrasweep.results.front_within_errors import Place
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import ABSENT, rounded
@@ -94,15 +95,17 @@ _STYLES: dict[str, dict[str, Any]] = {
         for state in (State.PRUNED, State.FAILED, State.INFEASIBLE)
     },
     "complete": {"line": {"color": COMPLETE_COLOUR, "width": 1, "dash": "dot"}, "marker": {"size": 4}},
+    "tied": {"line": {"color": COMPLETE_COLOUR, "width": 1.5}, "opacity": 0.7, "marker": {"size": 5}},
     "front": {"line": {"color": COMPLETE_COLOUR, "width": 2.5}, "marker": {"size": 7}},
 }
 """By kind of trial, from the back to the front; ``complete`` ones lack an objective."""
 
 
 def _kind(outcome: StudyOutcome, result: TrialResult) -> str:
-    if result in outcome.front:
-        return "front"
-    return "dominated" if result in outcome.ranked else str(result.state)
+    standing = outcome.standing(result)
+    if standing is None:
+        return str(result.state)
+    return "dominated" if standing.place is Place.BEATEN else str(standing.place)
 
 
 def _line(outcome: StudyOutcome, axes: list[Axis], position: int) -> dict[str, Any]:

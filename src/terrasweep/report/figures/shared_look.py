@@ -39,12 +39,13 @@ def base_layout(xaxis: dict[str, Any], yaxis: dict[str, Any]) -> go.Layout:
 def hover_text(outcome: StudyOutcome, result: TrialResult) -> str:
     """The trial, its state, what it reached and what was searched; values come from outside and are escaped."""
     kind = str(result.reason or result.state)
-    if result in outcome.front:
-        kind = "knee of the front" if result is outcome.knee else "on the front"
+    if standing := outcome.comparison.standing_text(outcome.place(result)):
+        kind = {"front": "on the front"}.get(standing, standing)
+        kind = "knee of the front" if result is outcome.knee else kind
     measured = [
-        f"{html.escape(label(objective.name, outcome.accuracy_name))}: <b>{rounded(value)}</b>"
+        f"{html.escape(label(objective.name, outcome.accuracy_name))}: <b>{outcome.shown(result, objective.name)}</b>"
         for objective in outcome.objectives
-        if (value := result.value(objective.name)) is not None
+        if result.value(objective.name) is not None
     ]
     searched = [f"{html.escape(key)} = {html.escape(_shown(value))}" for key, value in result.searched.items()]
     return "<br>".join([f"<b>{trial_name(result)}</b>, {html.escape(kind)}", *measured, *searched])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
 
 import pytest
 
-from terrasweep.report.figures.fronts import MOST_LABELS, pair_figures
+from terrasweep.report.figures.fronts import MOST_LABELS, fronts_section, pair_figures
 from terrasweep.report.study_outcome import summarize
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
@@ -79,3 +80,26 @@ def test_a_trial_that_lacks_the_value_across_is_marked_at_the_left_edge() -> Non
     assert (rug["x"], rug["y"]) == ([0.0], [77.0])
     assert rug["xaxis"] == "x2"
     assert rug["marker"]["symbol"] == "line-ew-open"
+
+
+def test_known_errors_are_bars_on_the_front_s_points_and_ties_are_fainter() -> None:
+    values = {"accuracy": 0.7, "throughput_samples_per_s": 100.0, "peak_memory_mib": 900.0}
+    first = dataclasses.replace(sample.complete(0, values), quality_key="q", cost_key="c")
+    twin = dataclasses.replace(first, number=1, cost_from="0", probes=[{"throughput_samples_per_s": 121.0}])
+    old = sample.complete(2, {"accuracy": 0.8, "throughput_samples_per_s": 50.0, "peak_memory_mib": 950.0})
+    outcome = summarize(sample.record(), [first, twin, old])
+    figure = pair_figures(outcome)[0]  # accuracy against throughput
+    traces = {trace["name"]: trace for trace in json.loads(figure.spec)["data"]}
+    front = traces["front of all objectives"]
+    assert front["x"] == pytest.approx([110.0, 50.0])
+    low, high = outcome.interval(outcome.trials[0], "throughput_samples_per_s") or (0.0, 0.0)
+    assert front["error_x"]["array"] == [pytest.approx(high - front["x"][0]), None]
+    assert front["error_x"]["arrayminus"] == [pytest.approx(front["x"][0] - low), None]
+    assert "error_y" not in front, "no accuracy was repeated"
+    assert traces["tied with the front"]["x"] == pytest.approx([110.0])
+    section = fronts_section(outcome)
+    assert "tied" in [mark.meaning for mark in section.key]
+    assert "bars" in section.note
+    plain = fronts_section(summarize(*sample.study()))
+    assert "tied" not in [mark.meaning for mark in plain.key]
+    assert "bars" not in plain.note

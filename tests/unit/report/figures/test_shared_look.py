@@ -33,7 +33,9 @@ def test_a_trial_says_where_it_stands_what_it_reached_and_what_was_searched():
     assert len(told) == 1 + len(outcome.objectives) + len(outcome.knee.searched)
     other = next(result for result in outcome.front if result is not outcome.knee)
     assert hover_text(outcome, other).startswith(f"<b>trial {other.number}</b>, on the front<br>")
-    assert hover_text(outcome, outcome.dominated[0]).split("<br>")[0].endswith(", complete")
+    beaten = outcome.dominated[0]
+    winner = outcome.trials[outcome.standing(beaten).other].number
+    assert hover_text(outcome, beaten).split("<br>")[0] == f"<b>trial {beaten.number}</b>, beaten by {winner}"
     crashed = hover_text(outcome, outcome.trials[17]).split("<br>")
     assert crashed == ["<b>trial 17</b>, crashed", *(f"{k} = {v}" for k, v in outcome.trials[17].searched.items())]
 
