@@ -12,6 +12,7 @@ from terrasweep.report.data_section import data_section
 from terrasweep.report.labels import arithmetic_text, label, source_name, touched_text, trial_name, violation_text
 from terrasweep.report.recommendations import by_configuration, choose, command_for, remarks_on, shown_measurements
 from terrasweep.report.repeats_section import repeats_section
+from terrasweep.report.reuse_note import reuse_note
 from terrasweep.report.sensitivity import kept_layers, rankings
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
@@ -36,6 +37,7 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "ties": front_ties(outcome),
         "resolution_note": resolution_note(outcome),
         "table_note": _table_note(outcome),
+        "reuse_note": reuse_note(outcome),
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "test_note": _test_note(outcome),

@@ -27,7 +27,8 @@ def write_report(folder: Path, record: StudyRecord, results: Sequence[TrialResul
 
     outcome = summarize(record, results, folder)
     write_tables(folder, record, results)
-    write_recommendations(folder, outcome, lambda trial: lines_beside(trial, outcome.baselines, outcome.objectives, outcome.alike))
+    baselines, objectives = outcome.baselines, outcome.objectives
+    write_recommendations(folder, outcome, lambda trial: lines_beside(trial, baselines, objectives, outcome.alike))
     write_static_figures(folder, outcome)
     write_markdown(folder, outcome)
     write_page(folder, outcome)

@@ -119,7 +119,8 @@ class SweepProgress:
 def training_line(counted: str, name: str, result: TrialResult, objectives: list[Objective]) -> str:
     """How a training ended: its state, what it measured or why it did not, and what it was set to."""
     outcome = str(result.state) if result.reason is None else f"{result.state}: {result.reason}"
-    values = [f"{o.name}={_value_text(o, result)}" for o in objectives]
+    # A probe has no accuracy.
+    values = [f"{o.name}={_value_text(o, result)}" for o in objectives if result.value(o.name) is not None]
     measured = "  ".join([*values, *_sources(result)])
     if result.state is not State.COMPLETE:
         measured = result.message.splitlines()[0]

@@ -11,6 +11,7 @@ import pytest
 
 from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.report.tables import write_tables
+from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
@@ -133,7 +134,7 @@ def known_twice() -> list[TrialResult]:
     values = {"accuracy": 0.7, "throughput_samples_per_s": 100.0, "peak_memory_mib": 900.0}
     keys = {"quality_key": "q", "cost_key": "c"}
     own = dataclasses.replace(sample.complete(0, values), **keys)  # type: ignore[arg-type]
-    probe = {"throughput_samples_per_s": 121.0}
+    probe: Measurements = {"throughput_samples_per_s": 121.0}
     reused = dataclasses.replace(own, number=1, accuracy_from="0", cost_from="0", probes=[probe])
     slower = sample.complete(2, values | {"throughput_samples_per_s": 1.0})
     failed = dataclasses.replace(slower, number=3, state=State.INFEASIBLE, reason=Reason.OVER_BUDGET)
