@@ -85,11 +85,11 @@ def recommended(record: StudyRecord, results: Sequence[TrialResult], folder: Pat
 def recommend(
     record: StudyRecord,
     results: Sequence[TrialResult],
+    folder: Path | None = None,
     *,
     memory_gib: float | None,
     min_throughput: float | None,
     min_accuracy: float | None,
-    folder: Path | None = None,
 ) -> TrialResult | None:
     """The most accurate complete trial within limits.
 
@@ -100,10 +100,10 @@ def recommend(
     Args:
         record: The study; its objectives break ties.
         results: The study's trials.
+        folder: The study's, which holds what was trained beside its trials; None where that is not asked for.
         memory_gib: Memory at hand, in GiB (2**30 bytes).
         min_throughput: Samples per second needed.
         min_accuracy: Accuracy needed.
-        folder: The study's, which holds what was trained beside its trials; None where that is not asked for.
 
     Returns:
         The trial, with values pooled over all that was measured of it; None if no trial qualifies.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.report.labels import trial_name
 from terrasweep.report.study_outcome import StudyOutcome
@@ -116,9 +118,9 @@ def _better(objective: Objective, rival: TrialResult, result: TrialResult) -> st
 
 
 def _size(outcome: StudyOutcome, name: str, size: float) -> str:
-    """A resolution: of logarithms, as long as it is small, a share."""
+    """A resolution; one of logarithms as a share."""
     if outcome.comparison.relative[name]:
-        return percent(size)
+        return percent(math.expm1(size))
     return with_unit(float(f"{size:.2g}"), measurement_or_metric(name).unit_symbol)
 
 

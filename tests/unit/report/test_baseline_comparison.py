@@ -1,5 +1,7 @@
 """A trial beside a baseline in words: what it gains, and what for."""
 
+import dataclasses
+
 import pytest
 
 from terrasweep.report.baseline_comparison import (
@@ -14,9 +16,8 @@ from terrasweep.report.baseline_comparison import (
 from terrasweep.report.markdown import write_markdown
 from terrasweep.report.page import write_page
 from terrasweep.report.recommendations import write_recommendations
-from terrasweep.report.study_outcome import StudyOutcome, summarize
+from terrasweep.report.study_outcome import summarize
 from terrasweep.report.write import write_report
-from terrasweep.results import comparison
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -121,9 +122,9 @@ def test_a_table_has_the_numbers_of_what_completed_and_the_reason_of_what_did_no
     lora = TrialResult(
         number=None, state=State.COMPLETE, measurements=BASELINE, searched={"tuning": "lora", "tuning.rank": 16}
     )
-    record, baselines = sample.record(), {"full": INFEASIBLE, "lora": lora}
-    outcome = StudyOutcome(record, [], comparison.compare([], record.objectives), baselines)
-    full, other = baseline_rows(outcome)
+    full, other = baseline_rows(
+        dataclasses.replace(summarize(sample.record(), []), baselines={"full": INFEASIBLE, "lora": lora})
+    )
     assert (full["state"], full["reason"], full["values"]) == ("infeasible", "over_budget", [])
     assert (other["settings"], other["reason"]) == ("tuning=lora tuning.rank=16", "")
     assert [value for _, value in other["values"]] == ["0.7", "100", "1,000"]

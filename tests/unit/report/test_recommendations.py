@@ -108,7 +108,7 @@ def test_recommend_takes_the_most_accurate_within_limits(limits: dict[str, float
             measurements=Measurements(accuracy=0.99, throughput_samples_per_s=99.0, peak_memory_mib=1.0),
         ),
     ]
-    best = recommend(sample.record(), results, **{**NO_LIMITS, **limits})  # type: ignore[arg-type]
+    best = recommend(sample.record(), results, None, **{**NO_LIMITS, **limits})
     assert (best and best.number) == expected
 
 

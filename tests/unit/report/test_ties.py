@@ -85,9 +85,9 @@ def test_it_is_said_how_large_a_difference_has_to_be() -> None:
     one = trial(0, 0.7, 100.0, 900.0, probes=[{"throughput_samples_per_s": 101.0, "peak_memory_mib": 900.0}])
     note = resolution_note(study(one))
     assert note == (
-        "Told apart are differences of more than 8.9 % in throughput. The error of accuracy is unknown, so that any "
+        "Told apart are differences of more than 9.4 % in throughput. The error of accuracy is unknown, so that any "
         "difference counts."
     )
     both = resolution_note(study(one, seeds=SEEDS))
-    assert both == "Told apart are differences of more than 0.035 in accuracy, 8.9 % in throughput."
+    assert both == "Told apart are differences of more than 0.035 in accuracy, 9.4 % in throughput."
     assert resolution_note(summarize(*sample.study())) == resolution_note(study()) == ""

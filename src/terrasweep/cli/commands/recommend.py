@@ -28,10 +28,10 @@ def command(
     result = recommend(
         folder.known,
         folder.results(),
+        folder.path,
         memory_gib=memory_gib,
         min_throughput=min_throughput,
         min_accuracy=min_accuracy,
-        folder=folder.path,
     )
     device = None if memory_gib is None else _processor(folder.results() if result is None else [result])
     doubt = device and f"measured on {device}; memory on a GPU differs: it is what torch's allocator reserves there"
