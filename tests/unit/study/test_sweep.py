@@ -214,7 +214,7 @@ def test_a_baseline_comes_before_the_search_and_is_its_first_proposal(start, tmp
     baseline = "study.baselines={wide: {tuning.rank: 8}}"
     first, *trials = start(ACCURACY, SEARCH, "tuning.alpha_ratio=1", baseline, "study.n_trials=2").launched
     assert (first["hydra.sweep.subdir"], first["tuning.rank"], "trial.number" in first) == ("baselines/wide", 8, False)
-    assert (first["tuning.alpha_ratio"], first["train.save_weights"]) == (1, False)
+    assert (first["tuning.alpha_ratio"], "train.save_weights" in first) == (1, False)
     assert [trial["trial.number"] for trial in trials] == [0, 1]
     assert trials[0]["tuning.rank"] == 8
     assert read_results(tmp_path / "results" / "s").keys() == {0, 1}
@@ -227,6 +227,8 @@ def test_a_study_that_has_its_trials_gets_baselines_that_are_named_and_no_defaul
     assert start(*done, "study.baselines=default").launched == []
     (named,) = start(*done, "study.baselines={wide: {tuning.rank: 8}}").launched
     assert named["hydra.sweep.subdir"] == "baselines/wide"
+    (other,) = start(*done, "study.baselines={other: {train.lr: 0.5}}").launched
+    assert other["train.save_weights"] is False, "the space offers no such trial"
 
 
 def test_a_named_baseline_that_can_t_be_had_leaves_nothing_behind(start, tmp_path):
