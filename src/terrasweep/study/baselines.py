@@ -17,7 +17,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import State
-from terrasweep.study.extra_trainings import NO_WEIGHTS, ExtraTraining
+from terrasweep.study.extra_trainings import ExtraTraining
 from terrasweep.study.search_space import SearchSpace, as_override
 from terrasweep.trial import rules
 from terrasweep.trial.check_models import KNOBS, check_models
@@ -56,7 +56,10 @@ def find_baselines(
     for wanted in given_baselines(given):
         try:
             composed = _composed(wanted, compose_changed)
-            found.append(_baseline(wanted, _proposal(composed, space, compose_trial)))
+            training = ExtraTraining(
+                role=Role.BASELINE, name=wanted.name, settings=dict(wanted.settings), overrides=_overrides(wanted)
+            )
+            found.append(Baseline(training=training, proposal=_proposal(composed, space, compose_trial)))
         except InvalidConfig as error:
             lines += [f"study.baselines: {wanted.name}: {line}" for line in str(error).splitlines()]
     if is_default(given):
@@ -92,18 +95,6 @@ def _composed(wanted: GivenBaseline, compose_changed: Compose) -> DictConfig:
 
 def _overrides(wanted: GivenBaseline) -> tuple[str, ...]:
     return tuple(as_override(str(key), value) for key, value in wanted.overrides.items())
-
-
-def _baseline(wanted: GivenBaseline, proposal: Mapping[str, Any]) -> Baseline:
-    """Where the search has a trial of its own for it, its weights may be that trial's."""
-    kept = () if proposal else (NO_WEIGHTS,)
-    training = ExtraTraining(
-        role=Role.BASELINE,
-        name=wanted.name,
-        settings=dict(wanted.settings),
-        overrides=(*_overrides(wanted), *kept),
-    )
-    return Baseline(training=training, proposal=proposal)
 
 
 def _check(config: TrialConfig) -> None:

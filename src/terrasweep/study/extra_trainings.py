@@ -26,8 +26,6 @@ from terrasweep.study.terminal import SweepProgress, training_line
 from terrasweep.trial import attempt as attempts
 from terrasweep.trial.run import unfinished
 
-NO_WEIGHTS = "train.save_weights=false"
-"""Of a training that nobody exports or tests."""
 _LEASE = ".lease"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from terrasweep.config.schema import RepeatsConfig
 from terrasweep.results.extra_trainings import Role, quality_of, repeat_name
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.study.extra_trainings import NO_WEIGHTS, ExtraTraining
+from terrasweep.study.extra_trainings import ExtraTraining
 from terrasweep.study.search_space import SearchSpace, as_override
 
 
@@ -49,5 +49,5 @@ def _repeat(trial: TrialResult, number: int, seed: int, space: SearchSpace) -> E
         role=Role.REPEAT,
         name=repeat_name(number, seed),
         settings={**trial.searched, "train.seed": seed},
-        overrides=(*space.overrides(trial.searched), as_override("train.seed", seed), NO_WEIGHTS),
+        overrides=(*space.overrides(trial.searched), as_override("train.seed", seed), "train.save_weights=false"),
     )

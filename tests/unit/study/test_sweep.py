@@ -227,8 +227,6 @@ def test_a_study_that_has_its_trials_gets_baselines_that_are_named_and_no_defaul
     assert start(*done, "study.baselines=default").launched == []
     (named,) = start(*done, "study.baselines={wide: {tuning.rank: 8}}").launched
     assert named["hydra.sweep.subdir"] == "baselines/wide"
-    (other,) = start(*done, "study.baselines={other: {train.lr: 0.5}}").launched
-    assert other["train.save_weights"] is False, "the space offers no such trial"
 
 
 def test_a_named_baseline_that_can_t_be_had_leaves_nothing_behind(start, tmp_path):
