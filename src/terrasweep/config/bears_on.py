@@ -47,7 +47,6 @@ _RATES = "a factor of the update, whatever its value"
 SECTIONS: dict[str, Bearing] = {
     "trial": Bearing(numbers=NOTHING, why="which trial it is"),
     "study": Bearing(numbers=NOTHING, why=_NOT_MEASURED),
-    "repeats": Bearing(numbers=NOTHING, why="what is trained after it"),
     "tracking": Bearing(numbers=NOTHING, why=_NOT_MEASURED),
     "repeats": Bearing(numbers=NOTHING, why=_NOT_MEASURED),
     "reuse": Bearing(numbers=NOTHING, why="what is done with numbers that are known"),
