@@ -28,7 +28,7 @@ ACCURACY = "study.objectives=[{name:accuracy,direction:maximize}]"
 MEMORY = "study.objectives=[{name:peak_memory_mib,direction:minimize}]"
 SEARCH = "tuning.rank=choice(2,4,8)"
 FIXED = (
-    *("~search_spaces", "study.name=s", "study.baselines=none"),
+    *("~search_spaces", "study.name=s", "study.baselines=none", "confirm.rounds=0"),
     *("backbone.checkpoint=null", "decoder=linear", "tuning.targets=mlp"),
 )
 
