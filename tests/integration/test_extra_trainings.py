@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 STUDY = (
     *("-m", "study.n_trials=1", "quantization=none", "checkpointing=none", "tuning.targets=mlp"),
-    *("tuning.rank=choice(2,4)", *SMALL, "train.max_steps=25", "study.baselines={narrow: {tuning.rank: 1}}"),
+    *("tuning.rank=choice(2,4)", *SMALL, "train.max_steps=25", "study.baselines=default"),
     *("repeats.seeds=2", "train.count_flops=false"),
 )
 ENDED = re.compile(r"^\[(?:(baseline|repeat) )?\d+/\d+\] (\S+(?: \d+)?)  complete", re.MULTILINE)
@@ -41,20 +41,22 @@ def kill_in(home, folder):
 
 def test_what_was_killed_in_a_baseline_and_in_a_repeat_goes_on_with_nothing_done_twice(home):
     study = home / "results" / "quickstart"
-    first, before = kill_in(home, "baselines/narrow")
-    assert (first, before) == ([], {})
+    first, before = kill_in(home, "baselines/lora")
+    assert first == [("baseline", "full")]
+    full = before[study / "baselines" / "full" / "result.json"]
     second, before = kill_in(home, "repeats/0-seed2")
-    assert second == [("baseline", "narrow"), ("", "trial 0"), ("repeat", "0-seed1")]
+    assert second == [("baseline", "lora"), ("", "trial 0"), ("repeat", "0-seed1")]
+    assert before[study / "baselines" / "full" / "result.json"] == full
     third = run_sweep(home, *STUDY)
     assert third.returncode == 0, third.stderr
     assert ENDED.findall(third.stdout) == [("repeat", "0-seed2")]
     assert {file: file.read_bytes() for file in before} == before
 
-    assert "beside the baseline narrow: " in third.stdout
-    assert "Beside the baseline narrow: " in (study / "report.md").read_text()
+    assert "beside the baseline full: " in third.stdout
+    assert "Beside the baseline lora: " in (study / "report.md").read_text()
     assert [trial.state.name for trial in read_optuna(study)] == ["COMPLETE"]
     assert list(read_results(study)) == [0]
     runs = [run.data.tags for run in read_mlflow(home, "quickstart")[2]]
     assert sorted(tags.get("training") or tags["trial_number"] for tags in runs) == [
-        *("0", "baselines/narrow", "repeats/0-seed1", "repeats/0-seed2")
+        *("0", "baselines/full", "baselines/lora", "repeats/0-seed1", "repeats/0-seed2")
     ]

@@ -126,11 +126,13 @@ class StudyRun:
                 return  # Another process is at work on them.
 
     def _repeat_front(self, progress: SweepProgress, total: int) -> None:
-        """Train the front of a study that is over with other seeds."""
-        if self._config.repeats.seeds and self._stored.is_over(total):
+        """Train the front of a study that is over with other seeds; what they say may bring others to the front."""
+        while self._config.repeats.seeds and self._stored.is_over(total):
             done = read_extra_results(self._folder.path, Role.REPEAT)
             trainings = plan_repeats(self._folder.front(), self._config.repeats, self._sweep.space, done)
             self._extra_trainings(progress).run(trainings)
+            if done.keys() == read_extra_results(self._folder.path, Role.REPEAT).keys():
+                return  # All are done, or another process is at work on them.
 
     def _prune_baselines(self, total: int) -> None:
         """Once no trial is missing, none will want the baselines' weights."""

@@ -236,12 +236,12 @@ def test_a_named_baseline_that_can_t_be_had_leaves_nothing_behind(start, tmp_pat
 
 
 def test_the_front_is_trained_again_with_other_seeds_when_the_search_is_over(start, tmp_path):
-    repeats = ("repeats.seeds=2", "repeats.n_trainings=3", "train.seed=5")
+    repeats = ("repeats.seeds=2", "repeats.n_trainings=1", "train.seed=5", "study.test=false")
     launched = start(ACCURACY, SEARCH, "study.n_trials=2", *repeats).launched
-    assert [values.get("trial.number") for values in launched] == [0, 1, None, None, None]
-    again = [(values["hydra.sweep.subdir"], values["train.seed"]) for values in launched[2:]]
-    assert again == [("repeats/0-seed6", 6), ("repeats/1-seed6", 6), ("repeats/0-seed7", 7)]
-    assert [values["tuning.rank"] for values in launched[2:4]] == [values["tuning.rank"] for values in launched[:2]]
+    assert [values.get("trial.number") for values in launched] == [0, 1, None], "equal trials are one on the front"
+    first = launched[2]
+    assert (first["hydra.sweep.subdir"], first["train.seed"]) == ("repeats/0-seed6", 6)
+    assert (first["tuning.rank"], first["train.save_weights"]) == (launched[0]["tuning.rank"], False)
     assert start(ACCURACY, SEARCH, "study.n_trials=2", *repeats).launched == []
-    (more,) = start(ACCURACY, SEARCH, "study.n_trials=2", "repeats.seeds=2", "train.seed=5").launched
-    assert more["hydra.sweep.subdir"] == "repeats/1-seed7"
+    (more,) = start(ACCURACY, SEARCH, "study.n_trials=2", *repeats, "repeats.n_trainings=9").launched
+    assert (more["hydra.sweep.subdir"], more["train.seed"]) == ("repeats/0-seed7", 7)
