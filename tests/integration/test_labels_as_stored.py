@@ -33,7 +33,13 @@ def test_road_masks_go_from_a_check_to_a_trained_trial(home, cli):
     assert checked.returncode == 2, checked.stderr
     (line,) = [found["line"] for found in json.loads(checked.stdout)["findings"] if found["level"] == "error"]
     key = re.search(r"'(data\.labels\.[^']+)'", line)[1]
-    named = ("data.class_names=[ground, road]", "sweeps=own_data", "data.split.by=folders", "study.n_trials=1")
+    named = (
+        "data.class_names=[ground, road]",
+        "sweeps=own_data",
+        "data.split.by=folders",
+        "study.n_trials=1",
+        "study.baselines=none",
+    )
     done = cli("-m", *named, "study.name=roads", "quantization=none", "tuning=full", *OVERRIDES, key)
     assert done.returncode == 0, done.stderr
     (result,) = read_results(home / "results" / "roads").values()

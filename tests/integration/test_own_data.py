@@ -19,6 +19,7 @@ SMALL = (
     "train.untimed_steps=1",
     "train.lr=3e-4",
     "study.n_trials=1",
+    "study.baselines=none",
     "quantization=none",
 )
 COLOURS = {"forest": (30, 90, 30), "river": (30, 40, 140), "town": (140, 130, 120)}

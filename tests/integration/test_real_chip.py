@@ -37,6 +37,7 @@ SMALL = (
     "train.max_steps=40",
     "train.untimed_steps=1",
     "study.n_trials=3",
+    "study.baselines=none",
 )
 
 pytestmark = [

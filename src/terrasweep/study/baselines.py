@@ -55,7 +55,10 @@ def find_baselines(
     lines: list[str] = []
     for wanted in given_baselines(given):
         try:
-            training, composed = _training(wanted, compose_changed)
+            composed = _composed(wanted, compose_changed)
+            training = ExtraTraining(
+                role=Role.BASELINE, name=wanted.name, settings=dict(wanted.settings), overrides=_overrides(wanted)
+            )
             found.append(Baseline(training=training, proposal=_proposal(composed, space, compose_trial)))
         except InvalidConfig as error:
             lines += [f"study.baselines: {wanted.name}: {line}" for line in str(error).splitlines()]
@@ -75,24 +78,23 @@ def proposals(baselines: Sequence[Baseline], study: Path) -> dict[str, Mapping[s
     return {b.training.name: b.proposal for b in baselines if b.proposal and b.training.name in known}
 
 
-def _training(wanted: GivenBaseline, compose_changed: Compose) -> tuple[ExtraTraining, DictConfig]:
-    """A baseline that goes with the study, and its configuration.
+def _composed(wanted: GivenBaseline, compose_changed: Compose) -> DictConfig:
+    """The configuration of a baseline that goes with the study.
 
     Raises:
         InvalidConfig: It does not.
     """
-    overrides = [as_override(str(key), value) for key, value in wanted.overrides.items()]
     try:
-        composed = compose_changed(overrides)
+        composed = compose_changed(_overrides(wanted))
         config = composed_trial(composed)
     except BAD_INPUT as error:
         raise InvalidConfig(first_line(error)) from error
     _check(config)
-    settings = dict(wanted.settings)
-    return (
-        ExtraTraining(role=Role.BASELINE, name=wanted.name, settings=settings, overrides=tuple(overrides)),
-        composed,
-    )
+    return composed
+
+
+def _overrides(wanted: GivenBaseline) -> tuple[str, ...]:
+    return tuple(as_override(str(key), value) for key, value in wanted.overrides.items())
 
 
 def _check(config: TrialConfig) -> None:

@@ -180,11 +180,11 @@ class ExtraTrainings:
 
 
 def job_overrides(training: ExtraTraining, fixed: Sequence[str], attempt: str) -> list[str]:
-    """What Hydra composes a training of: a trial without a number, in a folder of its own, that keeps no weights."""
+    """What Hydra composes a training of: a trial without a number, in a folder of its own."""
     return [
         f"trial.attempt='{attempt}'",
         f"hydra.sweep.subdir='{training.role.folder}/{training.name}'",
-        *changed(fixed, [*training.overrides, "train.save_weights=false"]),
+        *changed(fixed, training.overrides),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from terrasweep.machine.files import remove_folder
 from terrasweep.machine.paths import WEIGHTS
+from terrasweep.results.extra_trainings import Role
 from terrasweep.results.trial_result import TrialResult
 
 
@@ -31,4 +32,16 @@ def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | N
         if found.name != WEIGHTS:
             shutil.rmtree(found, ignore_errors=True)
         elif keeping[number] == "none" or (keeping[number] == "front" and number not in front):
+            remove_folder(found)
+
+
+def prune_baselines(study: Path, keep: str) -> None:
+    """Remove the baselines' weights where the study does not keep all: trials with the same accuracy have them, too.
+
+    Args:
+        study: The study's folder.
+        keep: ``study.keep_weights``.
+    """
+    if keep != "all":
+        for found in study.glob(f"{Role.BASELINE.folder}/*/{WEIGHTS}"):
             remove_folder(found)

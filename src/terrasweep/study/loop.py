@@ -21,6 +21,7 @@ from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study import keep_weights
 from terrasweep.study.background_tracking import BackgroundTracker
 from terrasweep.study.baselines import Baseline, proposals
 from terrasweep.study.confirmation import plan_round
@@ -88,6 +89,7 @@ class StudyRun:
             try:
                 self._confirm_front(progress, total)
                 self._repeat_front(progress, total)
+                self._prune_baselines(total)
                 self._ask_test_split(progress, total)
             except KeyboardInterrupt:
                 interrupted = True
@@ -124,11 +126,18 @@ class StudyRun:
                 return  # Another process is at work on them.
 
     def _repeat_front(self, progress: SweepProgress, total: int) -> None:
-        """Train the front of a study that is over with other seeds."""
-        if self._config.repeats.seeds and self._stored.is_over(total):
+        """Train the front of a study that is over with other seeds; what they say may bring others to the front."""
+        while self._config.repeats.seeds and self._stored.is_over(total):
             done = read_extra_results(self._folder.path, Role.REPEAT)
             trainings = plan_repeats(self._folder.front(), self._config.repeats, self._sweep.space, done)
             self._extra_trainings(progress).run(trainings)
+            if done.keys() == read_extra_results(self._folder.path, Role.REPEAT).keys():
+                return  # All are done, or another process is at work on them.
+
+    def _prune_baselines(self, total: int) -> None:
+        """Once no trial is missing, none will want the baselines' weights."""
+        if self._stored.is_over(total):
+            keep_weights.prune_baselines(self._folder.path, self._config.study.keep_weights)
 
     def _extra_trainings(self, progress: SweepProgress) -> ExtraTrainings:
         return ExtraTrainings(self._sweep, self._folder, self._tracker, progress, self._attempt)

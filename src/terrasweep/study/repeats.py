@@ -49,5 +49,5 @@ def _repeat(trial: TrialResult, number: int, seed: int, space: SearchSpace) -> E
         role=Role.REPEAT,
         name=repeat_name(number, seed),
         settings={**trial.searched, "train.seed": seed},
-        overrides=(*space.overrides(trial.searched), as_override("train.seed", seed)),
+        overrides=(*space.overrides(trial.searched), as_override("train.seed", seed), "train.save_weights=false"),
     )

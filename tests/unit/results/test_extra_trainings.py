@@ -18,7 +18,11 @@ from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 
-CONFIG = {"study": {"name": "s"}, "tuning": {"rank": 4}, "train": {"lr": 0.1, "seed": 0, "save_weights": True}}
+CONFIG: dict[str, Any] = {
+    "study": {"name": "s"},
+    "tuning": {"rank": 4},
+    "train": {"lr": 0.1, "seed": 0, "save_weights": True},
+}
 REPEATED: dict[str, Any] = CONFIG | {"study": {"name": "t"}, "train": {"lr": 0.1, "seed": 1, "save_weights": False}}
 
 

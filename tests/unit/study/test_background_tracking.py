@@ -20,6 +20,7 @@ class Store:
 
     def __init__(self):
         self.logged, self.finished, self.attempts = [], 0, 0
+        self.extra = []
         self.broken, self.answers = False, threading.Event()
         self.answers.set()
         self.asked = threading.Semaphore(0)
@@ -36,6 +37,9 @@ class Store:
         for trial in trials:
             if trial.number not in self.logged:
                 self.log(trial)
+
+    def log_extra(self, role, name, trial):
+        self.extra.append((str(role), name))
 
     def log_tests(self, trials):
         self.tested = [trial.number for trial in trials if trial.value("test_accuracy") is not None]
@@ -66,6 +70,17 @@ def test_all_is_logged_and_nothing_said(store, tmp_path):
     assert tracker.trouble() == ""
     assert tracker.finish(tmp_path, results(4), {}) == ""
     assert (store.logged, store.finished) == ([0, 1, 2, 3], 1)
+
+
+def test_trainings_that_are_no_trials_are_logged_and_what_a_start_before_left_unlogged(store, tmp_path):
+    for name in ("baselines/full", "repeats/0-seed1"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "result.json").write_text(result(0, curves={}).to_json())
+    tracker = BackgroundTracker(RECORD, "")
+    tracker.log_extra("baseline", "lora", result(0, curves={}))
+    assert tracker.finish(tmp_path, [], {}) == ""
+    assert set(store.extra) - {("baseline", "lora")} == {("baseline", "full"), ("repeat", "0-seed1")}
+    assert store.logged == []
 
 
 def test_trials_do_not_wait_for_a_store_that_hangs(store, tmp_path):

@@ -8,12 +8,13 @@ from hydra.types import RunMode
 
 from terrasweep.config.compose import composed_trial, register_schema
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.results.extra_trainings import Role
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import baselines
-from terrasweep.study.baselines import find_baselines, proposals
+from terrasweep.study.baselines import Baseline, find_baselines, proposals
 from terrasweep.study.composer import Composer
-from terrasweep.study.extra_trainings import changed
+from terrasweep.study.extra_trainings import ExtraTraining, changed
 from terrasweep.study.search_space import parse_space
 from tests.composing import ROOT
 
@@ -75,8 +76,6 @@ def test_what_the_space_offers_is_proposed(find):
     lr = found["full"].proposal["train.lr"]
     assert found["full"].proposal == {"tuning": "full", "quantization": "none", "checkpointing": "none", "train.lr": lr}
     assert found["lora"].proposal == {"tuning": "lora", **as_lora, "train.lr": lr}
-    narrow = QUICKSTART | {"tuning.rank": "choice(1, 2)"}
-    assert find("default", space=narrow)[0]["lora"].proposal == {}
 
 
 def test_a_default_one_that_does_not_go_with_the_study_is_left_out_with_a_line(find, monkeypatch, capsys):
@@ -125,12 +124,14 @@ def test_another_configuration_under_a_name_that_was_measured_is_refused(find, t
         find({"mine": {"tuning.rank": 4}})
 
 
-def test_a_baseline_that_failed_teaches_a_sampler_nothing(find, tmp_path):
-    found, _ = find(
-        {"a": {"tuning.rank": 1}, "b": {"tuning.rank": 2}, "c": {"tuning.rank": 4}, "d": {"tuning.rank": 8}}
-    )
+def test_a_baseline_that_failed_teaches_a_sampler_nothing(tmp_path):
+    def baseline(name, **proposal):
+        training = ExtraTraining(role=Role.BASELINE, name=name, settings={}, overrides=())
+        return Baseline(training=training, proposal=proposal)
+
+    found = [baseline("a", x=1), baseline("b", x=2), baseline("c", x=3), baseline("d", x=4), baseline("e")]
     ended(tmp_path, "a", state=State.COMPLETE)
     ended(tmp_path, "b", state=State.INFEASIBLE, reason=Reason.OVER_BUDGET)
     ended(tmp_path, "c", state=State.FAILED, reason=Reason.CRASHED)
-    proposed = proposals(list(found.values()), tmp_path)
-    assert {name: values["tuning.rank"] for name, values in proposed.items()} == {"a": 1, "b": 2}
+    ended(tmp_path, "e", state=State.COMPLETE)
+    assert proposals(found, tmp_path) == {"a": {"x": 1}, "b": {"x": 2}}

@@ -255,12 +255,11 @@ def test_a_training_s_own_settings_take_the_place_of_the_study_s(fixed, own, res
     assert changed(fixed, own) == result
 
 
-def test_a_training_has_a_folder_of_its_own_and_keeps_no_weights():
-    overrides = job_overrides(baseline("full"), ["train.lr=0.1", "train.save_weights=true"], "one")
+def test_a_training_has_a_folder_of_its_own_and_no_number():
+    overrides = job_overrides(baseline("full"), ["train.lr=0.1", "tuning.rank=4"], "one")
     assert overrides == [
         "trial.attempt='one'",
         "hydra.sweep.subdir='baselines/full'",
         "train.lr=0.1",
         "tuning=full",
-        "train.save_weights=false",
     ]

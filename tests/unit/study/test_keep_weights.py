@@ -139,3 +139,13 @@ def test_a_kill_before_the_removal_is_made_up_for(folder, monkeypatch):
     folder.trials.take_over(1, "the next start")
     assert folder.add(settled(1, 0.6, 90.0), "the next start")
     assert holding(folder) == set()
+
+
+@pytest.mark.parametrize("keep", ["front", "all", "none"])
+def test_the_weights_of_baselines_go_unless_all_are_kept(tmp_path, keep):
+    weights = tmp_path / "baselines" / "full" / "weights"
+    weights.mkdir(parents=True)
+    (weights / "w").write_text("")
+    keep_weights.prune_baselines(tmp_path, keep)
+    assert weights.exists() == (keep == "all")
+    assert weights.parent.exists()

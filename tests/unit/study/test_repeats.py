@@ -32,7 +32,7 @@ def test_each_seed_comes_to_all_trials_before_the_next():
 
 def test_a_repeat_is_its_trial_with_another_seed():
     _, first, *_ = plan_repeats(FRONT, RepeatsConfig(seeds=2), SPACE, ())
-    assert first.overrides == ("tuning.rank=4", "tuning.targets=mlp", "train.seed=41")
+    assert first.overrides == ("tuning.rank=4", "tuning.targets=mlp", "train.seed=41", "train.save_weights=false")
     assert first.settings == {"tuning.rank": 4, "tuning.targets": "mlp", "train.seed": 41}
     assert str(first.role) == "repeat"
 

@@ -9,7 +9,6 @@ import typer
 
 from terrasweep.cli.commands.arguments import Study
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.folder import open_existing
@@ -23,6 +22,7 @@ def command(
 ) -> None:
     """Print the most accurate configuration within limits, as YAML: save it as best.yaml, and sweep.py can run it."""
     from terrasweep.report import lines_beside, recommend, recommended_yaml
+    from terrasweep.report.study_outcome import summarize
 
     folder = open_existing(study)
     result = recommend(
@@ -40,7 +40,8 @@ def command(
         raise InvalidConfig(f"study {study}: no complete trial is within these limits{seen}; loosen one of them")
     if doubt:
         typer.echo(f"warning: {doubt}; measure it there before you rely on --memory-gib", err=True)
-    beside = lines_beside(result, read_extra_results(folder.path, Role.BASELINE), folder.known.objectives)
+    outcome = summarize(folder.known, folder.results(), folder.path)
+    beside = lines_beside(result, outcome.baselines, outcome.objectives, outcome.alike)
     typer.echo(recommended_yaml(folder.known, result, "python sweep.py --config-dir . --config-name best", beside))
 
 
