@@ -83,6 +83,25 @@ def processors(root: Path = ROOT) -> float | None:
     return min(allowed, default=None)
 
 
+def pressure_seconds(resource: str, root: Path = ROOT) -> float | None:
+    """How long, all in all, some task has waited for a resource (pressure-stall information).
+
+    Args:
+        resource: ``cpu``, ``memory`` or ``io``.
+        root: Of the file system with ``proc`` and ``sys``.
+
+    Returns:
+        Of this process's own group, else of the machine; None where the kernel doesn't tell.
+    """
+    for file in (*(group / f"{resource}.pressure" for group in _groups(root)), root / f"proc/pressure/{resource}"):
+        for line in _read(file).splitlines():
+            kind, *fields = line.split()
+            total = dict(field.split("=") for field in fields).get("total", "")
+            if kind == "some" and total.isdigit():
+                return int(total) / 1e6
+    return None
+
+
 def _limits(root: Path) -> list[tuple[Path, int]]:
     found = []
     for folder in _groups(root):

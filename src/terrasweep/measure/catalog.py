@@ -10,21 +10,27 @@ from collections.abc import Mapping
 from terrasweep.measure import (
     accuracy,
     board,
+    device_contention,
     device_memory,
     durations,
     flops,
+    host_contention,
     host_memory,
     kept_state,
     model_sizes,
     peak_memory,
 )
 from terrasweep.measure import throughput as timing
+from terrasweep.measure.disturbance import DISTURBED
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import Meter, MeteredTrial, Phase, Reading
 from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.results.measurements import Measured, Measurements
 
 METERS: tuple[type[Meter], ...] = (
+    # Before the one that times: what they read at the end of the last untimed step is then in none that is timed.
+    host_contention.HostContentionMeter,
+    device_contention.DeviceContentionMeter,
     timing.ThroughputMeter,
     host_memory.HostMemoryMeter,
     device_memory.DeviceMemoryMeter,
@@ -65,9 +71,11 @@ _FIRST_COLUMNS = (
 )
 """Readers of ``trials.csv`` rely on this order, and what no meter takes stands here alone."""
 
+_LATER_COLUMNS = (timing.THROUGHPUT_MEDIAN, timing.THROUGHPUT_ERROR, DISTURBED)
+
 MEASUREMENTS: dict[str, Measurement] = {
     measurement.name: measurement
-    for measurement in (*_FIRST_COLUMNS, *(measurement for meter in METERS for measurement in meter.measurements))
+    for measurement in (*_FIRST_COLUMNS, *_LATER_COLUMNS, *(m for meter in METERS for m in meter.measurements))
 }
 """Name to measurement; a name is declared once."""
 

@@ -7,12 +7,11 @@ import gc
 from pathlib import Path
 from typing import ClassVar, Self
 
+from terrasweep.measure.host_allocator import FreedAtOnce
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase, Reading
-from terrasweep.measure.peak_memory import MIB, PEAK_BUILD, PEAK_MEMORY, peak_of
+from terrasweep.measure.peak_memory import PEAK_BUILD, PEAK_MEMORY, peak_of
 
-KIB = 2**10
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _RESET_HIGH_WATER_MARK = "5"
 
 PEAK_HOST_MEMORY = Measurement(
@@ -30,7 +29,8 @@ class HostMemoryMeter(PassiveMeter):
     don't count. What glibc keeps after a tensor is freed hides what is needed, by 15 % and never twice the same; so
     freed memory goes back to the system at once while the peak is taken. That slows a step by half, and a timed one
     must not be slowed: with ``exact_steps``, the peak is that of so many untimed steps, and the allocator is as usual
-    from there on.
+    from there on. These steps are computed by one thread: each thread has its own scratch memory, and which of them
+    hold some at the same moment is chance.
     """
 
     measurements: ClassVar[tuple[Measurement, ...]] = (PEAK_MEMORY, PEAK_BUILD, PEAK_HOST_MEMORY)
@@ -46,6 +46,8 @@ class HostMemoryMeter(PassiveMeter):
         self._growth, self._baseline, self._exact_steps = peak, baseline_mib, exact_steps
         self._peak: float | None = None
         self._process_peak = 0.0
+        self._allocator = FreedAtOnce()
+        self._threads: int | None = None
 
     @classmethod
     def for_phase(cls, phase: Phase, trial: MeteredTrial) -> Self | None:
@@ -58,8 +60,10 @@ class HostMemoryMeter(PassiveMeter):
         return cls(peak_of(phase), trial.baseline_mib, exact_steps(trial.untimed_steps) if timed else None)
 
     def __enter__(self) -> Self:
+        if self._exact_steps:
+            self._threads = set_threads(1)
         if self._exact_steps != 0:
-            return_freed_memory(at_once=True)
+            self._allocator.begin()
         reset_peak_resident()
         return self
 
@@ -67,7 +71,7 @@ class HostMemoryMeter(PassiveMeter):
         """Take the peak after the last of the exact steps."""
         if self._exact_steps and step == self._exact_steps - 1:
             self._peak = peak_resident_mib()
-            return_freed_memory(at_once=False)
+            self._as_usual()
 
     def on_pause_begin(self) -> None:
         """Keep the peak so far: other meters are about to start theirs anew."""
@@ -77,13 +81,19 @@ class HostMemoryMeter(PassiveMeter):
         self.on_pause_begin()
         if self._peak is None:
             self._peak = self._process_peak
-        return_freed_memory(at_once=False)
+        self._as_usual()
 
     def reading(self) -> Reading:
         """The peak above the baseline, where it has a name, and of the process as a whole."""
         above = max(0.0, (self._peak or 0.0) - self._baseline)
         growth: Reading = {} if self._growth is None else {self._growth.name: above}
         return {**growth, PEAK_HOST_MEMORY.name: self._process_peak}
+
+    def _as_usual(self) -> None:
+        self._allocator.end()
+        if self._threads is not None:
+            set_threads(self._threads)
+            self._threads = None
 
 
 def resident_mib() -> float:
@@ -108,16 +118,17 @@ def trimmed_resident_mib() -> float:
     return resident_mib()
 
 
-def return_freed_memory(*, at_once: bool) -> None:
-    """Set from which size on glibc gives each block its own mapping, which ends with the block (mallopt(3)).
+def set_threads(threads: int) -> int:
+    """Let so many threads compute torch's operations from here on, those of BLAS and oneDNN included.
 
-    The usual values are those at which glibc's own adaptation ends on 64-bit systems.
+    Returns:
+        How many did so before.
     """
-    libc = ctypes.CDLL("libc.so.6")
-    mmap_threshold, trim_threshold = (128 * KIB, 128 * KIB) if at_once else (32 * MIB, 64 * MIB)
-    libc.mallopt(_M_MMAP_THRESHOLD, mmap_threshold)
-    libc.mallopt(_M_TRIM_THRESHOLD, trim_threshold)
-    libc.malloc_trim(0)
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    return before
 
 
 def exact_steps(untimed_steps: int) -> int:

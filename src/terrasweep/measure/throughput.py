@@ -9,13 +9,29 @@ from typing import ClassVar, Self
 
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase, Reading
+from terrasweep.measure.rate_error import MIN_STEPS, rate_error
 
 THROUGHPUT = Measurement(
     name="throughput_samples_per_s",
     label="throughput",
     unit="samples/s",
     definition="Σ samples / Σ seconds over the timed training steps: untimed ones and validation excluded, optimizer "
-    "step and the wait for data included, device synchronised at both ends.",
+    "step and the wait for data included, device synchronised at both ends. An objective takes this one: a "
+    "configuration whose steps stall, on data or on memory, is as slow as that makes it.",
+)
+THROUGHPUT_MEDIAN = Measurement(
+    name="throughput_median_samples_per_s",
+    label="throughput of the median step",
+    unit="samples/s",
+    definition="Samples / seconds of the median timed step, by nearest rank: what the configuration does where nothing "
+    "stalls it. Far above the throughput, single steps have stalled.",
+)
+THROUGHPUT_ERROR = Measurement(
+    name="throughput_error",
+    label="throughput error",
+    unit="1",
+    definition="Relative standard error of the throughput from its own timed steps, by a block bootstrap that heeds "
+    f"their autocorrelation; absent with fewer than {MIN_STEPS} steps. What differs between processes is not in it.",
 )
 STEP_TIMES = {
     percent: Measurement(
@@ -45,7 +61,10 @@ TRAIN_SECONDS = Measurement(
 class ThroughputMeter(PassiveMeter):
     """Times each step from the end of the one before, so that waiting for data counts; untimed steps don't."""
 
-    measurements: ClassVar[tuple[Measurement, ...]] = (THROUGHPUT, *STEP_TIMES.values(), DATA_WAIT_SHARE, TRAIN_SECONDS)
+    measurements: ClassVar[tuple[Measurement, ...]] = (
+        *(THROUGHPUT, *STEP_TIMES.values(), DATA_WAIT_SHARE, TRAIN_SECONDS),
+        *(THROUGHPUT_MEDIAN, THROUGHPUT_ERROR),
+    )
 
     def __init__(self, untimed_steps: int, clock: Callable[[], float] = time.perf_counter) -> None:
         self._untimed, self._clock = untimed_steps, clock
@@ -80,13 +99,15 @@ class ThroughputMeter(PassiveMeter):
             self._last_end = self._clock()
 
     def reading(self) -> Reading:
-        """Throughput, percentiles of the step time, and the share of waiting; None where no step was timed."""
+        """Throughputs, percentiles of the step time, and the share of waiting; None where no step was timed."""
         seconds = sum(self._seconds)
         return {
             THROUGHPUT.name: throughput(self._samples, self._seconds),
             **{time.name: percentile(self._seconds, percent) for percent, time in STEP_TIMES.items()},
             DATA_WAIT_SHARE.name: sum(self._waits) / seconds if seconds else None,
             TRAIN_SECONDS.name: seconds or None,
+            THROUGHPUT_MEDIAN.name: median_throughput(self._samples, self._seconds),
+            THROUGHPUT_ERROR.name: rate_error(self._samples, self._seconds),
         }
 
 
@@ -94,6 +115,12 @@ def throughput(samples: Sequence[int], seconds: Sequence[float]) -> float | None
     """Samples per second: all samples over all seconds, never a mean of rates; None without a step."""
     total = sum(seconds)
     return sum(samples) / total if total > 0 else None
+
+
+def median_throughput(samples: Sequence[int], seconds: Sequence[float]) -> float | None:
+    """Samples per second of the median step, one that really occurred; None without a step."""
+    slowness = percentile([time / count for count, time in zip(samples, seconds, strict=True)], 50)
+    return 1 / slowness if slowness else None
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:

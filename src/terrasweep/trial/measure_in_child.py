@@ -22,6 +22,7 @@ from terrasweep.machine.arithmetic import arithmetic_settings, set_arithmetic
 from terrasweep.machine.device import device_name, select_device
 from terrasweep.measure.accuracy import ACCURACY, ACCURACY_NAME, read_accuracy
 from terrasweep.measure.catalog import budget_peaks, meters_for, of_build
+from terrasweep.measure.disturbance import DISTURBED, disturbance
 from terrasweep.measure.durations import BUILD_SECONDS, EVALUATE_SECONDS, FIT_SECONDS, OPEN_DATA_SECONDS
 from terrasweep.measure.host_memory import trimmed_resident_mib
 from terrasweep.measure.kept_state import KEPT_EPOCHS, KEPT_SAMPLES, KEPT_SECONDS, KEPT_STEPS
@@ -134,7 +135,9 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
         curves = {TRAIN_LOSS.name: clock.losses, LEARNING_RATE: clock.learning_rates} | curve.curves()
-        report(measurements=readings(meters), curves=curves, arithmetic=arithmetic_settings())
+        measured = readings(meters)
+        report(measurements={**measured, DISTURBED.name: disturbance(measured)}, curves=curves)
+        report(arithmetic=arithmetic_settings())
         if clock.losses:
             report(measurements={TRAIN_LOSS.name: clock.losses[-1][1], **_behind(clock, curve, setting.data)})
     if not probe:

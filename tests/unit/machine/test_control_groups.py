@@ -3,7 +3,13 @@
 import pytest
 
 from terrasweep.machine import control_groups
-from terrasweep.machine.control_groups import available_bytes, limit_bytes, out_of_memory_kills, processors
+from terrasweep.machine.control_groups import (
+    available_bytes,
+    limit_bytes,
+    out_of_memory_kills,
+    pressure_seconds,
+    processors,
+)
 
 GIB = 2**30
 
@@ -112,3 +118,19 @@ def test_on_this_machine_the_files_are_read():
     assert limit is None or limit >= (available_bytes() or 0) > 0
     assert out_of_memory_kills() >= 0
     assert control_groups._groups(control_groups.ROOT) is not None
+
+
+def test_pressure_is_that_of_the_nearest_group_that_tells_else_of_the_machine(tmp_path):
+    machine = write(tmp_path / "a", {"proc/pressure/io": "some avg10=0.00 total=7000000\nfull avg10=0.00 total=1"})
+    assert pressure_seconds("io", machine) == 7.0
+    assert pressure_seconds("memory", machine) is None
+    group = write(
+        tmp_path / "b",
+        {
+            "proc/self/cgroup": "0::/job/task",
+            "sys/fs/cgroup/job/task/cgroup.procs": "",
+            "sys/fs/cgroup/job/cpu.pressure": "some avg10=1.00 avg60=0.50 avg300=0.10 total=1500000",
+            "proc/pressure/cpu": "some total=99000000",
+        },
+    )
+    assert pressure_seconds("cpu", group) == 1.5

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from terrasweep.measure import board
+from terrasweep.measure import board, device_contention
 from terrasweep.measure.catalog import (
     MEASUREMENTS,
     METERS,
@@ -17,7 +17,9 @@ from terrasweep.measure.catalog import (
     meters_for,
     of_build,
 )
+from terrasweep.measure.device_contention import DeviceContentionMeter
 from terrasweep.measure.device_memory import DeviceMemoryMeter
+from terrasweep.measure.host_contention import HostContentionMeter
 from terrasweep.measure.host_memory import HostMemoryMeter
 from terrasweep.measure.meter import MeteredTrial, Phase, metered, readings
 from terrasweep.measure.throughput import ThroughputMeter
@@ -28,7 +30,10 @@ COLUMNS = (
     "peak_process_vram_mib,peak_host_memory_mib,allocator_retries,step_time_p50_s,step_time_p95_s,step_time_p99_s,"
     "data_wait_share,trainable_parameters,total_parameters,weight_bytes,gradient_bytes,optimizer_bytes,train_loss,"
     "train_seconds,wall_seconds,open_data_seconds,build_seconds,fit_seconds,evaluate_seconds,energy_joules,"
-    "flops_per_step,kept_steps,kept_epochs,kept_samples,kept_train_seconds,test_accuracy"
+    "flops_per_step,kept_steps,kept_epochs,kept_samples,kept_train_seconds,test_accuracy,"
+    "throughput_median_samples_per_s,throughput_error,disturbed,processors,other_processors,processor_wait_share,"
+    "steal_share,cpu_pressure_share,memory_pressure_share,io_pressure_share,other_gpu_share,gpu_throttled_share,"
+    "gpu_clock_drop_share"
 )
 """Of ``trials.csv`` since version 0.1 on; users' scripts rely on the names and on their order."""
 ENDINGS = {"samples/s": "_samples_per_s", "MiB": "_mib", "bytes": "_bytes", "J": "_joules", "s": ("_s", "_seconds")}
@@ -43,8 +48,8 @@ def test_the_columns_keep_their_order():
     assert ",".join(MEASUREMENTS) == COLUMNS
 
 
-def test_all_but_the_metric_s_name_and_what_comes_after_the_search_can_be_an_objective():
-    assert set(MEASUREMENTS) - set(NUMERIC_MEASUREMENTS) == {"accuracy_name"}
+def test_all_but_words_and_what_comes_after_the_search_can_be_an_objective():
+    assert set(MEASUREMENTS) - set(NUMERIC_MEASUREMENTS) == {"accuracy_name", "disturbed"}
     assert set(NUMERIC_MEASUREMENTS) - set(POSSIBLE_OBJECTIVES) == {"test_accuracy"}
 
 
@@ -71,18 +76,23 @@ def test_the_documentation_s_table_is_the_catalog_s():
     ("device", "phase", "expected"),
     [
         ("cpu", Phase.BUILD, [HostMemoryMeter]),
-        ("cpu", Phase.TRAINING, [ThroughputMeter, HostMemoryMeter]),
+        ("cpu", Phase.TRAINING, [HostContentionMeter, ThroughputMeter, HostMemoryMeter]),
         ("cpu", Phase.EVALUATION, [HostMemoryMeter]),
         ("cpu", Phase.TRAINING_AND_EVALUATION, []),
         ("cuda", Phase.BUILD, [HostMemoryMeter, DeviceMemoryMeter, board.BoardMeter]),
-        ("cuda", Phase.TRAINING, [ThroughputMeter, HostMemoryMeter, DeviceMemoryMeter]),
+        (
+            "cuda",
+            Phase.TRAINING,
+            [HostContentionMeter, DeviceContentionMeter, ThroughputMeter, HostMemoryMeter, DeviceMemoryMeter],
+        ),
         ("cuda", Phase.EVALUATION, [HostMemoryMeter, DeviceMemoryMeter]),
         ("cuda", Phase.TRAINING_AND_EVALUATION, [board.BoardMeter]),
     ],
 )
 def test_meters_say_themselves_which_phases_they_measure(device, phase, expected, monkeypatch):
     monkeypatch.setattr(board.pynvml, "nvmlInit", lambda: None)
-    monkeypatch.setattr(board, "nvml_handle", lambda device: object())
+    for module in (board, device_contention):
+        monkeypatch.setattr(module, "nvml_handle", lambda device: object())
     assert [type(meter) for meter in meters_for(phase, trial(device))] == expected
 
 

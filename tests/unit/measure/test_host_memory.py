@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from terrasweep.measure import host_memory
 from terrasweep.measure.host_memory import HostMemoryMeter, exact_steps, trimmed_resident_mib
@@ -73,6 +74,26 @@ def test_without_enough_warm_up_the_whole_training_is_measured(warmup):
             touch(mib)
             meter.on_step_end(step, 4)
     assert meter.reading()["peak_memory_mib"] == pytest.approx(100, abs=12)
+
+
+def test_exact_steps_are_computed_by_one_thread_and_all_others_by_as_many_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        seen = []
+        with HostMemoryMeter(PEAK_MEMORY, trimmed_resident_mib(), exact_steps(3)) as meter:
+            for step in range(4):
+                seen.append(torch.get_num_threads())
+                meter.on_step_end(step, 4)
+        with pytest.raises(ZeroDivisionError), HostMemoryMeter(PEAK_MEMORY, 0.0, exact_steps(3)):
+            raise ZeroDivisionError
+        seen.append(torch.get_num_threads())
+        for untimed_steps in (0, None):
+            with HostMemoryMeter(PEAK_MEMORY, 0.0, untimed_steps):
+                seen.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1, 2, 2, 2, 2, 2]
 
 
 HOLES = """

@@ -2,7 +2,8 @@
 
 import pytest
 
-from terrasweep.measure.throughput import ThroughputMeter, percentile, throughput
+from terrasweep.measure.rate_error import MIN_STEPS
+from terrasweep.measure.throughput import ThroughputMeter, median_throughput, percentile, throughput
 
 
 class Clock:
@@ -65,3 +66,29 @@ def test_percentiles_are_values_that_were_seen():
     values = [float(v) for v in range(1, 101)]
     assert [percentile(values, p) for p in (50, 95, 99)] == [50.0, 95.0, 99.0]
     assert percentile([3.0], 99) == 3.0
+
+
+def test_one_stalled_step_changes_the_throughput_and_not_that_of_the_median_step():
+    clock = Clock()
+    steps = [(0.0, 0.1, 4)] * 20
+    stalled = [*steps[:-1], (0.0, 10.0, 4)]
+    reading = drive(ThroughputMeter(0, clock), clock, stalled)
+    assert reading["throughput_median_samples_per_s"] == pytest.approx(40)
+    assert reading["throughput_samples_per_s"] == pytest.approx(80 / 11.9)
+    assert reading["throughput_error"] > 0.5
+
+
+def test_the_median_step_s_rate_is_one_that_was_seen_whatever_the_batches_sizes():
+    assert median_throughput([4, 4, 1], [1.0, 2.0, 1.0]) == pytest.approx(2.0)
+    # Of an even number the faster one, as the median of the step times is.
+    assert median_throughput([4, 4], [1.0, 2.0]) == pytest.approx(4.0)
+    assert median_throughput([], []) is None
+
+
+def test_the_error_is_that_of_the_timed_steps_alone():
+    clock = Clock()
+    even = [(0.0, 0.25, 8)] * MIN_STEPS
+    assert drive(ThroughputMeter(1, clock), clock, [(0, 90, 8), *even])["throughput_error"] == pytest.approx(
+        0, abs=1e-9
+    )
+    assert drive(ThroughputMeter(2, clock), clock, [(0, 90, 8), *even])["throughput_error"] is None
