@@ -33,6 +33,8 @@ def verdict(tests: list[PairTest]) -> str:
     if not tests:
         return "No two of these trials share two seeds, so that none can be compared."
     apart = sum(test.told_apart for test in tests)
+    if len(tests) == 1:
+        return f"The two trials {'can' if apart else 'can not'} be told apart (a paired t test over the seeds, 5 %)."
     found = "None" if not apart else "All" if apart == len(tests) else str(apart)
     return (
         f"{found} of {counted(len(tests), 'pair')} can be told apart (paired t tests over the seeds, Holm's correction "

@@ -37,7 +37,9 @@ def test_verdicts_and_pairs_in_words():
     alike = PairTest(first=1, second=3, difference=0.004, p_value=0.2, adjusted=0.2)
     assert pair_text(apart) == "trial 2 is more accurate than trial 1 by 0.4 points (p = 0.012)"
     assert verdict([]).startswith("No two of these trials share two seeds")
-    assert verdict([apart]).startswith("All of 1 pair can")
+    assert verdict([apart]).startswith("The two trials can be told apart (a paired t test")
+    assert verdict([alike]).startswith("The two trials can not be told apart")
+    assert verdict([apart, apart]).startswith("All of 2 pairs can")
     assert verdict([alike, alike]).startswith("None of 2 pairs can")
     assert verdict([alike, apart]).startswith("1 of 2 pairs can")
     assert compare_pairs({1: {1: 0.5}}) == []
