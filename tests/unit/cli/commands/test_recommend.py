@@ -19,7 +19,7 @@ def run(stored, *arguments):
 @pytest.mark.parametrize("option", LIMITS)
 def test_each_limit_reaches_the_recommendation(stored, monkeypatch, option):
     asked = []
-    monkeypatch.setattr(report, "recommend", lambda known, results, **limits: asked.append(limits))
+    monkeypatch.setattr(report, "recommend", lambda known, results, folder, **limits: asked.append(limits))
     finished = run(stored, option, "0.5")
     assert asked == [{name: 0.5 if name == LIMITS[option] else None for name in LIMITS.values()}]
     assert isinstance(finished.exception, InvalidConfig)
