@@ -87,7 +87,7 @@ def covering(allowed: list[Combination], seed: int = 0) -> list[Combination]:
     while missing:
         candidates = rng.sample(allowed, min(200, len(allowed)))
         wanted = next(iter(sorted(missing)))
-        candidates += [c for c in allowed if wanted in pairs(c)][:1]
+        candidates.append(next(c for c in allowed if set(wanted) <= set(c)))
         best = max(candidates, key=lambda c: len(missing & set(pairs(c))))
         chosen.append(best)
         missing -= set(pairs(best))
