@@ -160,6 +160,12 @@ def _take_over_forkserver(cwd: str) -> None:
 
     spawn.get_preparation_data = with_environment
 
+    from terrasweep.process import parent
+
+    context = parent._context
+    # A fresh interpreter is for children that need less than the forkserver imports; here that is there already.
+    parent._context = lambda start_method=None: context()
+
 
 class _Environment:
     """Becomes the environment of whoever reads it from a pickle."""
