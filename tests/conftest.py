@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from terrasweep.machine import startup
+from tests import forked_commands
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,15 +56,34 @@ def start_sweep(
 
 
 def run_sweep(
-    home: Path, *arguments: str, timeout_s: float = 600, script: Path = ROOT / "sweep.py", **environment: str
+    home: Path,
+    *arguments: str,
+    timeout_s: float = 600,
+    script: Path = ROOT / "sweep.py",
+    forked: bool | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``sweep.py`` to its end."""
+    """Run ``sweep.py`` to its end; forked from a process with its imports, unless the environment stands against it."""
+    whole = {**os.environ, "TERRASWEEP_HOME": str(home), **environment}
+    if forked is not False:
+        server = forked_commands.server(whole.get("PYTHONPATH"))
+        if forked or server.can_run(whole):
+            return server.run(str(script), list(arguments), whole, "/", timeout_s)
     process = start_sweep(home, *arguments, script=script, **environment)
     try:
         out, err = process.communicate(timeout=timeout_s)
     finally:
         process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def run_terrasweep(
+    home: Path, *arguments: object, cwd: Path = Path("/"), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the ``terrasweep`` command to its end, forked from a process with its imports."""
+    whole = {**os.environ, "TERRASWEEP_HOME": str(home), **environment}
+    server = forked_commands.server(whole.get("PYTHONPATH"))
+    return server.run("terrasweep", [str(argument) for argument in arguments], whole, str(cwd), timeout_s=600)
 
 
 @pytest.fixture

@@ -22,6 +22,9 @@ TWO_STEPS = (
 TINY = ("decoder=linear", *TWO_STEPS, "train.save_weights=false")
 """Overrides for a trial of two steps that takes a second or two."""
 
+_MADE: set[str] = set()
+"""What was prepared of which project root and configuration."""
+
 
 def tiny(*overrides: str) -> TrialConfig:
     return compose_trial(*TINY, *overrides)
@@ -34,8 +37,11 @@ def run_measured(home: Path, config: TrialConfig, folder: Path, timeout_s: float
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
-    made = process.run("tests.trials:prepare_below", {"home": str(home), "config": config}, log, Limits())
-    assert made.error is None, log.read_text()
+    made_of = repr((home, config.data, config.task, config.backbone, config.offload.name, config.train.device))
+    if made_of not in _MADE:
+        made = process.run("tests.trials:prepare_below", {"home": str(home), "config": config}, log, Limits())
+        assert made.error is None, log.read_text()
+        _MADE.add(made_of)
     arguments = {"home": str(home), "config": config, "folder": folder}
     return process.run("tests.trials:measure_below", arguments, log, Limits(timeout_s=timeout_s))
 

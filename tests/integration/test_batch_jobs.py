@@ -9,12 +9,13 @@ from tests.conftest import SMALL
 
 pytestmark = pytest.mark.slow
 
+EVERYTHING = {name: value for variables in BATCH_JOBS.values() for name, value in variables.items()}
 ZERO = ("offload=optimizer", "precision=bf16")
 
 
-def accuracy(cli, home, *arguments, **environment):
+def accuracy(cli, home, *arguments, **options):
     """Of one trial, with the loss after its last step."""
-    finished = cli(*SMALL, *arguments, **environment)
+    finished = cli(*SMALL, *arguments, **options)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     folder = finished.stdout.strip().splitlines()[-1].removeprefix("folder: ")
     with open(f"{folder}/result.json") as file:  # noqa: PTH123
@@ -31,9 +32,9 @@ def alone(cli, home, monkeypatch):
 
 def test_no_variable_of_a_batch_job_reaches_a_trial(cli, home, alone):
     for variables in BATCH_JOBS.values():
-        assert accuracy(cli, home, PYTHONWARNINGS="error::UserWarning", **variables) == alone, variables
+        assert accuracy(cli, home, forked=True, **variables) == alone, variables
+    assert accuracy(cli, home, PYTHONWARNINGS="error::UserWarning", **EVERYTHING) == alone, "imports see them, too"
 
 
 def test_nor_one_that_deepspeed_trains(cli, home):
-    everything = {name: value for variables in BATCH_JOBS.values() for name, value in variables.items()}
-    assert accuracy(cli, home, *ZERO, **everything) == accuracy(cli, home, *ZERO)
+    assert accuracy(cli, home, *ZERO, **EVERYTHING) == accuracy(cli, home, *ZERO)

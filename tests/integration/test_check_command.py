@@ -1,10 +1,7 @@
 """``terrasweep check`` as a user types it, on files: what it counts is there, and what is broken is found."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -12,7 +9,7 @@ import pytest
 import rasterio
 
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
-from tests.conftest import run_sweep
+from tests.conftest import run_sweep, run_terrasweep
 
 pytestmark = pytest.mark.slow
 
@@ -44,15 +41,7 @@ OVERRIDES = (
 @pytest.fixture
 def command(home):
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "check", *OVERRIDES, *arguments],
-            cwd="/",
-            env={**os.environ, "TERRASWEEP_HOME": str(home), "COLUMNS": "80"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        return run_terrasweep(home, "check", *OVERRIDES, *arguments, COLUMNS="80")
 
     return run
 

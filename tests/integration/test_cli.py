@@ -1,14 +1,12 @@
 """The ``terrasweep`` command on a study that is there."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
 
 from terrasweep.machine.files import write_atomically
+from tests.conftest import run_terrasweep
 from tests.unit.report.sample_study import study
 
 
@@ -21,14 +19,7 @@ def command(home):
         write_atomically(folder / "trials" / str(result.number) / "result.json", result.to_json())
 
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-c", "from terrasweep.cli.app import main; main()", *arguments],
-            cwd="/",
-            env={**os.environ, "TERRASWEEP_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_terrasweep(home, *arguments)
 
     run.folder, run.results = folder, results
     return run

@@ -1,7 +1,6 @@
 """A trained trial as plain TerraTorch, run by TerraTorch's own command."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -13,7 +12,7 @@ import rasterio
 import torch
 import yaml
 
-from tests.conftest import SMALL, make_home, run_sweep
+from tests.conftest import SMALL, make_home, run_sweep, run_terrasweep
 from tests.integration.study import read_results
 from tests.unit.data.series import write_places
 
@@ -43,15 +42,7 @@ def export(home, tmp_path):
     """Run ``terrasweep export`` in an empty folder."""
 
     def run(*arguments):
-        code = "from terrasweep.cli.app import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, "export", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "TERRASWEEP_HOME": str(home)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run_terrasweep(home, "export", *arguments, cwd=tmp_path)
 
     return run
 

@@ -1,9 +1,6 @@
 """The test split: out of reach while a study searches, then asked once about the recommended trials."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +8,7 @@ import rasterio
 import torch
 
 from terrasweep.data.synthetic import SyntheticScenes
-from tests.conftest import SMALL, make_home, run_sweep
+from tests.conftest import SMALL, make_home, run_sweep, run_terrasweep
 from tests.integration.study import read_mlflow, read_results, read_rows
 
 pytestmark = pytest.mark.slow
@@ -23,14 +20,7 @@ STUDY = (
 
 
 def ask_test_split(home):
-    code = "from terrasweep.cli.app import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, "test", "mine"],
-        env={**os.environ, "TERRASWEEP_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_terrasweep(home, "test", "mine")
 
 
 @pytest.fixture(scope="module")

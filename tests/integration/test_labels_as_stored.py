@@ -1,13 +1,11 @@
 """Masks of grey levels: from a first ``terrasweep check`` to a trained trial in one more command."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
+from tests.conftest import run_terrasweep
 from tests.integration.study import read_results
 from tests.unit.data.labelled import TILES, road_mask, write_tiles
 
@@ -21,15 +19,7 @@ OVERRIDES = (
 
 def test_road_masks_go_from_a_check_to_a_trained_trial(home, cli):
     write_tiles(home / "aerial", road_mask)
-    checked = subprocess.run(
-        [sys.executable, "-c", "from terrasweep.cli.app import main; main()", "check", *OVERRIDES, "--json"],
-        cwd="/",
-        env={**os.environ, "TERRASWEEP_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    checked = run_terrasweep(home, "check", *OVERRIDES, "--json")
     assert checked.returncode == 2, checked.stderr
     (line,) = [found["line"] for found in json.loads(checked.stdout)["findings"] if found["level"] == "error"]
     key = re.search(r"'(data\.labels\.[^']+)'", line)[1]

@@ -1,13 +1,9 @@
 """A study that lost some of its files, started again by the real command line."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 from terrasweep.machine.process_identity import short_name
-from tests.conftest import SMALL, make_home, run_sweep
+from tests.conftest import SMALL, make_home, run_sweep, run_terrasweep
 from tests.integration.study import read_mlflow, read_optuna, read_record, read_results, read_rows
 
 pytestmark = pytest.mark.slow
@@ -93,14 +89,7 @@ def test_a_torn_result_is_a_line_for_every_command_and_stays(home):
     try:
         assert len(start_again(home)) == 1
         for command, status in (("report quickstart", 0), ("recommend quickstart", 0), ("export quickstart 1", 2)):
-            ended = subprocess.run(
-                [sys.executable, "-c", "from terrasweep.cli.app import main; main()", *command.split()],
-                cwd="/",
-                env={**os.environ, "TERRASWEEP_HOME": str(home)},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            ended = run_terrasweep(home, *command.split())
             assert ended.returncode == status, ended.stderr
             assert "Traceback" not in ended.stderr
             assert f"{torn}: it can't be read" in ended.stderr

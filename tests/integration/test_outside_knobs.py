@@ -1,15 +1,12 @@
 """The package of docs/outside-knobs.md adds a knob to the real ``sweep.py``, from the help to an exported trial."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
 
 from tests.composing import ROOT
-from tests.conftest import SMALL, make_home, run_sweep
+from tests.conftest import SMALL, make_home, run_sweep, run_terrasweep
 from tests.integration.study import read_mlflow, read_results, read_rows
 from tests.outside_package import install, python_path
 
@@ -132,13 +129,5 @@ def test_a_recommended_configuration_runs_again(study, run):
 @pytest.mark.slow
 def test_a_trial_of_it_is_exported(study, package, project):
     number = next(number for number, result in read_results(study).items() if result.touched)
-    code = "from terrasweep.cli.app import main; main()"
-    finished = subprocess.run(
-        [sys.executable, "-c", code, "export", "norms", str(number)],
-        env={**os.environ, "TERRASWEEP_HOME": str(project), **python_path(package)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    finished = run_terrasweep(project, "export", "norms", number, cwd=ROOT, **python_path(package))
     assert finished.returncode == 0, finished.stderr

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_terrasweep
 from tests.unit.data.rasters import write_raster
 
 pytestmark = pytest.mark.slow
@@ -111,12 +111,8 @@ def test_data_tell_the_plan_what_they_tell_a_check(home):
         write_raster(home / "fields" / "masks" / f"{tile}.tif", rng.integers(0, 7, (1, 32, 32)).astype(np.uint8))
 
     def run(*arguments):
-        program = [sys.executable, "-c", "from terrasweep.cli.app import main; main()"]
         overrides = ["sweeps=own_data", "data.root=fields", "backbone=timm_vit_tiny_patch16_224"]
-        environment = {**os.environ, "TERRASWEEP_HOME": str(home)}
-        return subprocess.run(
-            [*program, *arguments, *overrides], cwd="/", env=environment, capture_output=True, text=True, check=False
-        )
+        return run_terrasweep(home, *arguments, *overrides)
 
     seen = run("plan", "--json")
     assert seen.returncode == 0, seen.stderr

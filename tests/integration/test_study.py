@@ -31,7 +31,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def study(home):
-    finished = run_sweep(home, "-m", f"study.n_trials={N_TRIALS}", *SMALL)
+    finished = run_sweep(home, "-m", f"study.n_trials={N_TRIALS}", *SMALL, forked=False)  # As a user starts it.
     assert finished.returncode == 0, finished.stderr
     assert "Pareto front" in finished.stdout
     assert "report.html" in finished.stdout

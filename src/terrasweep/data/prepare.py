@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import rasterio
 
+from terrasweep import __version__
 from terrasweep.config.data import LAZILY, DataConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
@@ -39,6 +40,8 @@ from terrasweep.results.errors import DataError, first_line, raise_out_of_memory
 
 _MASKS = 500
 """Masks whose labels are kept together."""
+_CUT = "cut.txt"
+"""Beside the tiles of a look that was broken off: which version has cut them all."""
 
 
 def prepare_data(config: TrialConfig, tell: Tell = silent) -> None:
@@ -117,16 +120,25 @@ def _make_listing(config: TrialConfig, parts: InParts) -> Listing:
     if own_bands:
         stored.keep_own_bands(own_bands, config)
     folder = stored.data_folder(config)
-    for leftover in ("views", "made", "tiles"):
+    is_cut = (folder / _CUT).is_file() and (folder / _CUT).read_text() == __version__
+    for leftover in ("views", "made", *([] if is_cut else ["tiles"])):
         shutil.rmtree(folder / leftover, ignore_errors=True)  # What a killed process left.
     if config.data.name != "synthetic":
         listing = understand(listing, config, folder, own_bands, parts)
     if config.data.cut:
-        assert config.data.tile_px is not None
-        listing = cut_scenes(
-            listing, config.data.tile_px, folder / "tiles", lazily=config.data.cut == LAZILY, parts=parts
-        )
+        listing = _cut(listing, config, folder, parts, is_cut=is_cut)
     return find_coordinates(divide(listing, config, parts), config)
+
+
+def _cut(listing: Listing, config: TrialConfig, folder: Path, parts: InParts, *, is_cut: bool) -> Listing:
+    """Cut scenes, or list what a look that was broken off behind that has cut: a large scene has 100,000 files."""
+    assert config.data.tile_px is not None
+    lazily = config.data.cut == LAZILY
+    tiles = cut_scenes(listing, config.data.tile_px, folder / "tiles", lazily=lazily, parts=parts, written=is_cut)
+    if not is_cut:
+        flush_everything()
+        write_atomically(folder / _CUT, __version__)
+    return tiles
 
 
 def _open_raw(config: TrialConfig, listed: Listing) -> Any:

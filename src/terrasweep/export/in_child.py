@@ -18,7 +18,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
 from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data
-from terrasweep.data.open.plain_frames import plain_frames, untold_augmentation
+from terrasweep.data.open.plain_frames import plain_frames, refuse_apart, untold_augmentation
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.paths import WEIGHTS
@@ -64,6 +64,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     pl.seed_everything(config.train.seed, verbose=False)
     device = evaluation_device(config)
     data = open_data(config)
+    refuse_apart(config, next(iter(data.module.val_dataloader()))["image"])
     images = data.validation_batch(device)["image"]
     set_arithmetic("highest")
     restored = restore(trial, _in_32_bits(config), device)

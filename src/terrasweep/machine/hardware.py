@@ -64,7 +64,7 @@ def compute_capability(device: Any = None) -> tuple[int, int]:
     """
     index = device if isinstance(device, int) else getattr(device, "index", None) or 0
     # CUDA counts the visible ones, NVML all of them.
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     name = visible[index] if index < len(visible) and visible[index] else str(index)
     with _nvml() as nvml:
         if nvml is None:

@@ -6,7 +6,8 @@ import os
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 
 import terrasweep
 from terrasweep.machine.hardware import cpu_name, gpu_names, host_memory_limit_bytes
@@ -44,6 +45,16 @@ PACKAGES = (
     "hydra-core",
     "mlflow",
 )
+
+
+@cache
+def version(package: str) -> str:
+    """A package's version; read once, since it takes milliseconds and is asked for by each of thousands of checks.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: It is not installed.
+    """
+    return metadata.version(package)
 
 
 @cache

@@ -145,6 +145,14 @@ def test_the_hub_s_weights_in_the_quickstart_s_place_are_one_line_with_the_way_o
         assert "backbone.checkpoint=null, for the Hub's weights with backbone.pretrained=true" in line
 
 
+@pytest.mark.parametrize(("loss", "told"), [("dice", True), ("focal", True), ("ce", False)])
+def test_a_batch_in_parts_needs_a_loss_that_is_a_mean_over_labels(loss, told):
+    config = with_task("segmentation", loss=loss)
+    lines = list(find_bad_values(replace(config, train=replace(config.train, accumulate=2)), files=False))
+    assert [line.startswith(f"train.accumulate=2 with task.loss={loss}: ") for line in lines] == [True] * told
+    assert all("use train.accumulate=1, or task.loss=ce" in line for line in lines)
+
+
 @pytest.mark.parametrize("told", BAD_FILES)
 def test_files_can_be_left_aside(told):
     assert list(find_bad_values(compose_trial(*BAD_FILES[told]), files=False)) == []

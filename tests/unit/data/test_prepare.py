@@ -1,5 +1,6 @@
 """Broken data, each made by a test, is refused before anything is built, in one line that names it."""
 
+import contextlib
 import csv
 import json
 import re
@@ -13,6 +14,7 @@ import pytest
 import rasterio
 
 from terrasweep.data import prepare, stored
+from terrasweep.data.find import tiles as find_tiles
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.in_parts import InParts
 from terrasweep.data.inspect import scan
@@ -291,6 +293,41 @@ def test_a_look_that_was_broken_off_goes_on_and_sees_the_same(folder, monkeypatc
     stored.survey_file(config).unlink()
     prepare_data(config)
     assert stored.read_survey(config) == taken_up
+
+
+def test_scenes_that_a_broken_off_look_has_cut_are_not_cut_again(folder, monkeypatch):
+    """Broken off while they are cut, and then behind that; the last look takes up all tiles."""
+    cut, write, divide = [], find_tiles.write_view, prepare.divide
+    monkeypatch.setattr(prepare, "processes_here", lambda: 1)
+
+    def broken_off(*given):
+        raise KeyboardInterrupt
+
+    def dying(view, target):
+        return broken_off() if len(cut) == 10 else recorded(view, target)
+
+    def recorded(view, target):
+        cut.append(target)
+        return write(view, target)
+
+    given = ("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4")
+    config = stored.located(compose_trial(*given, "data.cut=lazily", "data.tile_px=16"))
+    for write_view, divided, written in (
+        (dying, divide, 10),
+        (recorded, broken_off, 2 * 4 * 9),
+        (broken_off, divide, 0),
+    ):
+        cut.clear()
+        monkeypatch.setattr(find_tiles, "write_view", write_view)
+        monkeypatch.setattr(prepare, "divide", divided)
+        with contextlib.nullcontext() if divided is divide and not written else pytest.raises(KeyboardInterrupt):
+            prepare_data(config)
+        assert len(cut) == written
+    taken_up = stored.read_listing(config), stored.read_survey(config)
+    shutil.rmtree(stored.data_folder(config))
+    monkeypatch.setattr(find_tiles, "write_view", write)
+    prepare_data(config)
+    assert (stored.read_listing(config), stored.read_survey(config)) == taken_up
 
 
 def test_a_look_by_several_processes_sees_what_one_sees(folder, monkeypatch):

@@ -96,6 +96,8 @@ def test_boards_are_named_in_nvml_s_order(driver):
         (None, SimpleNamespace(index=None), (8, 0)),
         ("2,0", None, (7, 5)),
         ("2,0", 1, (8, 0)),
+        (" 2, GPU-b", 1, (9, 0)),
+        (" ", 0, (8, 0)),
         ("GPU-b", 0, (9, 0)),
         ("GPU-none", 0, (0, 0)),
     ],

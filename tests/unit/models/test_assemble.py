@@ -7,6 +7,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
 from terratorch.registry import BACKBONE_REGISTRY
+from torch import nn
 
 from terrasweep.models.assemble import build_encoder, build_plain, necks
 from terrasweep.models.backbones.registry import build_backbone
@@ -87,6 +88,20 @@ def test_of_equal_dates_pretrained_weights_make_what_they_make_of_one(monkeypatc
     for expected, ours, averaged in zip(one, stacked, mean, strict=True):
         torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
         assert torch.equal(averaged, expected)
+
+
+def test_weights_that_can_not_be_given_to_each_date_are_one_line(monkeypatch):
+    """As those of a backbone whose input layer stays as wide as it was, however many bands it is built for."""
+
+    def fixed(name, pretrained, arguments):
+        return nn.Conv2d(6, 8, 16)
+
+    monkeypatch.setattr("terrasweep.models.assemble.build_backbone", fixed)
+    stack = ("backbone=timm_vit_tiny_patch16_224", "data.frames=3", "data.frames_for_one_date=stack")
+    config = compose_trial(*stack, "backbone.pretrained=true")
+    told = r"stack with backbone=timm_vit_tiny_patch16_224: no input layer with a weight per band .* use .*=mean"
+    with pytest.raises(InvalidConfig, match=told):
+        build_encoder(config)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from terrasweep.config.compose import public_dict
@@ -74,6 +74,15 @@ def test_peft_loads_an_adapter_that_holds_a_part_of_the_weights_onto_what_is_lef
     with torch.no_grad():
         expected, loaded = model.module.encoder.eval()(images())[-1], adapted(images())[-1]
     assert float((loaded - expected).norm() / expected.norm()) < 1e-5
+
+
+def test_layers_that_nothing_was_taken_out_of_come_back_as_they_were(trained, tmp_path):
+    """LoftQ starts beside quantized layers alone; the one that is skipped starts as by default."""
+    _, model = trained("quantization=nf4", "quantization.skip=[blocks.0.attn.proj]", *LORA, LOFTQ)
+    taken_out = load_file(tmp_path / "weights" / "taken_out.safetensors")
+    assert taken_out
+    assert not any("blocks.0.attn.proj" in name for name in taken_out)
+    assert torch.equal(outputs(load_trial(tmp_path)), outputs(model.module))
 
 
 def test_what_adapters_took_out_of_the_weights_has_to_be_there(trained, tmp_path):
@@ -167,6 +176,16 @@ def test_another_backbone_is_noticed(trained, tmp_path):
     other = replace(config, train=replace(config.train, seed=config.train.seed + 1))
     with pytest.raises(InvalidConfig, match=r"backbone=prithvi_eo_tiny: its weights from seed 1 are not those"):
         restore(tmp_path, other, CPU)
+
+
+def test_learnt_blocks_of_another_backbone_are_noticed(trained, tmp_path):
+    trained("tuning.targets=qv", "tuning.unfreeze_last=1")
+    file = tmp_path / "weights" / "trained.safetensors"
+    stored = load_file(file)
+    name = next(name for name in stored if name.startswith("encoder.blocks."))
+    save_file({**stored, f"{name}_of_another": torch.zeros(1)}, file)
+    with pytest.raises(InvalidConfig, match=r"tuning\.unfreeze_last: the stored blocks are another backbone's"):
+        load_backbone(tmp_path)
 
 
 def test_another_decoder_is_noticed(trained, tmp_path):

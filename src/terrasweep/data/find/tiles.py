@@ -25,7 +25,13 @@ SCENE = "TERRASWEEP_SCENE"
 
 
 def cut_scenes(
-    listing: Listing, tile_px: int, target: Path, *, lazily: bool = False, parts: InParts | None = None
+    listing: Listing,
+    tile_px: int,
+    target: Path,
+    *,
+    lazily: bool = False,
+    parts: InParts | None = None,
+    written: bool = False,
 ) -> Listing:
     """Cut every image and mask into squares, row by row from the upper left; what is left over is dropped.
 
@@ -38,6 +44,7 @@ def cut_scenes(
         target: Takes ``<split>/<modality>/<scene>_r<row>_c<column>.tif``, and the masks below ``mask``.
         lazily: Write views of the scenes instead of tiles.
         parts: How many views are written.
+        written: Whether an earlier look has written all of them; they are only listed, then.
 
     Returns:
         The tiles.
@@ -52,7 +59,7 @@ def cut_scenes(
         for scene in scenes:
             windows = _windows([listing.file(split, scene, kind) for kind in kinds], tile_px)
             stems = {f"{scene.replace('/', '_')}_r{row:03d}_c{column:03d}": (row, column) for row, column in windows}
-            for kind in kinds:
+            for kind in [] if written else kinds:
                 source, folder = listing.file(split, scene, kind), target / split / kind
                 if lazily:
                     _view_tiles(source, folder, stems, tile_px, parts or InParts())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from terrasweep.config.input_frames import has_frames, input_frames, is_averaged, is_stacked
@@ -34,6 +35,27 @@ def refuse_untold(config: TrialConfig) -> None:
         raise InvalidConfig(
             f"backbone={config.backbone.name}: it was trained with each sample's {' and '.join(told)}, which "
             "TerraTorch's datamodule does not tell; export a trial with backbone.arguments.coords_encoding=[]"
+        )
+
+
+def refuse_apart(config: TrialConfig, images: Any) -> None:
+    """See that a datamodule of the user's gives no dates apart, where a trial makes one image of them by itself.
+
+    Args:
+        config: The trial.
+        images: A batch as the datamodule's loader gives it: (B, C, H, W), (B, C, T, H, W), or a dict of such.
+
+    Raises:
+        InvalidConfig: TerraTorch alone would hand the dates to the model as they are.
+    """
+    if config.data.datamodule is None or not (is_averaged(config) or is_stacked(config)):
+        return
+    if any(pixels.ndim == 5 for pixels in (images.values() if isinstance(images, Mapping) else [images])):
+        way, datamodule = config.data.frames_for_one_date, config.data.datamodule
+        raise InvalidConfig(
+            f"data.frames_for_one_date={way} with data.datamodule={datamodule}: "
+            "it gives dates apart, and TerraTorch alone would hand them to the model so; have the datamodule make one "
+            "image of them, and train again"
         )
 
 

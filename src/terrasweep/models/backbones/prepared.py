@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 
 from terrasweep import process
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.paths import cache_folder
+from terrasweep.machine.versions import version
 from terrasweep.results.errors import Crashed, InvalidConfig, retold
 
 OWN = ("earthmind_v1", "hf_vision")

@@ -13,11 +13,11 @@ import shutil
 import sys
 import time
 from ctypes.util import find_library
-from importlib.metadata import version
 from pathlib import Path
 
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.startup import EXTENSIONS, path_with_own_programs
+from terrasweep.machine.versions import version
 
 _COMPLETE = "terrasweep-complete"
 _QUIET_S = 60

@@ -195,7 +195,9 @@ def _labels(numbers: list[tuple[str, str]]) -> dict[str, Any]:
     if not numbers:
         return {}
     texts, places = zip(*numbers, strict=True)
-    return {"mode": "markers+text", "text": texts, "textposition": places, "textfont": {"size": 11}}
+    # A number above the best point may reach over the frame, and is whole there.
+    look = {"textfont": {"size": 11}, "cliponaxis": False}
+    return {"mode": "markers+text", "text": texts, "textposition": places, **look}
 
 
 def _add_unranked(figure: go.Figure, outcome: StudyOutcome, x: str, y: str) -> None:

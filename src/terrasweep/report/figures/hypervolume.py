@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from terrasweep.report.colours import COMPLETE_COLOUR
@@ -10,6 +12,9 @@ from terrasweep.report.figures.shared_look import base_layout, hover_text
 from terrasweep.report.labels import label
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.wording import rounded
+
+_FEW = 8
+"""Trials between which an axis would get ticks at halves."""
 
 
 def hypervolume_section(outcome: StudyOutcome) -> FigureSection | None:
@@ -29,7 +34,10 @@ def hypervolume_figure(outcome: StudyOutcome) -> PageFigure | None:
         return None
     before = [0.0, *(volume for _, volume in steps)]
     gained = [volume > previous for (_, volume), previous in zip(steps, before, strict=False)]
-    figure = go.Figure(layout=base_layout({"title": {"text": "trial"}}, {"title": {"text": "hypervolume"}}))
+    trials: dict[str, Any] = {"title": {"text": "trial"}}
+    if len(steps) <= _FEW:
+        trials["dtick"] = 1
+    figure = go.Figure(layout=base_layout(trials, {"title": {"text": "hypervolume"}}))
     figure.add_scatter(
         x=[result.number for result, _ in steps],
         y=[volume for _, volume in steps],

@@ -63,3 +63,12 @@ def test_a_grid_is_alike_where_footprints_differ():
     assert first["their grid"] == second["their grid"] != sites(item(4e5, SQUARE))["their grid"]
     assert first["their geometry"] != second["their geometry"]
     assert sites({"properties": {"proj:code": "EPSG:32633"}}) == {}
+
+
+def test_grids_in_words_of_their_own_agree_however_they_are_rounded():
+    def item(degrees):
+        projected = {"type": "GeographicCRS", "datum": {"prime_meridian": {"longitude": degrees}}}
+        return {"properties": {"proj:projjson": projected, "proj:bbox": [0, 0, 1, 1]}}
+
+    assert sites(item(2.3372291700)) == sites(item(2.3372291701)) != {}
+    assert sites(item(2.3372291700)) != sites(item(2.5))

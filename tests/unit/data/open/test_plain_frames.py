@@ -9,7 +9,7 @@ import torch
 from terrasweep.config.input_frames import is_averaged
 from terrasweep.data import stored
 from terrasweep.data.open.folders import datamodule_arguments, open_data
-from terrasweep.data.open.plain_frames import plain_frames, refuse_untold, untold_augmentation
+from terrasweep.data.open.plain_frames import plain_frames, refuse_apart, refuse_untold, untold_augmentation
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.data.open.test_frames import ONE_DATE, PRITHVI, TL, prepared  # noqa: F401
@@ -88,9 +88,21 @@ def test_what_terratorch_can_not_do_is_refused(prepared):  # noqa: F811
         refuse_untold(prepared("files", *fine))
 
 
+OWN = ("data=datamodule", "data.datamodule=mine.Module", "data.num_classes=3", "data.frames=3")
+
+
 def test_what_a_datamodule_of_ones_own_does_with_dates_is_not_asked():
     """Nothing lists its files, and it may average dates itself."""
-    own = ("data=datamodule", "data.datamodule=mine.Module", "data.num_classes=3", "data.frames=3")
-    config = compose_trial(*own, *ONE_DATE, "data.frames_for_one_date=mean")
+    config = compose_trial(*OWN, *ONE_DATE, "data.frames_for_one_date=mean")
     assert is_averaged(config)
     refuse_untold(config)
+    refuse_apart(config, torch.zeros(2, 6, 8, 8))
+
+
+@pytest.mark.parametrize("way", ["mean", "stack"])
+def test_dates_that_it_gives_apart_are_refused_where_a_trial_makes_one_image_of_them(way):
+    config = compose_trial(*OWN, *ONE_DATE, f"data.frames_for_one_date={way}")
+    for images in (torch.zeros(2, 6, 3, 8, 8), {"DEM": torch.zeros(2, 1, 8, 8), "S2L2A": torch.zeros(2, 6, 3, 8, 8)}):
+        with pytest.raises(InvalidConfig, match=rf"one_date={way} with data.datamodule=mine.Module: it gives dates"):
+            refuse_apart(config, images)
+        refuse_apart(compose_trial(*OWN, *PRITHVI), images)

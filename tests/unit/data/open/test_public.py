@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from terrasweep.data.open.folders import open_data
-from terrasweep.data.open.public import built_with, datasets, normalized, open_datamodule
+from terrasweep.data.open.public import built_with, datasets, normalized, open_datamodule, open_splits
 from terrasweep.data.open.public_sources import GEOBENCH_FOLDERS, SOURCES
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import DataError, DeviceOutOfMemory, HostOutOfMemory, InvalidConfig
@@ -70,6 +70,14 @@ def test_eurosat_is_read_and_normalized_as_torchgeo_does_it(tmp_path):
     assert made["image"][0, 12].unique().item() == pytest.approx((1200 - 2594.14080798) / 1231.58581042)
     assert batch["image"][0, 1].unique().item() == 100
     assert made["label"].tolist() == list(range(10))
+
+
+def test_a_split_that_a_set_has_not_is_one_line(tmp_path):
+    write_eurosat(tmp_path / "eurosat")
+    trial = config("eurosat", "eurosat", "task=classification")
+    assert list(open_splits(trial, ["val"])[1]) == ["val"]
+    with pytest.raises(DataError, match=r"EuroSAT.*: it gives no split test$"):
+        open_splits(trial, ["val", "test"])
 
 
 def test_bands_are_chosen_by_the_names_that_backbones_know(tmp_path):

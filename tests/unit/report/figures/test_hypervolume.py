@@ -27,6 +27,13 @@ def test_it_is_the_best_speed_in_units_of_the_first_and_gains_are_marked():
     assert figure.note.endswith("reference point: throughput (samples/s) 0.")
 
 
+def test_no_tick_lies_between_two_trials():
+    figure, _ = drawn(10.0, 5.0, 25.0)
+    assert json.loads(figure.spec)["layout"]["xaxis"]["dtick"] == 1
+    many, _ = drawn(*map(float, range(1, 40)))
+    assert "dtick" not in json.loads(many.spec)["layout"]["xaxis"]
+
+
 def test_trials_that_did_not_complete_keep_what_was_reached():
     outcome = summarize(*sample.study())
     line = json.loads(hypervolume_figure(outcome).spec)["data"][0]

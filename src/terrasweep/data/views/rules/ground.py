@@ -33,8 +33,8 @@ def lay_over_each_other(files: FileSet) -> FileSet:
     """Compare each file's place on the ground with that of its sample's image; the first modality's, where several.
 
     Masks over the same ground in pixels of another size are brought to the image's: by the nearest pixel where theirs
-    are larger; where theirs are smaller, classes by the most frequent and targets by the mean. ``data.resize_px`` and
-    ``data.pixel_size`` do that by themselves. A mask that lies elsewhere is an error; another modality may be meant so.
+    are larger; where theirs are smaller, classes by the most frequent and targets by the mean. ``data.pixel_size`` does
+    that by itself. A mask that lies elsewhere is an error; another modality may be meant so.
     """
     data = files.config.data
     first, *others = files.headers
@@ -45,8 +45,7 @@ def lay_over_each_other(files: FileSet) -> FileSet:
         misplaced = [found for index, (image, other) in pairs if (found := _misplaced(index, image, other))]
         if misplaced:
             files = files.with_remarks(_remark(files, kind, misplaced))
-    others_do = data.resize_px is not None or data.pixel_metres is not None
-    return files if others_do or MASK not in others else _resampled(files, first)
+    return files if data.pixel_metres is not None or MASK not in others else _resampled(files, first)
 
 
 def lies_over(image: Header, other: Header) -> bool:

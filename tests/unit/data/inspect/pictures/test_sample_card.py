@@ -1,6 +1,7 @@
 """Masks are drawn in the colours of their classes, also what is ignored and what is no class."""
 
 from base64 import b64decode
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -66,3 +67,10 @@ def test_a_mask_that_can_not_be_read_is_said_beside_its_image(look, tmp_path):
     assert [(picture.title, picture.over) for picture in card.pictures] == [("image", "")]
     assert card.problem.startswith("mask: ")
     assert "not recognized" in card.problem
+
+
+@pytest.mark.parametrize(("augment", "expected"), [("none", 0), ("flips", 4), ("d4", 8)])
+def test_an_input_is_turned_as_a_training_turns_it(look, augment, expected):
+    chosen = replace(look.config, augment=replace(look.config.augment, name=augment))
+    asked = replace(look, config=chosen, case=Case(survey(), chosen))
+    assert len(asked.turned("train", "a", "image", np.zeros((3, 32, 32)))) == expected

@@ -70,6 +70,14 @@ def test_coarser_masks_are_read_in_the_images_pixels(root, factor):
         assert np.array_equal(seen.pixels(name, MASK).data, mask.repeat(factor, 1).repeat(factor, 2))
 
 
+def test_a_look_for_models_of_another_size_serves_all(root):
+    """A trial with ``data.resize_px`` shares the listing with those without, whichever looks first."""
+    masks = tiles(root, lambda number: (classes(number, px=16), over(number, metres=20.0)))
+    seen = look_at(root, "data.resize_px=48"), look_at(root)
+    assert seen[0].listing == seen[1].listing
+    assert np.array_equal(seen[1].pixels("a", MASK).data, masks["a"].repeat(2, 1).repeat(2, 2))
+
+
 def test_finer_masks_are_read_by_the_most_frequent_class(root):
     def votes(number):
         """Three of four small pixels have the class."""

@@ -72,6 +72,17 @@ def test_images_and_masks_are_read_at_one_size(root):
     assert seen.config.data.tile_px == 32
 
 
+def test_a_mask_on_other_ground_is_read_at_that_size_all_the_same(root):
+    held = mixed(root)
+    elsewhere = {"crs": "EPSG:32633", "transform": from_origin(NORTH_WEST[0], 6e6, 20.0, 20.0)}
+    mask = classes(0, px=16)
+    write_raster(places(root, "masks")["a"], mask, **elsewhere)
+    seen = look_at(root, TEN)
+    assert ("ground", "error") in said(seen)
+    assert np.array_equal(seen.pixels("a", MASK).data, mask.repeat(2, 1).repeat(2, 2))
+    assert np.array_equal(seen.pixels("d", MASK).data, held["d"][1])
+
+
 def test_targets_are_means_or_nearest(root):
     held = mixed(root, targets=True)
     seen = look_at(root, "task=regression", "data=regression_folder", "data.label_folder=masks", TEN)
