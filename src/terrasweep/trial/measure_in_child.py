@@ -46,6 +46,7 @@ from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
 from terrasweep.trial.after_measuring import report_flops, report_plan, save
 from terrasweep.trial.budget import check_budget, limit_device_memory
+from terrasweep.trial.judged_training import judge_of
 from terrasweep.trial.probe import ProbeFirst, as_probe
 
 
@@ -112,7 +113,8 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
     glimpse = meters_for(Phase.EVALUATION, setting.metering)
     meters = [*training, *evaluation, *both]
     clock = StepClock(training, device)
-    curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0)
+    told = judge_of(config, setting.folder, setting.cost_key, lambda: readings([*meters, *glimpse]))
+    curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0, told)
 
     def judge() -> None:
         seen = readings([*training, *glimpse])
