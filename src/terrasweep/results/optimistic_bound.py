@@ -15,8 +15,8 @@ from terrasweep.results.study_record import Objective
 
 LEAST_CURVES = 10
 """Finished curves that a bound needs; with fewer, the largest gain of all is too often still to come."""
-GAIN_MARGIN = 0.5
-"""The largest gain is taken for as much larger."""
+GAIN_MARGIN = 1.0
+"""By how much of itself the largest gain may be surpassed: it is doubled."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ that gets no answer trains on, and what is not told to Optuna is not missed.
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -115,12 +114,13 @@ def by_pruner(objective: str) -> Rule:
 
     def ends(trial: Trial, progress: Progress, count: int) -> str:
         validation = progress.validations[count - 1]
-        value = validation.values.get(objective)
-        trial.report(math.nan if value is None else value, count - 1)
+        if (value := validation.values.get(objective)) is None:
+            return ""  # It is undefined, and there is nothing to compare.
+        trial.report(value, count - 1)
         if not trial.should_prune():
             return ""
         name, place = type(trial.study.pruner).__name__, _place(validation, progress)
-        return f"hydra/sweeper/pruner: {name} ended the training {place}: {objective} {_of(value)}"
+        return f"hydra/sweeper/pruner: {name} ended the training {place}: {objective} {rounded(value)}"
 
     return ends
 
@@ -148,10 +148,6 @@ def by_domination(objectives: Sequence[Objective], results: Callable[[], Sequenc
 
 def _place(validation: Validation, progress: Progress) -> str:
     return f"after step {validation.steps} of {progress.length}"
-
-
-def _of(value: float | None) -> str:
-    return "is undefined" if value is None else rounded(value)
 
 
 def _under_way(progress: Progress, count: int) -> TrainingUnderWay:

@@ -81,7 +81,8 @@ def start(tmp_path, monkeypatch, request):
             overrides = [f"hydra.searchpath=[file://{tmp_path}]", *FIXED, *arguments]
             config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
             HydraConfig.instance().set_config(config)
-            settings = {"sampler": config.hydra.sweeper.sampler, "n_jobs": None, "params": {}}
+            hydra = config.hydra.sweeper
+            settings = {"sampler": hydra.sampler, "pruner": hydra.pruner, "n_jobs": None, "params": {}}
             context = SimpleNamespace(config_loader=loader)
             try:
                 sweep.StudySweep(settings, context, None, config).sweep([*FIXED, *arguments])
