@@ -116,6 +116,16 @@ def test_a_study_that_lost_its_record_and_its_database_goes_on_and_is_not_double
     assert mlflow_runs(tmp_path) == (2, ["0", "0", "1", "2", "3"]), "what was deleted and started over is another study"
 
 
+def test_a_pruner_that_can_t_judge_is_refused_before_anything_is_there_and_one_that_can_does(start, tmp_path):
+    with pytest.raises(InvalidConfig, match="needs a learning curve"):
+        start(MEMORY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5")
+    assert not (tmp_path / "results").exists()
+    pruned = start(ACCURACY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5", "study.n_trials=1")
+    assert [launched["trial.judged"] for launched in pruned.launched] == [True]
+    unjudged = start(ACCURACY, SEARCH, "train.validate_every=5", "study.n_trials=2")
+    assert ["trial.judged" in launched for launched in unjudged.launched] == [False]
+
+
 @pytest.mark.parametrize("change", [MEMORY, "tuning.rank=choice(3,4)"])
 def test_a_study_in_which_every_trial_failed_takes_other_objectives_and_choices(
     start, tmp_path, capsys, monkeypatch, change
