@@ -199,9 +199,7 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
         curve = result.curves.get(key)
         if curve is None:
             metrics.append(Metric(key, value, ended, 0))
-        elif (
-            key in result.metrics and curve[-1][1] != value
-        ):  # Of another state than the last one: MLflow shows it last.
+        elif key in result.metrics and curve[-1][1] != value:  # Of the kept state, not the last.
             metrics.append(Metric(key, value, ended + 1, curve[-1][0]))
     # An estimate's steps are numbers of GPUs.
     for key, curve in {**result.curves, **result.plan}.items():
