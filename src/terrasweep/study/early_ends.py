@@ -157,7 +157,7 @@ def _under_way(progress: Progress, count: int) -> TrainingUnderWay:
             if value is not None:
                 found.setdefault(name, []).append(value)
     part = progress.validations[count - 1].steps / progress.length
-    return TrainingUnderWay(part=part, found=found, costs=progress.costs)
+    return TrainingUnderWay(part=part, found=found, costs=progress.costs, cost_key=progress.cost_key)
 
 
 def _finished(result: TrialResult, objectives: Sequence[Objective]) -> FinishedTraining | None:

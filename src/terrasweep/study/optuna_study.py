@@ -188,6 +188,7 @@ class StoredStudy:
         try:
             for name, value in attributes(result).items():
                 trial.set_user_attr(name, value)
+            self._report_reused(trial, result)
             if miss is not None and "miss" not in trial.constraints:
                 trial.set_constraint("miss", miss)
             self._tell(trial, values, state)
@@ -196,6 +197,12 @@ class StoredStudy:
         if result.reason is Reason.INTERRUPTED:
             self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
         return True
+
+    def _report_reused(self, trial: Trial, result: TrialResult) -> None:
+        """Give a trial whose accuracy is another's that one's curve: its own process validated nothing."""
+        if result.accuracy_from and not isinstance(self.study.pruner, NopPruner):
+            for step, value in self.intermediate_values(result).items():
+                trial.report(value, step)
 
     def _tell(self, trial: Trial, values: list[float] | None, state: TrialState) -> None:
         """End a trial with its values, or without any in a state."""

@@ -25,13 +25,14 @@ class JudgedTraining:
     def __init__(
         self,
         folder: Path,
+        cost_key: str,
         costs: Callable[[], Reading],
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Args: ``folder`` is the trial's; ``costs`` reads what is measured by now."""
-        self._folder, self._costs, self._clock, self._sleep = folder, costs, clock, sleep
+        """Args: ``folder`` and ``cost_key`` are the trial's; ``costs`` reads what is measured by now."""
+        self._folder, self._cost_key, self._costs, self._clock, self._sleep = folder, cost_key, costs, clock, sleep
         self._validations: list[Validation] = []
         self._waits = True
         forget(folder)
@@ -50,7 +51,10 @@ class JudgedTraining:
         found = {name: value if math.isfinite(value) else None for name, value in values.items()}
         self._validations.append(Validation(steps=steps, values=found))
         costs = {name: cost for name, cost in self._costs().items() if name in KNOWN_EARLY and cost is not None}
-        write_progress(self._folder, Progress(length=length, validations=self._validations, costs=costs))
+        write_progress(
+            self._folder,
+            Progress(length=length, validations=self._validations, costs=costs, cost_key=self._cost_key),
+        )
         if steps < length and (reason := self._answer()):
             raise Pruned(reason)
 
@@ -69,7 +73,7 @@ class JudgedTraining:
 
 
 def judge_of(
-    config: TrialConfig, folder: Path, costs: Callable[[], Reading]
+    config: TrialConfig, folder: Path, cost_key: str, costs: Callable[[], Reading]
 ) -> Callable[[int, int, Mapping[str, float]], None] | None:
     """What is told of each validation of a trial, as :meth:`JudgedTraining.judge`; None where the sweep has no say."""
-    return JudgedTraining(folder, costs).judge if config.trial.judged else None
+    return JudgedTraining(folder, cost_key, costs).judge if config.trial.judged else None

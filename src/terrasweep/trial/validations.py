@@ -37,6 +37,8 @@ class Progress:
     validations: list[Validation]
     costs: dict[str, float] = field(default_factory=dict)
     """Measurement to what is known of it by now."""
+    cost_key: str = ""
+    """The trial's (:mod:`terrasweep.trial.keys`); empty: it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The sweep's side: what Optuna is told of a running trial's curve, and what the trial hears."""
 
+import dataclasses
 import threading
 
 import optuna
@@ -125,6 +126,24 @@ def test_a_training_that_a_complete_trial_beats_at_its_best_ends():
         "(accuracy 0.7, peak_memory_mib 51)"
     )
     assert dominated(*known, running=progress(*[0.1] * 5, peak_memory_mib=49.0)) == ""
+
+
+def test_a_trial_whose_accuracy_is_another_s_has_its_curve_for_the_pruner(stored):
+    (trial,) = stored.ask(1, 9)
+    curves = {"val_accuracy": [(3, 0.2), (6, 0.4), (6, 0.4)]}
+    measured = {"accuracy": 0.4}
+    reused = TrialResult(
+        number=trial.number, state=State.COMPLETE, measurements=measured, curves=curves, accuracy_from="0"
+    )
+    assert stored.tell(trial, reused)
+    assert stored.told()[trial.number].intermediate_values == {0: 0.2, 1: 0.4}
+
+
+def test_trials_of_one_cost_key_cost_the_same(tmp_path):
+    known = [complete(number, cost_key="k") for number in range(LEAST_CURVES)]
+    smaller = dataclasses.replace(progress(*[0.1] * 5, peak_memory_mib=49.0), cost_key="k")
+    assert dominated(*known, running=smaller) != ""
+    assert dominated(*known, running=dataclasses.replace(smaller, cost_key="l")) == ""
 
 
 def test_what_did_not_complete_or_has_another_s_curve_tells_nothing():

@@ -18,7 +18,7 @@ class Watched:
 
     def __init__(self, folder):
         self.folder, self.now, self.answers = folder, 0.0, {}
-        self.training = JudgedTraining(folder, lambda: COSTS, clock=lambda: self.now, sleep=self.sleep)
+        self.training = JudgedTraining(folder, "key", lambda: COSTS, clock=lambda: self.now, sleep=self.sleep)
 
     def sleep(self, seconds):
         self.now += seconds
@@ -41,6 +41,7 @@ def test_a_training_tells_what_it_found_and_what_it_costs_by_then(tmp_path):
         Validation(steps=20, values={"accuracy": None}),
     ]
     assert (progress.length, progress.costs) == (100, {"throughput_samples_per_s": 12.0})
+    assert progress.cost_key == "key"
 
 
 def test_it_ends_as_soon_as_it_is_told_so(tmp_path):
@@ -92,5 +93,5 @@ def test_what_an_earlier_run_of_the_job_left_counts_for_nothing(tmp_path):
 
 
 def test_a_trial_without_a_sweep_is_judged_by_nobody(tmp_path):
-    assert judge_of(compose_trial(), tmp_path, dict) is None
-    assert judge_of(compose_trial("trial.judged=true"), tmp_path, dict) is not None
+    assert judge_of(compose_trial(), tmp_path, "key", dict) is None
+    assert judge_of(compose_trial("trial.judged=true"), tmp_path, "key", dict) is not None
