@@ -105,7 +105,7 @@ class Setting:
     data: OpenData
     metering: MeteredTrial
     folder: Path
-    cost_key: str
+    cost_key: str = ""
 
 
 def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool) -> None:
