@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,10 @@ from terrasweep.results.wording import rounded
 from terrasweep.study.trial_folders import TrialFolders
 from terrasweep.trial.validations import Answer, Progress, Validation, read_progress, write_answer
 
-_POLL_S = 0.1
+_POLL_S, _SLOWEST_POLL_S = 0.05, 1.0
+_OF_QUIET = 0.05
+"""A pause between two looks is this part of the time since there was news: so much a training waits for its answer, and
+files on a network are not asked for in vain all the time."""
 
 
 @dataclass
@@ -70,23 +74,30 @@ class EarlyEnds:
             thread.join()
 
     def _watch(self, running: Sequence[RunningTrial], over: threading.Event) -> None:
+        news = time.monotonic()
         while True:
             last = over.is_set()  # What was written before is looked at once more: other trials are compared with it.
-            for one in running:
-                try:
-                    self._hear(one)
-                except UpdateFinishedTrialError:
-                    one.ends = "another process has ended the trial"  # It has no use for more.
-                except Exception as error:  # noqa: BLE001 - whatever a pruner or a database does, trials go on
-                    self._say(f"{type(error).__name__}: {first_line(error)}")
+            if sum(self._hear(one) for one in running):
+                news = time.monotonic()
             if last:
                 return
-            over.wait(_POLL_S)
+            over.wait(min(_SLOWEST_POLL_S, max(_POLL_S, _OF_QUIET * (time.monotonic() - news))))
 
-    def _hear(self, one: RunningTrial) -> None:
-        """Judge what is new of a trial, and answer."""
-        if one.ends or (progress := read_progress(one.folder)) is None or len(progress.validations) <= one.heard:
-            return
+    def _hear(self, one: RunningTrial) -> bool:
+        """Judge what is new of a trial; whether there was news. Trials go on whatever a pruner or a database does."""
+        try:
+            progress = None if one.ends else read_progress(one.folder)
+            if progress is None or len(progress.validations) <= one.heard:
+                return False
+            self._judge(one, progress)
+        except UpdateFinishedTrialError:
+            one.ends = "another process has ended the trial"  # It has no use for more.
+        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise it to
+            self._say(f"{type(error).__name__}: {first_line(error)}")
+            return False
+        return True
+
+    def _judge(self, one: RunningTrial, progress: Progress) -> None:
         while one.heard < len(progress.validations) and not one.ends:
             one.ends = self._rule(one.trial, progress, one.heard + 1)
             one.heard += 1

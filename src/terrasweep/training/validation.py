@@ -52,7 +52,8 @@ class LearningCurve(Callback):
         if self._train.patience is not None and self._without_better() >= self._train.patience:
             trainer.should_stop = True
         if self._judge is not None:
-            self._judge(trainer.global_step, trainer.max_steps, self._latest())
+            length = trainer.global_step if trainer.should_stop else trainer.max_steps
+            self._judge(trainer.global_step, length, self._latest())
 
     def note(self, steps: int, logged: dict[str, float]) -> None:
         """A validation's point of the curves.

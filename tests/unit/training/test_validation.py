@@ -105,6 +105,13 @@ def test_a_judge_hears_of_every_validation_and_may_end_the_training(tmp_path):
     assert all("peak_memory_mib" not in values for *_, values in heard)
 
 
+def test_a_training_that_ends_by_its_own_patience_is_over_with_its_last_validation(tmp_path):
+    heard = []
+    overrides = ("train.validate_every=2", "train.patience=1", "train.max_steps=20")
+    Trained(tmp_path, *overrides, model=Spoilt(), judge=lambda steps, length, _: heard.append((steps, length)))
+    assert heard == [(2, 20), (4, 20), (6, 6)]
+
+
 def test_an_epoch_is_all_batches(tmp_path):
     run = Trained(tmp_path, "train.validate_every=2epochs", "train.max_steps=null", "train.epochs=4")
     assert len(run.clock.losses) == 8
