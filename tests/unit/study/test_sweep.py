@@ -121,8 +121,9 @@ def test_a_pruner_that_can_t_judge_is_refused_before_anything_is_there_and_one_t
         start(MEMORY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5")
     assert not (tmp_path / "results").exists()
     pruned = start(ACCURACY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5", "study.n_trials=1")
-    assert [launched["trial.judged"] for launched in pruned.launched] == [True]
-    unjudged = start(ACCURACY, SEARCH, "train.validate_every=5", "study.n_trials=2")
+    trial, *others = (launched.get("trial.judged") for launched in pruned.launched)
+    assert (trial, {*others}) == (True, {None}), "what is no trial, like a confirmation, is not judged"
+    unjudged = start(ACCURACY, SEARCH, "train.validate_every=5", "study.n_trials=2", "confirm.rounds=0")
     assert ["trial.judged" in launched for launched in unjudged.launched] == [False]
 
 
