@@ -27,8 +27,10 @@ class TerrasweepSweeperConf:
     """What ``hydra.sweeper.*`` can set; the study's own settings are below ``study``."""
 
     _target_: str = "hydra_plugins.terrasweep_sweeper.terrasweep_sweeper.TerrasweepSweeper"
-    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "grouped_tpe"}])
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "grouped_tpe"}, {"pruner": "none"}])
     sampler: Any = MISSING
+    pruner: Any = MISSING
+    """Which trainings of a study with one objective end early. See docs/ending-early.md."""
     n_jobs: int | None = None
     """Trials per batch; null: as many as the launcher's recipe says, else one."""
     params: dict[str, str] = field(default_factory=dict)

@@ -14,8 +14,8 @@ from . import config as config
 class TerrasweepSweeper(Sweeper):
     """Searches with Optuna; the study is in :mod:`terrasweep.study.sweep`."""
 
-    def __init__(self, sampler: DictConfig, n_jobs: int | None, params: DictConfig) -> None:
-        self._settings: dict[str, Any] = {"sampler": sampler, "n_jobs": n_jobs, "params": params}
+    def __init__(self, sampler: DictConfig, pruner: DictConfig, n_jobs: int | None, params: DictConfig) -> None:
+        self._settings: dict[str, Any] = {"sampler": sampler, "pruner": pruner, "n_jobs": n_jobs, "params": params}
         self._setup: dict[str, Any] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -159,10 +159,10 @@ def as_dict(config: TrialConfig) -> dict[str, Any]:
 def public_dict(config: TrialConfig) -> dict[str, Any]:
     """The configuration as it may be stored and shared: passwords and tokens in its URLs are masked.
 
-    Without the attempt that measures it, too: who runs it again is another one.
+    Without who measures it and judges it, too: who runs it again is another one.
     """
     values: dict[str, Any] = masked_values(as_dict(config))
-    del values["trial"]["attempt"]
+    del values["trial"]["attempt"], values["trial"]["judged"]
     return values
 
 

@@ -14,6 +14,7 @@ from terrasweep.config.schema import TrialConfig
 _FOLDER = Path(conf.__file__).parent
 _YOURS = ("sweeps", "search_spaces")
 """Groups whose options are the user's own files."""
+_OF_HYDRA = ("hydra/sweeper/pruner", "hydra/launcher")
 _COLUMNS = 80
 _INDENT = 2
 _NAMES = 16
@@ -29,7 +30,7 @@ def groups() -> str:
 def _groups() -> Iterator[tuple[str, list[str]]]:
     """Group to its options, sorted; in the order of the configuration's sections."""
     outside = {knob.group: [option.name for option in knob.options] for knob in outside_knobs()}
-    for section in (*(field.name for field in dataclasses.fields(TrialConfig)), "hydra/launcher"):
+    for section in (*(field.name for field in dataclasses.fields(TrialConfig)), *_OF_HYDRA):
         if len(options := _stems(_FOLDER.joinpath(section).glob("*.yaml"))) > 1:
             yield section, options
     yield from outside.items()

@@ -34,6 +34,8 @@ class TrialIdentity:
     """Optuna's trial number; set by the sweeper, null for a single trial."""
     attempt: str | None = None
     """Which start of the study measures it; set by the sweeper, not stored."""
+    judged: bool = False
+    """Whether the sweep hears of its validations and may end it; set by the sweeper, not stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,8 @@ class StudyConfig:
     """Seed of the sampler."""
     takeover: bool = False
     """Whether what a process on another machine may still work on is taken from it."""
+    stop_dominated: bool = False
+    """Whether a training ends that a complete trial would beat even if it went on as well as any before it."""
     stop_after_same_failures: int | None = 3
     """How many trials in a row that fail alike stop the study, at least 2; null: none do. They run again."""
     keep_weights: str = "front"

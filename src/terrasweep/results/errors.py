@@ -69,6 +69,12 @@ class Diverged(TerrasweepError):
     reason = Reason.DIVERGED
 
 
+class Pruned(TerrasweepError):
+    """The study ended the training early: it would have led nowhere."""
+
+    reason = Reason.PRUNER
+
+
 class Crashed(TerrasweepError):
     """A defect: an unexpected exception, a signal, or a process that left without an answer."""
 

@@ -194,8 +194,13 @@ def _log_run(client: MlflowClient, experiment: str, name: str, result: TrialResu
     started = ended - int(1000 * (result.value("wall_seconds") or 0))
     run = client.create_run(experiment, start_time=started, tags={**tags, **_tags(result)}, run_name=name)
     run_id = run.info.run_id
-    single = {key: value for key, value in _metrics(result).items() if key not in result.curves}
-    metrics = [Metric(key, value, ended, 0) for key, value in single.items()]
+    metrics = []
+    for key, value in _metrics(result).items():
+        curve = result.curves.get(key)
+        if curve is None:
+            metrics.append(Metric(key, value, ended, 0))
+        elif key in result.metrics and curve[-1][1] != value:  # Of the kept state, not the last.
+            metrics.append(Metric(key, value, ended + 1, curve[-1][0]))
     # An estimate's steps are numbers of GPUs.
     for key, curve in {**result.curves, **result.plan}.items():
         metrics += [Metric(key, value, ended, step) for step, value in curve]

@@ -27,6 +27,7 @@ def restore(stored: StoredStudy, result: TrialResult, distributions: Mapping[str
             params=params,
             distributions={key: distributions[key] for key in params},
             user_attrs=attributes(result) | {"restored": True},
+            intermediate_values=stored.intermediate_values(result),
             constraints=None if miss is None else {"miss": miss},
         )
     )

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from terrasweep.machine import startup
 from terrasweep.machine.locks import locked
 from terrasweep.machine.process_identity import this_process
+from terrasweep.measure.learning_curves import curve_of
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -79,9 +81,10 @@ class StoredStudy:
             optuna.delete_study(study_name=self._name, storage=self.storage)
             self.study = self._open()
 
-    def use(self, sampler: BaseSampler, grid: GridSize) -> None:
-        """Take the trials of this process from a sampler."""
+    def use(self, sampler: BaseSampler, grid: GridSize, pruner: BasePruner | None = None) -> None:
+        """Take the trials of this process from a sampler; a pruner says which of its trainings end early."""
         self.study.sampler, self._grid = sampler, grid
+        self.study.pruner = pruner or NopPruner()
 
     def limit(self, grid: GridSize) -> None:
         """Let the study end where its grid does."""
@@ -185,6 +188,7 @@ class StoredStudy:
         try:
             for name, value in attributes(result).items():
                 trial.set_user_attr(name, value)
+            self._report_reused(trial, result)
             if miss is not None and "miss" not in trial.constraints:
                 trial.set_constraint("miss", miss)
             self._tell(trial, values, state)
@@ -193,6 +197,12 @@ class StoredStudy:
         if result.reason is Reason.INTERRUPTED:
             self.study.enqueue_trial(trial.params, user_attrs={"retry_of": trial.number})
         return True
+
+    def _report_reused(self, trial: Trial, result: TrialResult) -> None:
+        """Give a trial whose accuracy is another's that one's curve: its own process validated nothing."""
+        if result.accuracy_from and not isinstance(self.study.pruner, NopPruner):
+            for step, value in self.intermediate_values(result).items():
+                trial.report(value, step)
 
     def _tell(self, trial: Trial, values: list[float] | None, state: TrialState) -> None:
         """End a trial with its values, or without any in a state."""
@@ -218,6 +228,12 @@ class StoredStudy:
         miss = UNKNOWN_MISS if result.violation is None else max(result.violation, 1e-9)
         worst = self._worst_values() if ignores_pruned(self.study.sampler) else None
         return (TrialState.PRUNED if worst is None else TrialState.COMPLETE), worst, miss
+
+    def intermediate_values(self, result: TrialResult) -> dict[int, float]:
+        """What pruners of a study with one objective compare: its curve, validation by validation, from 0 on."""
+        curve = curve_of(self._objectives[0].name) if len(self._objectives) == 1 else None
+        points = dict(result.curves.get(curve or "", []))  # The end's evaluation may be that of the last step again.
+        return dict(enumerate(points.values()))
 
     def told(self) -> list[FrozenTrial]:
         """All trials as the storage has them, by number."""

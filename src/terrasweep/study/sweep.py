@@ -13,6 +13,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from optuna.pruners import BasePruner
 from optuna.trial import Trial
 
 from terrasweep import process
@@ -27,6 +28,8 @@ from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, recon
 from terrasweep.study.baselines import Baseline, find_baselines
 from terrasweep.study.composer import Composer
 from terrasweep.study.data_page import write_data_page
+from terrasweep.study.early_end_rules import check_early_ends
+from terrasweep.study.early_ends import EarlyEnds, early_ends
 from terrasweep.study.extra_trainings import ExtraTraining, changed, job_overrides
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import runs_in_this_process, trials_at_once
@@ -35,6 +38,7 @@ from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason, usab
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.orphans import holds_nothing
 from terrasweep.study.preflight import check_launcher, check_space, check_trial_folders, check_writable
+from terrasweep.study.pruners import build_pruner
 from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, parse_space
@@ -56,8 +60,11 @@ class StudySweep:
         task_function: TaskFunction,
         config: DictConfig,
     ) -> None:
-        """Args: ``settings`` are ``hydra.sweeper.*``: ``sampler``, ``n_jobs`` and ``params``; the rest is Hydra's."""
+        """Args: ``settings`` are ``hydra.sweeper.*``: ``sampler``, ``pruner``, ``n_jobs`` and ``params``."""
         self._sampler_settings, self._params = settings["sampler"], settings["params"]
+        self._pruner_settings = settings["pruner"]
+        self._pruner: BasePruner | None = None
+        self._early_ends: EarlyEnds | None = None
         self._batch: int | None = settings["n_jobs"]
         self.n_jobs = self._batch or 1
         self._config, self._loader = config, hydra_context.config_loader
@@ -89,6 +96,8 @@ class StudySweep:
         check_space(space, self._composer.compose)
         for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
         check_sampler(for_a_look, config.study, space, base)
+        self._pruner = build_pruner(self._pruner_settings)
+        check_early_ends(self._pruner, config, {key.name for key in space.keys})
         mlflow_store.check_reachable(config.tracking.uri)
         check_writable(folder.path)
         prepare.check_backbone(config)
@@ -97,6 +106,7 @@ class StudySweep:
         url = mlflow_store.absolute_uri(config.study.storage or f"sqlite:///{folder.path / 'optuna.db'}")
         with folder.taken_up(), usable(url):
             stored = StoredStudy(record.name, url, record.objectives, folder.path)
+            self._early_ends = early_ends(self._pruner, config.study, record.objectives, folder.path / "trials")
             self._take_up(folder, stored, record, grid, config)
         with _stopped_by_the_machine(folder):
             StudyRun(self, config, base, folder, stored, self._baselines).to_the_end()
@@ -126,7 +136,7 @@ class StudySweep:
         drawn = max([stored.trials_before(), *(number + 1 for number in folder.trials.numbers())])
         drawn = stored.reserve_seed(drawn) if missing else drawn  # Of processes that start together, each has its own.
         sampler, _ = build_sampler(self._sampler_settings, config.study, self._space, self._composer.base, drawn)
-        stored.use(sampler, grid)
+        stored.use(sampler, grid, self._pruner)
         for line in reconcile.reconcile(folder, stored):
             print(f"warning: {line}", file=sys.stderr)
         if changes := find_changed_ranges(self._space, stored):  # To those of trials that the storage had lost.
@@ -166,12 +176,14 @@ class StudySweep:
             [
                 f"trial.number={trial.number}",
                 f"trial.attempt='{attempt}'",
+                *(["trial.judged=true"] if self._early_ends else []),
                 *self._space.overrides(chosen),
                 *self._space.fixed,
             ]
             for trial, chosen in zip(trials, values, strict=True)
         ]
-        with each_job_by_itself(self._composer.base.hydra.launcher):
+        judging = self._early_ends.watching(trials) if self._early_ends else contextlib.nullcontext()
+        with each_job_by_itself(self._composer.base.hydra.launcher), judging:
             return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
     def launch_extra(self, trainings: Sequence[ExtraTraining], attempt: str) -> list[JobReturn]:

@@ -17,6 +17,7 @@ from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.final_test import FinalTest
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import attempt as attempts
+from terrasweep.trial.validations import forget
 
 TEST = "test.json"
 """What the test split said of a trial; its ``result.json`` stays as the search knew it."""
@@ -137,7 +138,10 @@ class TrialFolders:
 
     def settle(self, result: TrialResult, attempt: str) -> bool:
         """Write a trial's last word; False where it is no longer this attempt's, and what is on disk counts."""
-        return attempts.write_result(self._of(result.number), result, attempt, settle=True)
+        settled = attempts.write_result(self._of(result.number), result, attempt, settle=True)
+        if settled:
+            forget(self._of(result.number))
+        return settled
 
     def put_back(self, result: TrialResult) -> None:
         """Write a settled trial's result that was lost."""

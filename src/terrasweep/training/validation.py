@@ -12,19 +12,26 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.config.train import BEST
-from terrasweep.measure.accuracy import LOGGED_PREFIX
-from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS
+from terrasweep.measure.accuracy import LOGGED_PREFIX, METRIC_PREFIX
+from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS, curve_of
 from terrasweep.training.kept_state import State, learnt_state, restore_state
 
 Curve = list[tuple[int, float]]
+Judge = Callable[[int, int, dict[str, float]], None]
+"""Is told after each validation the steps behind it, those of the whole training, and each objective's value; may raise
+to end the training."""
 
 
 class LearningCurve(Callback):
     """Keeps what each validation found, and where ``train.keep=best`` the state that was the most accurate."""
 
-    def __init__(self, config: TrialConfig, seconds: Callable[[], float]) -> None:
+    def __init__(self, config: TrialConfig, seconds: Callable[[], float], judge: Judge | None = None) -> None:
         """Args: ``seconds`` says how long the timed steps have taken so far."""
-        self._train, self._metric, self._seconds = config.train, config.task.accuracy, seconds
+        self._train, self._metric, self._seconds, self._judge = config.train, config.task.accuracy, seconds, judge
+        curves = ((o.name, curve_of(o.name)) for o in config.study.objectives)
+        self._objectives = {name: curve for name, curve in curves if curve is not None}
+        self.others: dict[str, Curve] = {c: [] for c in self._objectives.values() if c not in (VAL_ACCURACY, VAL_LOSS)}
+        """Of the objectives that are other validation metrics."""
         self.accuracies: Curve = []
         self.losses: Curve = []
         self.seconds: Curve = []
@@ -44,6 +51,9 @@ class LearningCurve(Callback):
             self._kept = learnt_state(pl_module.model)
         if self._train.patience is not None and self._without_better() >= self._train.patience:
             trainer.should_stop = True
+        if self._judge is not None:
+            length = trainer.global_step if trainer.should_stop else trainer.max_steps
+            self._judge(trainer.global_step, length, self._latest())
 
     def note(self, steps: int, logged: dict[str, float]) -> None:
         """A validation's point of the curves.
@@ -56,6 +66,8 @@ class LearningCurve(Callback):
         self.accuracies.append((steps, accuracy))
         self.losses.append((steps, logged.get(f"{LOGGED_PREFIX}loss", math.nan)))
         self.seconds.append((steps, self._seconds()))
+        for name, curve in self.others.items():
+            curve.append((steps, logged.get(LOGGED_PREFIX + name.removeprefix(METRIC_PREFIX), math.nan)))
         if math.isfinite(accuracy) and (self.best is None or accuracy > self.best[1]):
             self.best = (steps, accuracy)
 
@@ -85,9 +97,17 @@ class LearningCurve(Callback):
 
     def curves(self) -> dict[str, Curve]:
         """By the names that results and MLflow have for them, points that are not finite left out."""
-        named = {VAL_ACCURACY: self.accuracies, VAL_LOSS: self.losses, VAL_SECONDS: self.seconds}
+        named = self._named() | {VAL_SECONDS: self.seconds}
         finite = {name: [point for point in curve if math.isfinite(point[1])] for name, curve in named.items()}
         return {name: curve for name, curve in finite.items() if curve}
+
+    def _named(self) -> dict[str, Curve]:
+        return {VAL_ACCURACY: self.accuracies, VAL_LOSS: self.losses} | self.others
+
+    def _latest(self) -> dict[str, float]:
+        """What the last validation found of each objective that is a validation metric."""
+        named = self._named()
+        return {objective: named[curve][-1][1] for objective, curve in self._objectives.items()}
 
     def _is_best(self) -> bool:
         return self.best is not None and self.best[0] == self.accuracies[-1][0]

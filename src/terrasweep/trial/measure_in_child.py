@@ -46,10 +46,11 @@ from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
 from terrasweep.trial.after_measuring import report_flops, report_plan, save
 from terrasweep.trial.budget import check_budget, limit_device_memory
+from terrasweep.trial.judged_training import judge_of
 from terrasweep.trial.probe import ProbeFirst, as_probe
 
 
-def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = False) -> None:
+def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = False, cost_key: str = "") -> None:
     """Open the data, build, train, evaluate and count, and report each measurement as soon as there is one.
 
     Args:
@@ -57,6 +58,7 @@ def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = Fal
         config: The trial.
         folder: Takes the files that a trial leaves: DeepSpeed's settings, the trained weights.
         probe: Whether memory and speed are all that is wanted: the first steps are, and some batches' evaluation.
+        cost_key: Of the trial, for the sweep that may end its training early.
 
     Raises:
         TerrasweepError: The trial ended early, for the reason it carries.
@@ -85,7 +87,7 @@ def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = Fal
         report(remarks={"batch statistics": line})
     task = build_task(config, model, data)
     try:
-        _train(report, config, Setting(task, model, data, metering, folder), probe=probe)
+        _train(report, config, Setting(task, model, data, metering, folder, cost_key), probe=probe)
         if config.keeps_weights:
             save(report, folder, model, data)
     finally:
@@ -103,6 +105,7 @@ class Setting:
     data: OpenData
     metering: MeteredTrial
     folder: Path
+    cost_key: str = ""
 
 
 def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool) -> None:
@@ -112,7 +115,8 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
     glimpse = meters_for(Phase.EVALUATION, setting.metering)
     meters = [*training, *evaluation, *both]
     clock = StepClock(training, device)
-    curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0)
+    told = judge_of(config, setting.folder, setting.cost_key, lambda: readings([*meters, *glimpse]))
+    curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0, told)
 
     def judge() -> None:
         seen = readings([*training, *glimpse])

@@ -25,7 +25,7 @@ def as_probe(config: TrialConfig) -> TrialConfig:
     train = config.train
     validate = None if train.validate_every is None else max(1, train.untimed_steps)
     shortened = replace(train, max_steps=config.probe.steps, epochs=None, validate_every=validate, patience=None)
-    return replace(config, train=replace(shortened, save_weights=False))
+    return replace(config, train=replace(shortened, save_weights=False), trial=replace(config.trial, judged=False))
 
 
 class ProbeFirst(Callback):

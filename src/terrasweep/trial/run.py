@@ -69,7 +69,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
             clock = time.perf_counter()  # What trials share is made outside of their own time.
             with own_nvme_folder(config) as here:
                 probe = config.probe.alone or known.accuracy is not None
-                arguments = {"config": here, "folder": folder, "probe": probe}
+                arguments = {"config": here, "folder": folder, "probe": probe, "cost_key": keys.cost}
                 outcome = process.run(_CHILD, arguments, log, _limits(config))
     except TerrasweepError as error:
         outcome.error = error

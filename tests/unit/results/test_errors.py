@@ -27,10 +27,10 @@ ERRORS = [e for e in vars(errors).values() if isinstance(e, type) and issubclass
 
 
 def test_every_reason_but_those_of_the_study_has_an_error_of_its_own():
-    """A prediction and a pruner end a trial without an exception; the base stands for what nobody expected."""
+    """A prediction ends a trial without an exception; the base stands for what nobody expected."""
     own = [error.reason for error in ERRORS if error is not TerrasweepError]
     assert len(own) == len(set(own))
-    assert set(Reason) - set(own) == {Reason.PREDICTED_OOM, Reason.PRUNER}
+    assert set(Reason) - set(own) == {Reason.PREDICTED_OOM}
     assert TerrasweepError.reason is Reason.CRASHED
 
 

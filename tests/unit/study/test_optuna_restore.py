@@ -37,6 +37,21 @@ def test_values_that_fit_their_distribution_are_kept(stored, searched, kept):
     assert trial.user_attrs["restored"]
 
 
+def test_what_pruners_compare_is_told_again(stored):
+    """The curve by its validations, of which the last one is the evaluation at the end, too."""
+    curve = [(3, 0.2), (6, 0.4), (6, 0.4)]
+    for number, reason in enumerate([None, Reason.PRUNER]):
+        state = State.COMPLETE if reason is None else reason.state
+        measured = {"accuracy": 0.4 if reason is None else None}
+        curves = {"val_accuracy": curve, "val_loss": [(3, 9.0)]}
+        restore(
+            stored, TrialResult(number=number, state=state, reason=reason, measurements=measured, curves=curves), {}
+        )
+    complete, pruned = stored.told()
+    assert complete.intermediate_values == pruned.intermediate_values == {0: 0.2, 1: 0.4}
+    assert (complete.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
+
+
 def test_numbers_nobody_knows_do_not_count_and_one_that_ran_is_an_orphan(stored):
     restore_lost(stored, ran=False)
     restore_lost(stored, ran=True)

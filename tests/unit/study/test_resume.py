@@ -1,13 +1,19 @@
 """What a killed sweep left is settled once, and failures that stop a study run again; test_loop*.py have the whole."""
 
 import pytest
+from optuna.pruners import ThresholdPruner
+from optuna.samplers import RandomSampler
+from optuna.trial import TrialState
 
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.early_ends import EarlyEnds, by_pruner
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.resume import failures_before, release_failures, take_over_orphans, unseen_trials
+from terrasweep.study.samplers import GridSize
+from terrasweep.trial.validations import Progress, Validation, write_progress
 from tests.composing import compose_trial
 from tests.studies import study_record
 
@@ -40,6 +46,32 @@ def test_an_orphan_s_own_answer_counts_and_one_without_runs_again(study, tmp_pat
     assert (found[1][0].reason, found[1][1]) == (Reason.INTERRUPTED, {})
     assert found[1][0].config["study"]["name"] == "s"
     assert list(take_over_orphans(folder, stored, "new", config, takeover=False)) == [], "they are this process's"
+
+
+def test_a_trial_that_was_judged_when_its_sweep_was_killed_runs_again_with_a_curve_of_its_own(study, tmp_path):
+    """Killed between its pruner's word and its result; another was killed after its result."""
+    folder, stored = study
+    stored.use(RandomSampler(seed=0), GridSize(), ThresholdPruner(lower=0.5))
+    curve = Progress(length=9, validations=[Validation(steps=3, values={"accuracy": 0.25})])
+    trials = stored.ask(2, 2)
+    for trial in trials:
+        trial.suggest_int("x", 1, 10**6)
+        trial.set_user_attr("owner", "")
+        assert folder.trials.hand_out(trial.number, "killed")
+        write_progress(tmp_path / "trials" / str(trial.number), curve)
+    with EarlyEnds(by_pruner("accuracy"), tmp_path / "trials").watching(trials):
+        pass
+    pruned = TrialResult(number=1, state=State.PRUNED, reason=Reason.PRUNER, curves={"val_accuracy": [(3, 0.25)]})
+    (tmp_path / "trials" / "1" / "result.json").write_text(pruned.to_json())
+    for trial, result, _ in take_over_orphans(folder, stored, "new", compose_trial("study.name=s"), takeover=False):
+        assert folder.add(result, "new")
+        assert stored.tell(trial, result)
+    assert [t.state for t in stored.told()] == [TrialState.FAIL, TrialState.PRUNED, TrialState.WAITING]
+    assert not [*tmp_path.glob("trials/*/.[va]*")], "nothing is left of what they told"
+    (again,) = stored.ask(9, 2)
+    told = stored.told()
+    assert again.suggest_int("x", 1, 10**6) == told[0].params["x"]
+    assert (told[1].intermediate_values, told[again.number].intermediate_values) == ({0: 0.25}, {})
 
 
 def test_trials_of_other_machines_are_named(study):

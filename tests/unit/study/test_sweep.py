@@ -81,7 +81,8 @@ def start(tmp_path, monkeypatch, request):
             overrides = [f"hydra.searchpath=[file://{tmp_path}]", *FIXED, *arguments]
             config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
             HydraConfig.instance().set_config(config)
-            settings = {"sampler": config.hydra.sweeper.sampler, "n_jobs": None, "params": {}}
+            hydra = config.hydra.sweeper
+            settings = {"sampler": hydra.sampler, "pruner": hydra.pruner, "n_jobs": None, "params": {}}
             context = SimpleNamespace(config_loader=loader)
             try:
                 sweep.StudySweep(settings, context, None, config).sweep([*FIXED, *arguments])
@@ -113,6 +114,17 @@ def test_a_study_that_lost_its_record_and_its_database_goes_on_and_is_not_double
     shutil.rmtree(study)
     start(ACCURACY, SEARCH, "study.n_trials=1")
     assert mlflow_runs(tmp_path) == (2, ["0", "0", "1", "2", "3"]), "what was deleted and started over is another study"
+
+
+def test_a_pruner_that_can_t_judge_is_refused_before_anything_is_there_and_one_that_can_does(start, tmp_path):
+    with pytest.raises(InvalidConfig, match="needs a learning curve"):
+        start(MEMORY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5")
+    assert not (tmp_path / "results").exists()
+    pruned = start(ACCURACY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5", "study.n_trials=1")
+    trial, *others = (launched.get("trial.judged") for launched in pruned.launched)
+    assert (trial, {*others}) == (True, {None}), "what is no trial, like a confirmation, is not judged"
+    unjudged = start(ACCURACY, SEARCH, "train.validate_every=5", "study.n_trials=2", "confirm.rounds=0")
+    assert ["trial.judged" in launched for launched in unjudged.launched] == [False]
 
 
 @pytest.mark.parametrize("change", [MEMORY, "tuning.rank=choice(3,4)"])

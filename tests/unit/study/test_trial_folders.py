@@ -5,9 +5,10 @@ import json
 import pytest
 
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.results.states import State
+from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.trial_folders import TrialFolders
+from terrasweep.trial.validations import Answer, Progress, read_progress, write_answer, write_progress
 
 
 def test_a_trial_that_is_not_settled_has_no_result_and_a_changed_one_is_read_again(tmp_path):
@@ -26,6 +27,17 @@ def test_a_trial_that_is_not_settled_has_no_result_and_a_changed_one_is_read_aga
     assert other.settle(changed, "yours")
     assert trials.results() == [changed]
     assert trials.numbers() == [3]
+
+
+def test_what_a_trial_told_while_it_trained_goes_with_its_last_word(tmp_path):
+    trials = TrialFolders(tmp_path)
+    assert trials.hand_out(3, "mine")
+    write_progress(tmp_path / "3", Progress(length=4, validations=[]))
+    write_answer(tmp_path / "3", Answer(validations=0))
+    assert not trials.settle(TrialResult(number=3, state=State.COMPLETE), "another")
+    assert read_progress(tmp_path / "3") is not None
+    assert trials.settle(TrialResult(number=3, state=State.PRUNED, reason=Reason.PRUNER), "mine")
+    assert sorted(file.name for file in (tmp_path / "3").iterdir() if "late" not in file.name) == ["result.json"]
 
 
 def test_results_are_in_the_order_of_their_numbers_and_strangers_are_none(tmp_path):

@@ -44,16 +44,17 @@ class PausedMeter:
 class Trained:
     """A training of a linear layer, and what was kept of it."""
 
-    def __init__(self, tmp_path, *overrides, meters=(), model=None):
+    def __init__(self, tmp_path, *overrides, meters=(), model=None, judge=None, fits=True):
         torch.manual_seed(0)
         self.trial = config("segmentation", "train.lr=0.3", "train.max_steps=8", *overrides)
         self.model, self.data = built(model or Tiny("segmentation", 3)), opened([batch(1), batch(2)], 3)
         self.task = build_task(self.trial, self.model, self.data)
         self.clock = Snapshots(meters, CPU)
-        self.curve = LearningCurve(self.trial, lambda: 10.0 * len(self.clock.losses))
+        self.curve = LearningCurve(self.trial, lambda: 10.0 * len(self.clock.losses), judge)
         self.trainer = build_trainer(self.trial, CPU, [self.clock, self.curve], self.model, self.data, tmp_path)
-        fit(self.trainer, self.task, self.data, self.clock)
-        self.curve.conclude(self.task, len(self.clock.losses), self.evaluate)
+        if fits:
+            fit(self.trainer, self.task, self.data, self.clock)
+            self.curve.conclude(self.task, len(self.clock.losses), self.evaluate)
 
     def evaluate(self):
         return evaluate(self.trainer, self.task, self.data)
@@ -76,6 +77,39 @@ def test_each_validation_is_a_point_of_the_curve_and_what_an_evaluation_finds_th
     for step, accuracy in curves[VAL_ACCURACY]:
         run.model.module.load_state_dict(run.clock.states[step - 1])
         assert run.evaluate()["val/mIoU"] == pytest.approx(accuracy, rel=1e-6)
+
+
+class Stopped(Exception):
+    """What a judge may raise."""
+
+
+def test_a_judge_hears_of_every_validation_and_may_end_the_training(tmp_path):
+    """Of each objective that is a validation metric, by its name; what was found by then stays."""
+    heard = []
+
+    def judge(steps, length, values):
+        heard.append((steps, length, values))
+        if steps == 6:
+            raise Stopped
+
+    names = ("accuracy", "val_loss", "val_F1_Score", "peak_memory_mib")
+    objectives = ",".join(f"{{name:{name},direction:maximize}}" for name in names)
+    run = Trained(tmp_path, "train.validate_every=3", f"study.objectives=[{objectives}]", judge=judge, fits=False)
+    with pytest.raises(Stopped):
+        fit(run.trainer, run.task, run.data, run.clock)
+    curves = run.curve.curves()
+    assert [(steps, length) for steps, length, _ in heard] == [(3, 8), (6, 8)]
+    assert [steps for steps, _ in curves["val_F1_Score"]] == [3, 6]
+    for name, curve in {"accuracy": VAL_ACCURACY, "val_loss": VAL_LOSS, "val_F1_Score": "val_F1_Score"}.items():
+        assert [values[name] for *_, values in heard] == [value for _, value in curves[curve]]
+    assert all("peak_memory_mib" not in values for *_, values in heard)
+
+
+def test_a_training_that_ends_by_its_own_patience_is_over_with_its_last_validation(tmp_path):
+    heard = []
+    overrides = ("train.validate_every=2", "train.patience=1", "train.max_steps=20")
+    Trained(tmp_path, *overrides, model=Spoilt(), judge=lambda steps, length, _: heard.append((steps, length)))
+    assert heard == [(2, 20), (4, 20), (6, 6)]
 
 
 def test_an_epoch_is_all_batches(tmp_path):
