@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 startup.agree_on_cpu()  # As in a trial, and before anything imports torch.
 
 SMALL = (
+    "backbone=prithvi_eo_tiny",
     "backbone.checkpoint=null",
     "data.synthetic.train=24",
     "data.synthetic.val=12",
@@ -27,7 +28,7 @@ SMALL = (
     "train.max_steps=4",
     "train.untimed_steps=1",
 )
-"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps."""
+"""Overrides that make a trial take seconds: the same code, a small random backbone, few tiles and steps."""
 
 
 def make_home(folder: Path) -> Path:
