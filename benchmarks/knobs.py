@@ -1,10 +1,12 @@
 """What each knob saves and costs: memory, speed and weight bytes, each configuration in a process of its own.
 
     python benchmarks/knobs.py
+    python benchmarks/knobs.py --rounds 5 --groups frozen_dtype augment
     python benchmarks/knobs.py backbone=prithvi_eo_v2_tiny_tl train.batch_size=16
 
 On a CPU the memory is the resident set's growth; on CUDA it is VRAM, and offloads are measured as well. Ratios are to
-the first row of each group, in one run; compare them, not numbers of two machines.
+the first row of each group in the same round, of several rounds the median and the range; compare them, not numbers of
+two machines.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -38,6 +42,12 @@ COMMON = (
 GROUPS: dict[str, tuple[str, ...]] = {
     "tuning": ("tuning=full", "tuning=lora", "tuning=lora tuning.targets=qv", "tuning=frozen"),
     "quantization": tuple(f"quantization={name}" for name in ("none", "int8", "fp4", "nf4", "nf4_double")),
+    "frozen_dtype": tuple(f"tuning.frozen_dtype={name}" for name in ("fp32", "bf16")),
+    "initialisation": tuple(f"tuning.initialisation={name}" for name in ("default", "pissa", "eva")),
+    "initialisation on nf4": tuple(
+        f"quantization=nf4 tuning.initialisation={name}" for name in ("default", "pissa", "loftq", "eva")
+    ),
+    "augment": tuple(f"augment={name}" for name in ("none", "mirror", "flips", "d4")),
     "checkpointing": ("checkpointing=none", "checkpointing=every_n", "checkpointing=blocks"),
     "precision": ("precision=fp32", "precision=bf16"),
     "optimizer": tuple(f"tuning=full optimizer={name}" for name in ("adamw", "adamw8bit", "paged_adamw8bit"))
@@ -47,19 +57,28 @@ OFFLOADS = tuple(f"tuning=full offload={name}" for name in ("none", "activations
 
 
 @dataclass(frozen=True)
-class Row:
-    """One configuration and what it measured."""
+class Setting:
+    """One configuration in a round."""
 
     group: str
     knobs: str
+    round: int
+
+
+@dataclass(frozen=True)
+class Row(Setting):
+    """What it measured."""
+
     peak_memory_mib: float
     samples_per_s: float
     weight_bytes: int
+    build_s: float
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=20, help="timed steps per configuration")
+    parser.add_argument("--rounds", type=int, default=1, help="how often each configuration is measured, in turn")
     parser.add_argument("--groups", nargs="*", default=[], help="only these")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("overrides", nargs="*", help="key=value for every configuration")
@@ -69,42 +88,60 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TERRASWEEP_HOME"] = folder
         rows = [
-            measure(group, knobs, arguments.steps, arguments.overrides, Path(folder))
+            measure(Setting(group, knobs, number), arguments.steps, arguments.overrides, Path(folder))
+            for number in range(arguments.rounds)
             for group, settings in chosen.items()
             for knobs in settings
         ]
     print(json.dumps([row.__dict__ for row in rows]) if arguments.json else table(rows))
 
 
-def measure(group: str, knobs: str, steps: int, overrides: list[str], home: Path) -> Row:
+def measure(setting: Setting, steps: int, overrides: list[str], home: Path) -> Row:
     """Run one configuration as a trial."""
-    config = compose([*COMMON, f"train.max_steps={steps}", *overrides, *knobs.split()])
-    result = run_trial(config, home / "trials" / knobs.replace(" ", "_"))
+    config = compose([*COMMON, f"train.max_steps={steps}", *overrides, *setting.knobs.split()])
+    folder = home / "trials" / f"{setting.group}-{setting.knobs}-{setting.round}".replace(" ", "_")
+    result = run_trial(config, folder)
     if result.state is not State.COMPLETE:
-        raise SystemExit(f"{knobs}: {result.state}: {result.message}")
-    peak, throughput, weight = (
-        result.value(name) for name in ("peak_memory_mib", "throughput_samples_per_s", "weight_bytes")
+        raise SystemExit(f"{setting.knobs}: {result.state}: {result.message}")
+    names = ("peak_memory_mib", "throughput_samples_per_s", "weight_bytes", "build_seconds")
+    values = [value for name in names if (value := result.value(name)) is not None]
+    peak, throughput, weight, build = values
+    return Row(
+        **setting.__dict__, peak_memory_mib=peak, samples_per_s=throughput, weight_bytes=int(weight), build_s=build
     )
-    assert peak is not None
-    assert throughput is not None
-    assert weight is not None
-    return Row(group, knobs, peak, throughput, int(weight))
 
 
 def table(rows: list[Row]) -> str:
     """The rows as a Markdown table, with ratios to the first row of each group."""
     lines = [
-        "| knobs | peak memory (MiB) | ratio | samples/s | ratio | weights (MiB) |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| knobs | peak memory (MiB) | ratio | samples/s | ratio | weights (MiB) | build (s) |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for row in rows:
-        first = next(other for other in rows if other.group == row.group)
-        memory, speed = row.peak_memory_mib / first.peak_memory_mib, row.samples_per_s / first.samples_per_s
+    for group, knobs in dict.fromkeys((row.group, row.knobs) for row in rows):
+        first = [row for row in rows if row.group == group and row.knobs == first_of(rows, group)]
+        own = [row for row in rows if (row.group, row.knobs) == (group, knobs)]
+        ratio = partial(ratios, own, first)
+        peak, speed, build = (
+            statistics.median(getattr(row, name) for row in own)
+            for name in ("peak_memory_mib", "samples_per_s", "build_s")
+        )
         lines.append(
-            f"| `{row.knobs}` | {row.peak_memory_mib:.0f} | {memory:.2f} | {row.samples_per_s:.0f} | {speed:.2f} "
-            f"| {row.weight_bytes / 2**20:.1f} |"
+            f"| `{knobs}` | {peak:.0f} | {ratio('peak_memory_mib')} | {speed:.0f} | {ratio('samples_per_s')} "
+            f"| {own[0].weight_bytes / 2**20:.1f} | {build:.1f} |"
         )
     return "\n".join(lines)
+
+
+def first_of(rows: list[Row], group: str) -> str:
+    """The configuration that a group's ratios are to."""
+    return next(row.knobs for row in rows if row.group == group)
+
+
+def ratios(own: list[Row], first: list[Row], name: str) -> str:
+    """The median ratio of a measurement over the rounds, and the range of several."""
+    found = [getattr(row, name) / getattr(other, name) for row, other in zip(own, first, strict=True)]
+    spread = f" ({min(found):.2f} - {max(found):.2f})" if len(found) > 1 and own != first else ""
+    return f"{statistics.median(found):.2f}{spread}"
 
 
 if __name__ == "__main__":

@@ -30,6 +30,6 @@ def compose_all(overrides: list[str], searched: Sequence[Path] = (ROOT,)) -> Dic
 
 
 def compose_trial(*overrides: str) -> TrialConfig:
-    """A TrialConfig; the quickstart's synthetic checkpoint is left out unless it is asked for."""
-    config = compose_all(["backbone.checkpoint=null", *overrides])
+    """A TrialConfig; the quickstart's backbone gives way to a small random one unless another is asked for."""
+    config = compose_all(["backbone=prithvi_eo_tiny", "backbone.checkpoint=null", *overrides])
     return composed_trial(config)

@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 startup.agree_on_cpu()  # As in a trial, and before anything imports torch.
 
 SMALL = (
+    "backbone=prithvi_eo_tiny",
     "backbone.checkpoint=null",
     "data.synthetic.train=24",
     "data.synthetic.val=12",
@@ -30,8 +31,8 @@ SMALL = (
     "study.baselines=none",
     "confirm.rounds=0",
 )
-"""Overrides that make a trial take seconds: the same code, a random backbone, few tiles and steps; a study is no longer
-than its trials. What comes before and after them has tests of its own."""
+"""Overrides that make a trial take seconds: the same code, a small random backbone, few tiles and steps; a study is no
+longer than its trials. What comes before and after them has tests of its own."""
 
 
 def make_home(folder: Path) -> Path:

@@ -69,6 +69,15 @@ class TrainConfig:
         return self.batch_size // self.accumulate
 
     @property
+    def evaluated_at_once(self) -> int:
+        """Samples of a batch that is evaluated: a quarter of a step's, but no less than 8 where a step has them.
+
+        TerraTorch's metrics of segmentation take more memory per sample than a checkpointed step does; evaluated in
+        whole batches they would be the peak, and hide what knobs save.
+        """
+        return max(min(self.batch_size, 8), -(-self.batch_size // 4))
+
+    @property
     def length(self) -> str:
         """How long it trains, in words."""
         return f"{self.epochs} epochs" if self.steps is None else f"{self.steps} steps"

@@ -71,21 +71,26 @@ class LearningCurve(Callback):
         if math.isfinite(accuracy) and (self.best is None or accuracy > self.best[1]):
             self.best = (steps, accuracy)
 
-    def conclude(self, pl_module: Any, steps: int, validate: Callable[[], dict[str, float]]) -> None:
-        """After the training: where ``train.keep=best``, give the model the state that was best.
+    def conclude(self, pl_module: Any, steps: int, validate: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Evaluate after the training; where ``train.keep=best``, give the model the state that was best before.
+
+        The state after the last step may be the best: where no validation fell on it, it is evaluated first, and once
+        more is evaluated only what takes its place.
 
         Args:
             pl_module: The task.
             steps: That were trained.
-            validate: Validates the state after the last step, which may be the best.
+            validate: Evaluates the model as it is.
+
+        Returns:
+            What ``validate`` found of the state that is kept.
         """
-        if self._train.keep != BEST:
-            return
-        if not self.accuracies or self.accuracies[-1][0] != steps:
-            self.note(steps, validate())
-        if self._kept is not None and self.best is not None and self.best[0] != steps:
-            restore_state(pl_module.model, self._kept)
-        self._kept = None
+        if self.accuracies and self.accuracies[-1][0] == steps:
+            self._restore_best(pl_module, steps)
+            return validate()
+        logged = validate()
+        self.note(steps, logged)
+        return validate() if self._restore_best(pl_module, steps) else logged
 
     def kept_steps(self, steps: int) -> int:
         """Steps behind the state that is kept, of so many that were trained."""
@@ -108,6 +113,14 @@ class LearningCurve(Callback):
         """What the last validation found of each objective that is a validation metric."""
         named = self._named()
         return {objective: named[curve][-1][1] for objective, curve in self._objectives.items()}
+
+    def _restore_best(self, pl_module: Any, steps: int) -> bool:
+        """Whether the model got an earlier state than that after so many steps, the last ones."""
+        kept, self._kept = self._kept, None
+        if kept is None or self.best is None or self.best[0] == steps:
+            return False
+        restore_state(pl_module.model, kept)
+        return True
 
     def _is_best(self) -> bool:
         return self.best is not None and self.best[0] == self.accuracies[-1][0]

@@ -15,7 +15,6 @@ import torch
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
-from terrasweep.config.train import LAST
 from terrasweep.data.open.folders import OpenData, open_data
 from terrasweep.data.prepare import prepare_data, write_survey
 from terrasweep.machine.arithmetic import arithmetic_settings, set_arithmetic
@@ -126,16 +125,17 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
     first = ProbeFirst(config, setting.data, training, glimpse, judge)
     batches = config.probe.evaluation_batches if probe else None
     trainer = build_trainer(config, device, [clock, curve, first], setting.model, setting.data, setting.folder, batches)
-    validate = partial(evaluate, trainer, setting.task, setting.data)
+
+    def validate() -> dict[str, float]:
+        with _timed(report, EVALUATE_SECONDS):
+            return evaluate(trainer, setting.task, setting.data)
+
     try:
         with metered(both):
             with metered(training), _timed(report, FIT_SECONDS):
                 fit(trainer, setting.task, setting.data, clock)
-            curve.conclude(setting.task, len(clock.losses), validate)
-            with metered(evaluation), _timed(report, EVALUATE_SECONDS):
-                logged = validate()
-        if config.train.keep == LAST:
-            curve.note(len(clock.losses), logged)
+            with metered(evaluation):
+                logged = curve.conclude(setting.task, len(clock.losses), validate)
     finally:
         # Also for a trial that ends here: what it measured so far is knowledge.
         curves = {TRAIN_LOSS.name: clock.losses, LEARNING_RATE: clock.learning_rates} | curve.curves()

@@ -75,3 +75,8 @@ def test_how_often_is_said_in_steps_or_epochs(text, meaning):
 def test_the_length_is_told_in_what_it_was_given():
     assert TrainConfig(max_steps=60, untimed_steps=3).length == "63 steps"
     assert TrainConfig(max_steps=None, epochs=5).length == "5 epochs"
+
+
+@pytest.mark.parametrize(("batch", "evaluated"), [(1, 1), (4, 4), (8, 8), (16, 8), (32, 8), (33, 9), (64, 16)])
+def test_what_is_evaluated_at_once_is_a_part_of_a_large_batch(batch, evaluated):
+    assert TrainConfig(batch_size=batch).evaluated_at_once == evaluated

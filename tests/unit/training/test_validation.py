@@ -52,11 +52,13 @@ class Trained:
         self.clock = Snapshots(meters, CPU)
         self.curve = LearningCurve(self.trial, lambda: 10.0 * len(self.clock.losses), judge)
         self.trainer = build_trainer(self.trial, CPU, [self.clock, self.curve], self.model, self.data, tmp_path)
+        self.evaluations = 0
         if fits:
             fit(self.trainer, self.task, self.data, self.clock)
-            self.curve.conclude(self.task, len(self.clock.losses), self.evaluate)
+            self.concluded = self.curve.conclude(self.task, len(self.clock.losses), self.evaluate)
 
     def evaluate(self):
+        self.evaluations += 1
         return evaluate(self.trainer, self.task, self.data)
 
     def kept_step(self):
@@ -72,8 +74,8 @@ class Trained:
 def test_each_validation_is_a_point_of_the_curve_and_what_an_evaluation_finds_then(tmp_path):
     run = Trained(tmp_path, "train.validate_every=3")
     curves = run.curve.curves()
-    assert [step for step, _ in curves[VAL_ACCURACY]] == [step for step, _ in curves[VAL_LOSS]] == [3, 6]
-    assert curves[VAL_SECONDS] == [(3, 30.0), (6, 60.0)]
+    assert [step for step, _ in curves[VAL_ACCURACY]] == [step for step, _ in curves[VAL_LOSS]] == [3, 6, 8]
+    assert curves[VAL_SECONDS] == [(3, 30.0), (6, 60.0), (8, 80.0)]
     for step, accuracy in curves[VAL_ACCURACY]:
         run.model.module.load_state_dict(run.clock.states[step - 1])
         assert run.evaluate()["val/mIoU"] == pytest.approx(accuracy, rel=1e-6)
@@ -181,7 +183,26 @@ def test_a_validation_is_a_pause_between_two_steps(tmp_path):
     assert len(meter.told) == told, "the evaluation after the training is none of its pauses"
 
 
-def test_without_validation_nothing_is_kept_and_nothing_told(tmp_path):
+def test_without_validation_the_evaluation_is_the_only_point(tmp_path):
     run = Trained(tmp_path)
-    assert run.curve.curves() == {}
+    assert run.curve.accuracies == [(8, run.concluded["val/mIoU"])]
     assert run.curve.kept_steps(8) == 8
+
+
+@pytest.mark.parametrize(
+    ("every", "keep", "spoilt", "kept", "evaluations"),
+    [
+        (3, "best", lambda steps: steps < 7, 8, 1),
+        (3, "best", lambda steps: steps > 4, 3, 2),
+        (2, "best", lambda steps: steps > 4, 4, 1),
+        (2, "best", lambda steps: steps < 7, 8, 1),
+        (3, "last", lambda steps: steps > 4, 8, 1),
+        (2, "last", lambda steps: steps > 4, 8, 1),
+    ],
+)
+def test_no_state_is_evaluated_twice_after_the_training(tmp_path, every, keep, spoilt, kept, evaluations):
+    run = Trained(tmp_path, f"train.validate_every={every}", f"train.keep={keep}", model=Spoilt(spoilt))
+    assert (run.kept_step(), run.evaluations) == ([kept], evaluations)
+    steps = [step for step, _ in run.curve.accuracies]
+    assert steps == sorted({*range(every, 9, every), 8}), "one point of the curve per state"
+    assert run.concluded["val/mIoU"] == pytest.approx(dict(run.curve.accuracies)[kept], rel=1e-6)

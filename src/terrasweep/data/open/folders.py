@@ -86,11 +86,11 @@ class SplitData(pl.LightningDataModule):
         """Shuffled batches; the last one is dropped where it is smaller, unless it is the only one."""
         train = self._splits["train"]
         few = len(train) < self._config.train.batch_size  # type: ignore[arg-type]
-        return self._loader(train, shuffle=True, drop_last=not few)
+        return self._loader(train, self._config.train.batch_size, shuffle=True, drop_last=not few)
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """All tiles that are evaluated, in order."""
-        return self._loader(self._evaluated, shuffle=False, drop_last=False)
+        return self._loader(self._evaluated, self._config.train.evaluated_at_once, shuffle=False, drop_last=False)
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Normalize as the datamodule does; the batch's own tensors stay as they were read."""
@@ -109,10 +109,10 @@ class SplitData(pl.LightningDataModule):
         normalized: Sample = public.normalized(self._source, apart, training)
         return normalized | {"image": combined(normalized["image"], self._config)}
 
-    def _loader(self, dataset: Dataset[Sample], *, shuffle: bool, drop_last: bool) -> DataLoader[Sample]:
+    def _loader(self, dataset: Dataset[Sample], size: int, *, shuffle: bool, drop_last: bool) -> DataLoader[Sample]:
         return DataLoader(
             dataset,
-            batch_size=self._config.train.batch_size,
+            batch_size=size,
             shuffle=shuffle,
             drop_last=drop_last,
             num_workers=self._config.data.workers,

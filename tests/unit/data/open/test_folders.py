@@ -72,6 +72,18 @@ def test_memory_gives_the_same_tiles_as_the_disk(folder):
         assert np.array_equal(held["mask"], read["mask"])
 
 
+def test_a_large_batch_is_not_evaluated_in_one(folder):
+    """TerraTorch's metrics of a whole batch would be the trial's peak memory."""
+    for tile in range(10):
+        write_raster(folder / "val" / "images" / f"v{tile}.tif", np.full((2, 32, 32), tile, np.float32))
+        write_raster(folder / "val" / "masks" / f"v{tile}_label.tif", np.full((1, 32, 32), tile % 3, np.uint8))
+    trial = config(folder)
+    large = open_data(dataclasses.replace(trial, train=dataclasses.replace(trial.train, batch_size=16))).module
+    batches = [len(batch["image"]) for batch in large.val_dataloader()]
+    assert batches[:-1] == [8] * (len(batches) - 1)
+    assert sum(batches) == large.evaluated_samples > 8
+
+
 def test_the_test_split_is_evaluated_alone_and_no_other_is_read(folder):
     for tile in range(3):
         write_raster(folder / "test" / "images" / f"{tile}.tif", np.full((2, 32, 32), tile, np.float32))

@@ -1,0 +1,154 @@
+"""What the shipped own_data study reaches in a folder per class, beside a logistic regression on frozen features.
+
+    python benchmarks/own_data.py
+    python benchmarks/own_data.py --trials 20 data.root=photos backbone.pretrained=true
+
+Both start from the same pretrained backbone and see the same training images. The study chooses one of its trials by
+the validation split, the regression its strength of regularization by cross-validation within the training split, and
+each is asked about the test split once. Without data.root the images are the quickstart's tiles of the target domain,
+by the crop of the largest area, and without a checkpoint or backbone.pretrained=true the backbone is trained beforehand
+on tiles of the source domain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+from terrasweep.config.compose import compose
+from terrasweep.data import stored
+from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
+from terrasweep.results.states import State
+from terrasweep.trial.prepare import complete_from_data
+from terrasweep.trial.run import run_trial
+
+ROOT = Path(__file__).resolve().parents[1]
+CLASS_FOLDERS = ("data=classification_folder", "task=classification", "decoder=identity")
+TARGET = SyntheticScenes(domain="target", train=600, val=150, test=300)
+PRETRAINING = (
+    *("data=synthetic", "task=classification", "decoder=identity", "backbone.checkpoint=null", "tuning=full"),
+    *("backbone=timm_vit_small_patch16_224", "data.synthetic.domain=source", "data.synthetic.train=1200"),
+    *("data.synthetic.test=0", "augment=d4", "train.batch_size=32", "train.max_steps=300", "train.lr=3e-4"),
+    *("train.count_flops=false", "budget.timeout_s=null"),
+)
+Split = tuple[list[list[float]], list[int]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=8, help="trials of the study")
+    parser.add_argument("overrides", nargs="*", help="key=value for both")
+    arguments = parser.parse_intermixed_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TERRASWEEP_HOME"] = folder
+        common = ["sweeps=own_data", *CLASS_FOLDERS, *completed(arguments.overrides, Path(folder))]
+        studied = study(common, arguments.trials, Path(folder))
+        regressed = regression(common)
+    print(table(regressed, studied, arguments.trials))
+
+
+def completed(overrides: list[str], folder: Path) -> list[str]:
+    """With a folder of images and a pretrained backbone, where none is given."""
+    given = dict(override.split("=", 1) for override in overrides if "=" in override)
+    if (root := given.get("data.root")) is not None:
+        overrides = [*overrides, f"data.root={Path(root).resolve()}"]
+    else:
+        scenes = write_synthetic(folder / "tiles", TARGET) / "scenes"
+        overrides = [*overrides, f"data.root={scenes}", "data.split.by=folders", "augment=d4"]
+    if given.get("backbone.pretrained") == "true" or "backbone.checkpoint" in given:
+        return overrides
+    backbone = [override for override in overrides if override.startswith("backbone")]
+    return [*overrides, "backbone.pretrained=false", f"backbone.checkpoint={pretrained(backbone, folder / 'source')}"]
+
+
+def pretrained(backbone: list[str], folder: Path) -> Path:
+    """The weights of a backbone that was trained on the source domain."""
+    result = run_trial(compose([*PRETRAINING, *backbone]), folder)
+    check(result.state, result.message)
+    print(f"pretrained on the source domain to an accuracy of {result.value('accuracy'):.3f}", file=sys.stderr)
+    return folder / "weights" / "trained.safetensors"
+
+
+def study(common: list[str], trials: int, home: Path) -> dict[str, str]:
+    """Run the study; the row of its most accurate trial."""
+    settings = ["study.name=own_data", f"study.n_trials={trials}"]
+    subprocess.run([sys.executable, str(ROOT / "sweep.py"), "-m", *common, *settings], check=True, stdout=sys.stderr)
+    with (home / "results" / "own_data" / "trials.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["state"] == State.COMPLETE]
+    return max(rows, key=lambda row: float(row["accuracy"]))
+
+
+def regression(common: list[str]) -> float:
+    """Test accuracy of a logistic regression on the frozen backbone's features, averaged over patches."""
+    from sklearn.linear_model import LogisticRegressionCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    one_by_one = ["tuning=frozen", "quantization=none", "checkpointing=none", "train.batch_size=1", "augment=none"]
+    config = complete_from_data(stored.located(compose([*common, *one_by_one])))
+    train, test = features(config)
+    model = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=8, cv=5, max_iter=2000))
+    model.fit(*train)
+    return float(model.score(*test))
+
+
+def features(config: Any) -> tuple[Split, Split]:
+    """Features and classes of the training and of the test images, as the trials see them."""
+    import torch
+
+    from terrasweep.data.open.folders import open_data, open_test
+    from terrasweep.machine.arithmetic import set_arithmetic
+    from terrasweep.models.assemble import build_plain
+
+    set_arithmetic("highest")
+    data = open_data(config)
+    model = build_plain(config, data.num_classes).eval()
+    seen: list[torch.Tensor] = []
+    model.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+
+    def read(module: Any, batches: Any) -> Split:
+        vectors, classes = [], []
+        for batch in batches:
+            sample = module.normalized(batch, torch.device("cpu"), training=False)
+            model(sample["image"])
+            vectors.append(seen.pop()[0].flatten(1).mean(dim=1).tolist())  # Over the patches, as TerraTorch's head.
+            classes.append(int(sample["label"]))
+        return vectors, classes
+
+    with torch.inference_mode():
+        return read(data.module, data.module.train_dataloader()), read(*_evaluated(open_test(config).module))
+
+
+def _evaluated(module: Any) -> tuple[Any, Iterator[Any]]:
+    return module, module.val_dataloader()
+
+
+def check(state: State, message: str) -> None:
+    """End here where a training did."""
+    if state is not State.COMPLETE:
+        raise SystemExit(f"{state}: {message}")
+
+
+def table(regressed: float, studied: dict[str, str], trials: int) -> str:
+    """As Markdown."""
+    return "\n".join(
+        [
+            "| | test accuracy |",
+            "| --- | ---: |",
+            f"| logistic regression on frozen features | {regressed:.3f} |",
+            f"| `sweeps=own_data`, the most accurate of {trials} trials | {float(studied['test_accuracy']):.3f} |",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
