@@ -152,7 +152,7 @@ def _take_over_forkserver(cwd: str) -> None:
     process.ORIGINAL_DIR = cwd  # type: ignore[attr-defined]
     process.current_process()._config.pop("tempdir", None)  # type: ignore[attr-defined]
     resource_tracker._resource_tracker._pid = None  # type: ignore[attr-defined]
-    forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
     usual = spawn.get_preparation_data
 
     def with_environment(name: str) -> dict[str, Any]:

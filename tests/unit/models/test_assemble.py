@@ -94,7 +94,7 @@ def test_weights_that_can_not_be_given_to_each_date_are_one_line(monkeypatch):
     """As those of a backbone whose input layer stays as wide as it was, however many bands it is built for."""
 
     def fixed(name, pretrained, arguments):
-        return nn.Conv2d(6, 8, 16)
+        return nn.Sequential(nn.Conv2d(6, 8, 16))
 
     monkeypatch.setattr("terrasweep.models.assemble.build_backbone", fixed)
     stack = ("backbone=timm_vit_tiny_patch16_224", "data.frames=3", "data.frames_for_one_date=stack")
