@@ -6,13 +6,13 @@ from terrasweep.measure.board import PEAK_PROCESS_VRAM
 from terrasweep.measure.device_memory import PEAK_ALLOCATED
 from terrasweep.measure.host_memory import PEAK_HOST_MEMORY
 from terrasweep.measure.peak_memory import PEAK_MEMORY
-from terrasweep.measure.throughput import STEP_TIMES, THROUGHPUT
+from terrasweep.measure.throughput import STEP_TIMES, THROUGHPUT, THROUGHPUT_MEDIAN
 
 RATE_MARGIN = 0.05
 """By which part of itself a rate over the first timed steps may differ from that over all of them."""
 
 KNOWN_EARLY: dict[str, float] = {
-    **dict.fromkeys((THROUGHPUT.name, STEP_TIMES[50].name), RATE_MARGIN),
+    **dict.fromkeys((THROUGHPUT.name, THROUGHPUT_MEDIAN.name, STEP_TIMES[50].name), RATE_MARGIN),
     **dict.fromkeys((m.name for m in (PEAK_MEMORY, PEAK_ALLOCATED, PEAK_PROCESS_VRAM, PEAK_HOST_MEMORY)), 0.0),
 }
 """Name to the part of itself by which it may still turn out better. A peak can only grow."""
