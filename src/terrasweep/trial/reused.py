@@ -42,6 +42,13 @@ def is_ended(known: Known) -> bool:
     return any(s is not None and s.result.state is not State.COMPLETE for s in (known.accuracy, known.cost))
 
 
+def describe_answer(known: Known) -> str:
+    """What a trial's log says where no process ran for it."""
+    sources = {"accuracy": known.accuracy, "memory and speed": known.cost}
+    named = (f"{what} of trial {source.name}" for what, source in sources.items() if source is not None)
+    return f"answered without being run: {', '.join(named)}\n"
+
+
 def with_known(measured: TrialResult, known: Known) -> TrialResult:
     """A trial's result with what was known of it.
 

@@ -9,7 +9,7 @@ from terrasweep.measure.learning_curves import VAL_SECONDS
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial.known import Known, Source
-from terrasweep.trial.reused import is_answered, share_weights, verified, with_known
+from terrasweep.trial.reused import describe_answer, is_answered, share_weights, verified, with_known
 from tests.composing import compose_trial
 
 
@@ -55,6 +55,11 @@ def test_an_answer_has_each_number_from_its_source_and_its_own_time(source):
     assert (found.accuracy_from, found.cost_from) == ("2", "3")
     assert found.measurements["wall_seconds"] == 1.0
     assert found.touched == {"adapted": ["3.0"]}
+
+
+def test_an_answer_s_log_names_the_sources(source):
+    known = Known(accuracy=source("2", 2.0), cost=source("3", 3.0))
+    assert describe_answer(known) == "answered without being run: accuracy of trial 2, memory and speed of trial 3\n"
 
 
 def test_a_twin_has_all_of_the_other_one(source):
