@@ -65,7 +65,7 @@ def train(config, monkeypatch, tmp_path):
         task = SimpleNamespace(confusion=[[3, 1], [0, 4]])
         setting = measure_in_child.Setting(task, SimpleNamespace(), data, metering, tmp_path)
         limited = replace(config, budget=replace(config.budget, memory_gib=budget_gib))
-        measure_in_child._train(report, limited, setting)
+        measure_in_child._train(report, limited, setting, probe=False)
 
     return run
 
@@ -130,7 +130,7 @@ def test_weights_are_written_where_they_would_stay(config, save, keep, wanted):
     changed = replace(
         config, train=replace(config.train, save_weights=save), study=replace(config.study, keep_weights=keep)
     )
-    assert measure_in_child._weights_are_wanted(changed) is wanted
+    assert changed.keeps_weights is wanted
 
 
 def test_a_training_batch_is_read_only_for_a_knob_that_measures_with_it(config):
