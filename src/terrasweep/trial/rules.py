@@ -21,8 +21,8 @@ from terrasweep.models.offload import deepspeed_settings
 from terrasweep.results.errors import InvalidConfig
 
 _ABOUT_MODELS = ("backbone", "neck", "decoder")
-_ABOUT_DATA = ("data", "task", "train")
-"""Sections that the rules about backbones and about data read."""
+_ABOUT_DATA = ("data", "task", "train.batch_size")
+"""Sections and keys that the rules about backbones and about data read."""
 
 
 def check(config: TrialConfig) -> None:
@@ -66,11 +66,15 @@ def find_lasting(config: TrialConfig, searched: Collection[str]) -> Iterator[str
     for exclusion in (exclusion for knob in every_knob() for exclusion in knob.exclusions):
         if exclusion.violated(config) and not any(_varies(key, searched) for key, _ in exclusion.knobs):
             yield exclusion.line(config)
-    sections = {name.partition(".")[0] for name in searched}
-    if not sections & {*_ABOUT_MODELS, *_ABOUT_DATA}:
+    if not _is_searched((*_ABOUT_MODELS, *_ABOUT_DATA), searched):
         yield from data_rules.find_conflicts(config)
-    if not sections & {*_ABOUT_MODELS, "data"}:
+    if not _is_searched((*_ABOUT_MODELS, "data"), searched):
         yield from families.find_conflicts(config)
+
+
+def _is_searched(read: Collection[str], searched: Collection[str]) -> bool:
+    """Whether something that is read varies: a section with any of its keys, or a key by itself."""
+    return any(name == key or name.startswith(f"{key}.") for name in searched for key in read)
 
 
 def _varies(key: str, searched: Collection[str]) -> bool:
