@@ -44,9 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "quantization": tuple(f"quantization={name}" for name in ("none", "int8", "fp4", "nf4", "nf4_double")),
     "frozen_dtype": tuple(f"tuning.frozen_dtype={name}" for name in ("fp32", "bf16")),
     "initialisation": tuple(f"tuning.initialisation={name}" for name in ("default", "pissa", "eva")),
-    "initialisation on nf4": tuple(
-        f"quantization=nf4 tuning.initialisation={name}" for name in ("default", "pissa", "loftq", "eva")
-    ),
+    "initialisation on nf4": tuple(f"quantization=nf4 tuning.initialisation={name}" for name in ("default", "loftq")),
     "augment": tuple(f"augment={name}" for name in ("none", "mirror", "flips", "d4")),
     "checkpointing": ("checkpointing=none", "checkpointing=every_n", "checkpointing=blocks"),
     "precision": ("precision=fp32", "precision=bf16"),
