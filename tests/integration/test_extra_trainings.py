@@ -1,4 +1,4 @@
-"""A study that is killed in a baseline, and in a repeat of its front: the next start trains what is missing, once."""
+"""A study that is killed in a baseline, a confirmation or a repeat: the next start runs what is missing, once."""
 
 import re
 import signal
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.slow
 STUDY = (
     *("-m", "study.n_trials=1", "quantization=none", "checkpointing=none", "tuning.targets=mlp"),
     *("tuning.rank=choice(2,4)", *SMALL, "train.max_steps=25", "study.baselines=default"),
-    *("repeats.seeds=2", "train.count_flops=false"),
+    *("repeats.seeds=2", "confirm.rounds=2", "confirm.disturbed_again=0", "train.count_flops=false"),
 )
-ENDED = re.compile(r"^\[(?:(baseline|repeat) )?\d+/\d+\] (\S+(?: \d+)?)  complete", re.MULTILINE)
+ENDED = re.compile(r"^\[(?:(baseline|confirmation|repeat) )?\d+/\d+\] (\S+(?: \d+)?)  complete", re.MULTILINE)
 """The line of a training that came to its end."""
 
 
@@ -39,20 +39,24 @@ def kill_in(home, folder):
     return ENDED.findall(out), before
 
 
-def test_what_was_killed_in_a_baseline_and_in_a_repeat_goes_on_with_nothing_done_twice(home):
+def test_what_was_killed_beside_the_search_goes_on_with_nothing_done_twice(home):
     study = home / "results" / "quickstart"
     first, before = kill_in(home, "baselines/lora")
     assert first == [("baseline", "full")]
     full = before[study / "baselines" / "full" / "result.json"]
-    second, before = kill_in(home, "repeats/0-seed2")
-    assert second == [("baseline", "lora"), ("", "trial 0"), ("repeat", "0-seed1")]
+    second, before = kill_in(home, "confirmations/0-round2")
+    assert second == [("baseline", "lora"), ("", "trial 0"), ("confirmation", "0-round1")]
     assert before[study / "baselines" / "full" / "result.json"] == full
-    third = run_sweep(home, *STUDY)
-    assert third.returncode == 0, third.stderr
-    assert ENDED.findall(third.stdout) == [("repeat", "0-seed2")]
+    probe = before[study / "confirmations" / "0-round1" / "result.json"]
+    third, before = kill_in(home, "repeats/0-seed2")
+    assert third == [("confirmation", "0-round2"), ("repeat", "0-seed1")]
+    assert before[study / "confirmations" / "0-round1" / "result.json"] == probe
+    last = run_sweep(home, *STUDY)
+    assert last.returncode == 0, last.stderr
+    assert ENDED.findall(last.stdout) == [("repeat", "0-seed2")]
     assert {file: file.read_bytes() for file in before} == before
 
-    assert "beside the baseline full: " in third.stdout
+    assert "beside the baseline full: " in last.stdout
     assert "Beside the baseline lora: " in (study / "report.md").read_text()
     assert [trial.state.name for trial in read_optuna(study)] == ["COMPLETE"]
     assert list(read_results(study)) == [0]
