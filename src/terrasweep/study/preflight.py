@@ -53,8 +53,8 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
             lasting[key.override(value)] = list(rules.find_lasting(config, names - {key.name}))
             if len(bad) >= _LINES:
                 break
-        violations |= bad
-        if key.may_be_active(names, base):
+        if key.may_be_active(names, base):  # Else its values may contradict what is fixed: no trial has them.
+            violations |= bad
             never += _never_had(key, lasting)
     _refuse([*violations, *never])
     _check_some_combination(space, compose)
