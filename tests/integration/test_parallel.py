@@ -49,7 +49,7 @@ def test_joblib_runs_a_study_two_trials_at_a_time_and_goes_on(home):
 def test_two_sweeps_on_one_study_share_its_total(home, together):
     """The second one joins, or both start at the same moment in an empty root: ``command & command &``."""
     total = 4
-    command = ("-m", f"study.n_trials={total}", *SPACE, *SMALL, "train.max_steps=60")
+    command = ("-m", f"study.n_trials={total}", *SPACE, *SMALL, "train.max_steps=60", "reuse=off")
     study = home / "results" / "quickstart"
     sweeps = [start_sweep(home, *command)]
     try:
