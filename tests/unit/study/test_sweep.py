@@ -120,7 +120,14 @@ def test_a_pruner_that_can_t_judge_is_refused_before_anything_is_there_and_one_t
     with pytest.raises(InvalidConfig, match="needs a learning curve"):
         start(MEMORY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5")
     assert not (tmp_path / "results").exists()
-    pruned = start(ACCURACY, SEARCH, "hydra/sweeper/pruner=median", "train.validate_every=5", "study.n_trials=1")
+    pruned = start(
+        ACCURACY,
+        SEARCH,
+        "hydra/sweeper/pruner=median",
+        "train.validate_every=5",
+        "study.n_trials=1",
+        "confirm.rounds=1",
+    )
     trial, *others = (launched.get("trial.judged") for launched in pruned.launched)
     assert (trial, {*others}) == (True, {None}), "what is no trial, like a confirmation, is not judged"
     unjudged = start(ACCURACY, SEARCH, "train.validate_every=5", "study.n_trials=2", "confirm.rounds=0")
