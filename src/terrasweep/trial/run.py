@@ -28,6 +28,7 @@ from terrasweep.trial.known import Known, find_known
 from terrasweep.trial.nvme_folder import own_nvme_folder
 
 _CHILD = "terrasweep.trial.measure_in_child:measure"
+_LOG = "log.txt"
 
 
 def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
@@ -50,7 +51,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     outcome, known = Outcome(), Known()
     keys: Keys | None = None
     verifies = ""
-    log = folder / "log.txt"
+    log = folder / _LOG
     log.unlink(missing_ok=True)
     config = located(config)
     try:
@@ -69,10 +70,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
         else:
             prepare.prepare(config)
             clock = time.perf_counter()  # What trials share is made outside of their own time.
-            with own_nvme_folder(config) as here:
-                probe = config.probe.alone or known.accuracy is not None
-                arguments = {"config": here, "folder": folder, "probe": probe, "cost_key": keys.cost}
-                outcome = process.run(_CHILD, arguments, log, _limits(config))
+            outcome = _run_child(config, folder, keys, probe=config.probe.alone or known.accuracy is not None)
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
@@ -81,6 +79,12 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
         reused.share_weights(known.accuracy, folder)
     attempt.write_result(folder, result, given)
     return result
+
+
+def _run_child(config: TrialConfig, folder: Path, keys: Keys, *, probe: bool) -> Outcome:
+    with own_nvme_folder(config) as here:
+        arguments = {"config": here, "folder": folder, "probe": probe, "cost_key": keys.cost}
+        return process.run(_CHILD, arguments, folder / _LOG, _limits(config))
 
 
 def _with_keys(result: TrialResult, keys: Keys | None, outcome: Outcome) -> TrialResult:
