@@ -92,6 +92,22 @@ def logged(home, study):
     ]
 
 
+def undisturbed_costs(results, known=frozenset()):
+    """The cost keys that are known once these have run; none was measured that was known before it.
+
+    On a busy machine a measurement may be disturbed: it is made again by the next trial of its key.
+    """
+    known = set(known)
+    for result in results:
+        if result["cost_from"]:
+            assert result["cost_key"] in known
+            continue
+        assert result["cost_key"] not in known, "measured twice"
+        if not result["measurements"].get("disturbed"):
+            known.add(result["cost_key"])
+    return known
+
+
 def test_a_study_trains_once_per_mathematics_and_finds_the_same(home, cli):
     (home / "search_spaces").unlink()
     (home / "search_spaces").mkdir()
@@ -113,7 +129,8 @@ def test_a_study_trains_once_per_mathematics_and_finds_the_same(home, cli):
     assert len({round(accuracy, 6) for accuracy in by_settings.values()}) == 2, "the learning rate bears on it"
     ran = [line.split()[0] for line in logged(home, "once")]
     assert ran.count("training") == len(trained) == len(distinct)
-    assert ran.count("probing") == 4 - len({r["cost_key"] for r in trained})
+    assert ran.count("probing") == sum(bool(r["accuracy_from"] and not r["cost_from"]) for r in once)
+    quiet = undisturbed_costs(once)
     assert [line.split()[0] for line in logged(home, "every")] == ["training"] * 8
     assert all(r["cost_key"] and not r["accuracy_from"] for r in every)
     for result in once:
@@ -122,8 +139,10 @@ def test_a_study_trains_once_per_mathematics_and_finds_the_same(home, cli):
     assert cli(*arguments, "study.name=shared", "reuse.studies=[once]").returncode == 0
     assert cli(*arguments, "study.name=verified", "reuse.studies=[once]", "reuse.verify=1", last).returncode == 0
     shared, verified = results(home, "shared"), results(home, "verified")
-    assert not logged(home, "shared")
-    assert all(r["accuracy_from"].startswith("once/") and r["cost_from"].startswith("once/") for r in shared)
+    assert all(r["accuracy_from"].startswith("once/") for r in shared)
+    assert all(r["cost_from"].startswith("once/") for r in shared if r["cost_key"] in quiet)
+    undisturbed_costs(shared, quiet)
+    assert len(logged(home, "shared")) == sum(not r["cost_from"] for r in shared)
     assert (home / "results" / "shared" / "pareto.csv").read_text().count("\n") > 1
     assert [line.split()[0] for line in logged(home, "verified")] == ["training"]
     source = once[int(verified[0]["verifies"].removeprefix("once/"))]
