@@ -33,6 +33,7 @@ _TUNINGS = {
     "lora": TuningConfig(name="lora", rank=16, targets="attention_mlp"),
 }
 """The plainest of all, and what the field mostly does (Hu et al. 2021)."""
+_TENTH = {"train.backbone_lr_ratio": 0.1}
 _GROUP_OF = {TuningConfig: "tuning", QuantizationConfig: "quantization"} | {
     CheckpointingConfig: "checkpointing",
     OffloadConfig: "offload",
@@ -56,10 +57,17 @@ def is_default(given: Any) -> bool:
     return bool(given == DEFAULT)
 
 
-def given_baselines(given: Any) -> list[GivenBaseline]:
-    """The baselines that :func:`find_bad_baselines` has nothing against, in their order."""
+def given_baselines(given: Any, *, lr_for_adapters: bool = False) -> list[GivenBaseline]:
+    """The baselines that :func:`find_bad_baselines` has nothing against, in their order.
+
+    Args:
+        given: ``study.baselines``.
+        lr_for_adapters: Whether the study's learning rate is one for adapters, decoder and head. Full tuning, by
+            default, takes a tenth of it for what is pretrained (Schulman et al. 2025, "LoRA Without Regret").
+    """
     if is_default(given):
-        return [_with_plain_knobs(name, tuning) for name, tuning in _TUNINGS.items()]
+        rate = _TENTH if lr_for_adapters else {}
+        return [_with_plain_knobs(name, tuning, rate if name == "full" else {}) for name, tuning in _TUNINGS.items()]
     named: Mapping[str, Mapping[str, Any]] = given if isinstance(given, Mapping) else {}
     return [GivenBaseline(name=str(name), settings=own, overrides=own) for name, own in named.items()]
 
@@ -87,7 +95,7 @@ def find_bad_baselines(given: Any) -> Iterator[str]:
                 yield f"study.baselines: {name}: {key}: it is the study's, not a training's; set it for the study"
 
 
-def _with_plain_knobs(name: str, tuning: TuningConfig) -> GivenBaseline:
+def _with_plain_knobs(name: str, tuning: TuningConfig, more: Mapping[str, Any]) -> GivenBaseline:
     """Nothing that a study sets of these knobs stays: a rank of the study's is not that of full tuning."""
     knobs = (tuning, *_PLAIN)
     groups = {_GROUP_OF[type(knob)]: knob.name for knob in knobs}
@@ -98,4 +106,4 @@ def _with_plain_knobs(name: str, tuning: TuningConfig) -> GivenBaseline:
         for field in dataclasses.fields(knob)
         if field.name != "name"
     }
-    return GivenBaseline(name=name, settings=groups | own, overrides=groups | everything)
+    return GivenBaseline(name=name, settings={**groups, **own, **more}, overrides={**groups, **everything, **more})

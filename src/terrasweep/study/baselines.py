@@ -53,7 +53,7 @@ def find_baselines(
     """
     found: list[Baseline] = []
     lines: list[str] = []
-    for wanted in given_baselines(given):
+    for wanted in given_baselines(given, lr_for_adapters=_is_lr_for_adapters(space, compose_changed)):
         try:
             composed = _composed(wanted, compose_changed)
             training = ExtraTraining(
@@ -76,6 +76,18 @@ def proposals(baselines: Sequence[Baseline], study: Path) -> dict[str, Mapping[s
     ended = read_extra_results(study, Role.BASELINE)
     known = {name for name, result in ended.items() if result.state is not State.FAILED}
     return {b.training.name: b.proposal for b in baselines if b.proposal and b.training.name in known}
+
+
+def _is_lr_for_adapters(space: SearchSpace, compose_changed: Compose) -> bool:
+    """Whether the study's learning rate is one for adapters, decoder and head beside pretrained weights.
+
+    Where the search chooses the tuning or the learning rate, what is fixed of them says nothing of it.
+    """
+    if {"tuning", "train.lr"} & {key.name for key in space.keys}:
+        return False
+    config = composed_trial(compose_changed(()))
+    pretrained = config.backbone.pretrained or config.backbone.checkpoint is not None
+    return pretrained and config.tuning.name != "full" and config.train.backbone_lr_ratio == 1.0
 
 
 def _composed(wanted: GivenBaseline, compose_changed: Compose) -> DictConfig:

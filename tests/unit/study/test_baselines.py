@@ -67,6 +67,23 @@ def test_the_default_ones_are_plain_whatever_the_study_sets(find, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("fixed", "space", "ratio"),
+    [
+        (("backbone.checkpoint=synthetic",), QUICKSTART, 0.1),
+        (("backbone.checkpoint=synthetic", "tuning=full"), QUICKSTART, 1.0),
+        (("backbone.checkpoint=synthetic", "train.backbone_lr_ratio=0.5"), QUICKSTART, 0.5),
+        (("backbone.checkpoint=synthetic",), EVERYTHING, 1.0),
+        ((), QUICKSTART, 1.0),
+    ],
+)
+def test_full_tuning_has_a_rate_of_its_own_where_the_study_s_is_one_for_adapters(find, fixed, space, ratio):
+    _, configs = find("default", *fixed, space=space)
+    assert configs["full"].train.backbone_lr_ratio == ratio
+    assert configs["lora"].train.backbone_lr_ratio == (0.5 if ratio == 0.5 else 1.0)
+    assert configs["full"].train.lr == configs["lora"].train.lr
+
+
 def test_what_the_space_offers_is_proposed(find):
     found, _ = find("default")
     as_lora = {"quantization": "none", "tuning.rank": 16, "tuning.targets": "attention_mlp", "checkpointing": "none"}
