@@ -85,10 +85,11 @@ def _small_train(case: Case) -> Iterator[str]:
 
 
 def _neighbours(case: Case) -> Iterator[str]:
-    if case.config.data.cut and case.config.data.split.by == "fraction":
+    cut = case.config.data.cut
+    if cut and case.config.data.split.by == "fraction":
         yield (
-            "data.split.by=fraction with data.cut=true: neighbouring tiles of one scene, which are alike, come into "
-            "train and val; use data.split.by=blocks, or divide the scenes by lists"
+            f"data.split.by=fraction with data.cut={str(cut).lower()}: neighbouring tiles of one scene, which are alike, "
+            "come into train and val; use data.split.by=blocks, or divide the scenes by lists"
         )
 
 

@@ -57,6 +57,12 @@ SPLITS = [
         config(data__cut=True, data__split=SplitConfig(by="fraction")),
         "data.split.by=fraction with data.cut=true: neighbouring tiles",
     ),
+    (
+        "neighbours",
+        survey(test={"samples": 9, "read": 9}),
+        config(data__cut="lazily", data__split=SplitConfig(by="fraction")),
+        "data.split.by=fraction with data.cut=lazily: neighbouring tiles",
+    ),
     ("empty-test", survey(), config(data__split=SplitConfig(by="fraction")), "test gets none of the 60 samples"),
     (
         "unreadable",
