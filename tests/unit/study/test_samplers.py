@@ -58,8 +58,6 @@ def next_point(sampler, infeasible):
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != "grid"])
 def test_a_sampler_is_told_what_it_learns_from(name):
     """It ignores PRUNED trials exactly when they change nothing, and as COMPLETE ones they would."""
-    if name == "cmaes":
-        pytest.importorskip("cmaes")
     # So few that most of the trials count.
     changed = {"nsgaii": {"population_size": 6}, "nsgaiii": {"population_size": 6}, "gp": {"n_startup_trials": 12}}
     sampler, _ = build(name, **changed.get(name, {}))
@@ -124,8 +122,6 @@ def with_objectives(count):
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_sampler_is_refused_before_the_first_trial_exactly_when_it_can_t_search(name, count):
-    if name == "cmaes" and count == 1:
-        pytest.importorskip("cmaes")
     sampler, _ = build(name)
     if name == "cmaes" and count == 3:
         with pytest.raises(InvalidConfig, match="CmaEsSampler can't search this space with 3 objectives") as told:
