@@ -93,10 +93,11 @@ def block_length(values: Steps) -> int:
     weighted = np.clip(2 * (1 - k / bandwidth), 0, 1) * correlation[1 : bandwidth + 1]  # A flat-top window.
     spectrum = 1 + 2 * weighted.sum()
     slope = 2 * (k * weighted).sum()
-    if spectrum == 0:
-        return 1
-    best = (2 * slope**2 / (4 / 3 * spectrum**2)) ** (1 / 3) * count ** (1 / 3)
-    return max(1, math.ceil(min(float(best), 3 * math.sqrt(count), count / 3)))
+    longest = min(3 * math.sqrt(count), count / 3)
+    best_cubed = 1.5 * count * slope**2  # Times the squared spectrum, which vanishes where the steps cancel each other.
+    if best_cubed >= longest**3 * spectrum**2:
+        return math.ceil(longest)
+    return max(1, math.ceil(float(best_cubed / spectrum**2) ** (1 / 3)))
 
 
 def _last_lag(correlation: Steps, run: int, count: int) -> int:

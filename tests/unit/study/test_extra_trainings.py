@@ -13,7 +13,7 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.extra_trainings import ExtraTraining, ExtraTrainings, changed, job_overrides
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launch import NotLaunched
-from terrasweep.trial.attempt import owns, write_result
+from terrasweep.trial.attempt import owns, take_over, write_result
 from tests.studies import study_record
 
 COMPLETE = TrialResult(number=None, state=State.COMPLETE, measurements=Measurements(accuracy=0.5), started="2026")
@@ -231,6 +231,29 @@ def test_one_that_the_launcher_did_not_start_runs_on_the_next_start(study, monke
         _, heard = start(study, n_jobs=3)
     assert heard.lines[0] == "baseline full: the launcher did not start it; it runs on the next start"
     assert start(study, attempt="two")[0].began == ["full"]
+
+
+def test_a_training_that_had_its_result_before_the_launcher_lost_it_counts(study):
+    def answers(name):
+        write_result(study.path / "baselines" / name, COMPLETE, "one")
+        return NotLaunched("the node is gone")
+
+    _, heard = start(study, answers, names=["full"])
+    assert states(study) == {"full": "complete"}
+    assert heard.logged == [("baseline", "full", "complete")]
+
+
+def test_a_training_that_another_process_took_over_is_not_this_one_s_to_settle(study):
+    own = study.path / "baselines" / "full"
+
+    def is_taken_over(name):
+        take_over(own, "two")
+        return COMPLETE
+
+    _, heard = start(study, is_taken_over, names=["full"])
+    assert (heard.lines, heard.logged, states(study)) == ([], [], {})
+    assert (own / "result.late-one.json").is_file()
+    assert owns(own, "two")
 
 
 def test_a_result_that_can_t_be_read_is_left_alone(study):

@@ -1,11 +1,14 @@
 """A sweep beside others: a launcher that fails, a trial that another process has ended, a storage that fails."""
 
+import dataclasses
 import sqlite3
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
 
 from terrasweep.config.compose import composed_trial
+from terrasweep.machine.locks import Lease
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
@@ -20,6 +23,8 @@ from terrasweep.trial.attempt import write_result
 from tests.composing import compose_all, compose_trial
 from tests.studies import NoTracker, study_record
 from tests.unit.study.test_reconcile import OBJECTIVES
+
+BASE = OmegaConf.create({"hydra": {"launcher": {}}})
 
 
 class Job:
@@ -63,10 +68,22 @@ def open_study(path):
     return folder, stored
 
 
-def start(path, during, *overrides):
+class SweepWithoutProbes(Sweep):
+    """Its trials could be probed again, by a launcher that is gone by then."""
+
+    def launch(self, trials, values, attempt):
+        config = {"train": {"seed": 0}}
+        jobs = super().launch(trials, values, attempt)
+        return [Job(dataclasses.replace(job.return_value, config=config)) for job in jobs]
+
+    def launch_extra(self, trainings, attempt):
+        raise ConnectionError("no cluster")
+
+
+def start(path, during, *overrides, sweep=Sweep):
     folder, stored = open_study(path)
     config = compose_trial("study.n_trials=2", "study.test=false", *overrides)
-    StudyRun(Sweep(during), config, {}, folder, stored).to_the_end()
+    StudyRun(sweep(during), config, BASE, folder, stored).to_the_end()
     return folder, stored
 
 
@@ -86,6 +103,26 @@ def test_a_trial_that_another_process_has_ended_is_no_crash_and_its_result_is_ke
     assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert len(list(home.glob("trials/0/result.late-*.json"))) == 1
     assert len([line for line in capsys.readouterr().err.splitlines() if "trial 0" in line]) == 1
+
+
+def test_a_launcher_that_is_gone_when_the_front_is_confirmed_is_one_line_beside_a_report(home, monkeypatch, capsys):
+    written = []
+    monkeypatch.setattr("terrasweep.report.write_report", lambda *_: written.append(1))
+    with pytest.raises(SystemExit) as ended:
+        start(home, lambda *_: None, sweep=SweepWithoutProbes)
+    assert (ended.value.code, written) == (1, [1])
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "launcher" in line]
+    assert "ConnectionError: no cluster" in line
+
+
+def test_a_round_of_probes_that_another_process_is_at_work_on_is_left_to_it(home):
+    leases = []
+    for name in ("0-round1", "1-round1"):
+        (home / "confirmations" / name).mkdir(parents=True)
+        leases.append(Lease(home / "confirmations" / name / ".lease"))
+        assert leases[-1].take()
+    folder, _ = start(home, lambda *_: None, sweep=SweepWithoutProbes)
+    assert [r.state for r in folder.results()] == ["complete", "complete"]
 
 
 def test_a_worker_that_outlives_its_sweep_changes_nothing_that_was_settled(home):

@@ -59,6 +59,15 @@ def test_a_trial_is_logged_once_with_its_whole_curve(uri):
     assert [(m.step, m.value) for m in sorted(history, key=lambda m: m.step)] == result(0).curves["train_loss"]
 
 
+def test_a_metric_is_that_of_the_kept_state_and_its_curve_stays_whole(uri):
+    curve = [(10, 0.25), (20, 0.75), (30, 0.5)]
+    mlflow_runs.StudyTracker(RECORD, uri).log(result(0, metrics={"val_f1": 0.75}, curves={"val_f1": curve}))
+    client, (run,) = nested(uri)
+    assert run.data.metrics["val_f1"] == 0.75
+    history = sorted(client.get_metric_history(run.info.run_id, "val_f1"), key=lambda m: (m.step, m.timestamp))
+    assert [(m.step, m.value) for m in history] == [*curve, (30, 0.75)]
+
+
 def test_the_confusion_is_an_artifact_of_its_trial(uri):
     confusion = Confusion(task="segmentation", classes=["land", "water"], counts=[[12, 0], [3, 40]])
     tracker = mlflow_runs.StudyTracker(RECORD, uri)

@@ -62,6 +62,11 @@ def test_settings_that_a_pruner_refuses_are_one_line(name, settings, says):
     assert line.endswith("; correct its settings")
 
 
+def test_settings_that_name_no_pruner_are_refused():
+    with pytest.raises(InvalidConfig, match=r"^hydra\.sweeper\.pruner: DictConfig is no pruner; correct its settings$"):
+        build_pruner(OmegaConf.create({"n_startup_trials": 3}))
+
+
 def test_a_package_that_a_pruner_lacks_is_named(monkeypatch):
     def lacking(*_):
         raise ImportError("No module named 'scipy'")

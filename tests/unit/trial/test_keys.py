@@ -144,6 +144,23 @@ def test_another_device_costs_otherwise_and_learns_the_same(base, monkeypatch):
     assert keys_of(base).quality == before.quality
 
 
+def test_on_a_gpu_it_is_the_boards_that_cost(base, monkeypatch):
+    monkeypatch.setattr(keys, "effective_device", lambda _: "cuda")
+    costs = set()
+    for boards, visible in ((["H100"], ""), (["L4"], ""), (["H100", "L4"], "0"), (["H100", "L4"], "1")):
+        monkeypatch.setattr(keys, "gpu_names", lambda boards=boards: boards)
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        costs.add(keys_of(base).cost)
+    assert len(costs) == 4
+    monkeypatch.setattr(keys, "compute_threads", lambda: 77)
+    assert keys_of(base).cost in costs
+
+
+def test_a_datamodule_that_names_no_module_is_known_by_its_name_alone(base):
+    nowhere, other = (keys_of(changed(base, "data.datamodule", name)) for name in ("Module", "Other"))
+    assert nowhere.quality != other.quality
+
+
 def test_other_code_and_other_libraries_are_others(base, monkeypatch):
     before = keys_of(base)
     monkeypatch.setattr(keys, "versions", lambda: {"torch": "0.1"})

@@ -133,6 +133,22 @@ def test_weights_are_written_where_they_would_stay(config, save, keep, wanted):
     assert changed.keeps_weights is wanted
 
 
+def test_that_parts_of_a_batch_have_statistics_of_their_own_is_said(monkeypatch, tmp_path):
+    model = SimpleNamespace(module=torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4)))
+    still = dict.fromkeys(("open_data", "set_arithmetic", "build_task", "_train", "report_plan"))
+    for name, answer in (still | {"select_device": CPU, "_build": model}).items():
+        monkeypatch.setattr(measure_in_child, name, lambda *_, answer=answer, **__: answer)
+    monkeypatch.setattr(measure_in_child.pl, "seed_everything", lambda *_, **__: None)
+    remarks = {}
+    for parts in (1, 2):
+        report, alone = Reported(), ("train.save_weights=false", "train.count_flops=false")
+        measure_in_child.measure(report, compose_trial(f"train.accumulate={parts}", *alone), tmp_path)
+        assert report["batch_statistics"] is True
+        remarks[parts] = report.get("remarks")
+    assert remarks[1] is None
+    assert remarks[2]["batch statistics"].startswith("train.accumulate=2: batch normalization (1) takes the statistics")
+
+
 def test_a_training_batch_is_read_only_for_a_knob_that_measures_with_it(config):
     batches = []
 

@@ -1,6 +1,7 @@
 """A trial of which something is known has each number from where it was measured."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +126,21 @@ def test_on_another_file_system_they_are_copied(source, tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
     share_weights(known, tmp_path / "5")
     assert (tmp_path / "5" / "weights" / "trained.safetensors").read_text() == "w"
+
+
+def test_weights_that_go_at_this_moment_are_not_shared_in_part(source, tmp_path, monkeypatch):
+    known = source("2", 2.0)
+    (known.folder / "weights").mkdir(parents=True)
+    for name in ("adapter.safetensors", "trained.safetensors"):
+        (known.folder / "weights" / name).write_text(name)
+
+    def link(self, target, real=Path.hardlink_to):
+        real(self, target)
+        (known.folder / "weights" / "trained.safetensors").unlink()
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", link)
+    share_weights(known, tmp_path / "5")
+    assert list((tmp_path / "5").iterdir()) == []
 
 
 def test_weights_that_were_not_kept_are_no_trouble(source, tmp_path):
