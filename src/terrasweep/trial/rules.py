@@ -16,7 +16,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.config.validation_metrics import find_unknown_objectives
 from terrasweep.data import rules as data_rules
 from terrasweep.machine.hardware import effective_device
-from terrasweep.models.backbones import families
+from terrasweep.models.backbones import conflicts
 from terrasweep.models.offload import deepspeed_settings
 from terrasweep.results.errors import InvalidConfig
 
@@ -52,7 +52,7 @@ def find_violations(config: TrialConfig, *, files: bool = True) -> Iterator[str]
     exclusions = (exclusion for knob in every_knob() for exclusion in knob.exclusions)
     yield from (exclusion.line(config) for exclusion in exclusions if exclusion.violated(config))
     yield from deepspeed_settings.find_conflicts(config, files=files)
-    yield from families.find_conflicts(config)
+    yield from conflicts.find_conflicts(config)
     yield from data_rules.find_conflicts(config)
 
 
@@ -69,7 +69,7 @@ def find_lasting(config: TrialConfig, searched: Collection[str]) -> Iterator[str
     if not _is_searched((*_ABOUT_MODELS, *_ABOUT_DATA), searched):
         yield from data_rules.find_conflicts(config)
     if not _is_searched((*_ABOUT_MODELS, "data"), searched):
-        yield from families.find_conflicts(config)
+        yield from conflicts.find_conflicts(config)
 
 
 def _is_searched(read: Collection[str], searched: Collection[str]) -> bool:

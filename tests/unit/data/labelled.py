@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.checks import Finding, find_problems
 from terrasweep.data.prepare import prepare_data
@@ -52,7 +52,7 @@ def write_tiles(root: Path, mask: Callable[[int], np.ndarray] | None, ending: st
 
 def looked_at(root: Path, *overrides: str) -> list[Finding]:
     """What is found about a folder of tiles."""
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial("data=segmentation_folder", f"data.root={root}", "train.batch_size=4", *overrides)
     prepare_data(config)
     return find_problems(stored.read_survey(config), config)

@@ -49,3 +49,12 @@ def noise(seed: int, bands: int = 2, px: int = 32) -> np.ndarray:
 def classes(seed: int, number: int = 3, px: int = 32) -> np.ndarray:
     """Uint8 (1, px, px) of class numbers, each of which occurs."""
     return np.random.default_rng(seed).permutation(np.arange(px * px) % number).reshape(1, px, px).astype(np.uint8)
+
+
+def write_no_images(root: Path) -> Path:
+    """The folder ``tiles`` of a segmentation below a root, whose files are no images: for what opens none."""
+    for name in ("train/images/0.tif", "train/masks/0.tif", "val/images/1.tif", "val/masks/1.tif"):
+        file = root / "tiles" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    return root / "tiles"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrasweep.data import prepare, stored
+from terrasweep.data import files_state, prepare, stored
 from terrasweep.data.find import tiles as find_tiles
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.in_parts import InParts
@@ -41,7 +41,7 @@ def folder(tmp_path, monkeypatch):
 
 def refusal(folder, *overrides):
     """The lines of what is wrong."""
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4", *overrides)
     try:
         prepare_data(config)
@@ -164,7 +164,7 @@ def test_a_list_elsewhere_and_a_hidden_file(folder, tmp_path):
     overrides = ["data=segmentation_folder", f"data.root={folder / 'train'}", "data.split.by=lists", *lists]
 
     def state():
-        stored._state.cache_clear()
+        files_state.state_below.cache_clear()
         return stored.located(compose_trial(*overrides)).data.state
 
     before = state()
@@ -359,7 +359,7 @@ def test_data_that_an_earlier_version_looked_at_are_looked_at_once_more_and_keep
     (kept / "bands.json").unlink()
     seen.unlink()
     listed = (kept / "listing.json").read_bytes()
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     assert stored.located(composed).data.state == config.data.state
     assert made_once.missing(config) == ["a look at the data"]
     prepare_data(config)
@@ -377,7 +377,7 @@ def test_classes_are_counted_in_every_mask_however_few_tiles_are_looked_at(folde
         mask = classes(tile)
         mask[0, 0, :3] = label, 200, 255
         write_raster(folder / f"train/masks/{tile}.tif", mask, place=(0, tile), nodata=200)
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial("data=segmentation_folder", f"data.root={folder}", "data.check_tiles=1")
     config = replace(config, task=replace(config.task, ignore_index=255))
     prepare_data(config)

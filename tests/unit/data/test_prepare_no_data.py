@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.checks import errors, find_problems
 from terrasweep.data.open.folders import open_data
@@ -44,7 +44,7 @@ def write(tmp_path, monkeypatch):
 
 def looked_at(root, *overrides, data="segmentation_folder"):
     """The findings, and the configuration as a trial gets it."""
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     given = stored.located(compose_trial(f"data={data}", f"data.root={root}", "train.batch_size=3", *overrides))
     prepare_data(given)
     return find_problems(stored.read_survey(given), given), stored.complete(given)

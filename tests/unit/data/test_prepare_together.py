@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from shapely.geometry import box
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.checks import errors, find_problems
 from terrasweep.data.inspect.pictures.draw import draw
@@ -35,7 +35,7 @@ def home(tmp_path, monkeypatch):
 
 def looked_at(root, *overrides):
     """The configuration as the user wrote it, and the findings."""
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = stored.located(
         compose_trial("data=segmentation_folder", f"data.root={root}", "train.batch_size=3", *overrides)
     )

@@ -8,8 +8,9 @@ import pytest
 
 from terrasweep.data.inspect.checks import Finding, describe, find_problems
 from terrasweep.data.inspect.pictures.cards import DateStrip, Picture, SampleCard
-from terrasweep.data.inspect.pictures.draw import DataPictures, Explained, ModelInput
+from terrasweep.data.inspect.pictures.draw import DataPictures, Explained
 from terrasweep.data.inspect.pictures.histograms import band_histogram
+from terrasweep.data.inspect.pictures.input_cards import ModelInput
 from terrasweep.data.inspect.pictures.tile_map import TileMap
 from terrasweep.report.data_page import BANDS, CLASSES, PLOT, plotted, write_data_page
 from tests.unit.data.surveys import config, image, labels, survey

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from terrasweep.config.compose import public_dict
+from terrasweep.data.files_state import state_below
 from terrasweep.data.stored import located
 from terrasweep.machine.files import write_atomically
 from terrasweep.process.parent import Outcome
@@ -185,9 +186,8 @@ def test_data_that_changed_since_the_trial_are_no_test_of_it(study, children, ho
     (tiles / "a.tif").write_text("as it was trained on")
     for number in TRIALS:
         add(study.path, number, "data=segmentation_folder", "data.root=tiles")
-    stored_state = final_test.stored._state
     (tiles / "a.tif").write_text("another one, by now")
-    stored_state.cache_clear()
+    state_below.cache_clear()
     _, (line,) = ask(opened(study.path))
     assert "data.root=tiles: its files have changed since the trial was trained" in line
     assert children.tested == []

@@ -6,7 +6,7 @@ import torch
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
 from terrasweep.models.offload.zero import place_unpartitioned
@@ -167,7 +167,7 @@ def test_classes_that_data_merge_are_one_with_its_name_and_what_they_ignore_does
         return np.random.default_rng(tile).integers(0, 5, size=(1, 32, 32)).astype(np.uint8)
 
     write_tiles(tmp_path / "tiles", mask)
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     merged = "data.labels.merge={land: [0, 1], water: [2, 3], ignore: [4]}"
     trial = config("segmentation", "data=segmentation_folder", f"data.root={tmp_path / 'tiles'}", merged)
     prepare_data(trial)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
 from terrasweep.measure.flops import FLOPS_PER_STEP
@@ -23,7 +23,7 @@ def trial(tmp_path, monkeypatch):
     write_places(tmp_path / "places", "files")
 
     def make(*overrides):
-        stored._state.cache_clear()
+        files_state.state_below.cache_clear()
         config = stored.located(
             compose_trial(
                 *("data=segmentation_folder", f"data.root={tmp_path / 'places'}", "data.split.by=fraction"),

@@ -53,19 +53,16 @@ def cut_scenes(
         DataError: A sample's files differ in size, or are smaller than a tile.
     """
     kinds = [*listing.modalities, MASK]
-    names: dict[str, list[str]] = {}
-    for split, scenes in listing.names.items():
-        names[split] = []
-        for scene in scenes:
-            windows = _windows([listing.file(split, scene, kind) for kind in kinds], tile_px)
-            stems = {f"{scene.replace('/', '_')}_r{row:03d}_c{column:03d}": (row, column) for row, column in windows}
-            for kind in [] if written else kinds:
-                source, folder = listing.file(split, scene, kind), target / split / kind
-                if lazily:
-                    _view_tiles(source, folder, stems, tile_px, parts or InParts())
-                else:
-                    _cut(source, folder, stems, tile_px)
-            names[split] += stems
+    names: dict[str, list[str]] = {split: [] for split in listing.names}
+    for split, scene in ((split, scene) for split, scenes in listing.names.items() for scene in scenes):
+        stems = _stems(scene, [listing.file(split, scene, kind) for kind in kinds], tile_px)
+        for kind in [] if written else kinds:
+            source, folder = listing.file(split, scene, kind), target / split / kind
+            if lazily:
+                _view_tiles(source, folder, stems, tile_px, parts or InParts())
+            else:
+                _cut(source, folder, stems, tile_px)
+        names[split] += stems
     return replace(
         listing,
         names={split: sorted(tiles) for split, tiles in names.items()},
@@ -73,6 +70,12 @@ def cut_scenes(
         suffixes=dict.fromkeys(kinds, ENDING if lazily else ".tif"),
         mask_roots={split: str(target / split / MASK) for split in listing.names},
     )
+
+
+def _stems(scene: str, files: list[Path], tile_px: int) -> dict[str, tuple[int, int]]:
+    """Names of the tiles that fit into all files of a sample, with their rows and columns."""
+    named = scene.replace("/", "_")
+    return {f"{named}_r{row:03d}_c{column:03d}": (row, column) for row, column in _windows(files, tile_px)}
 
 
 def _windows(files: list[Path], tile_px: int) -> list[tuple[int, int]]:

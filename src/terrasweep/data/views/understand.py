@@ -11,10 +11,11 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.in_parts import InParts
 from terrasweep.data.views.file_set import FileSet
-from terrasweep.data.views.frames import open_frames, stacked, written
+from terrasweep.data.views.frames import open_frames, written
 from terrasweep.data.views.headers import Header, read_headers
 from terrasweep.data.views.own_bands import read_own_bands
 from terrasweep.data.views.rules import RULES
+from terrasweep.data.views.stacked_frames import stacked
 from terrasweep.data.views.view import ENDING, BandSource, View, whole_file, write_view
 
 _PART = 1000

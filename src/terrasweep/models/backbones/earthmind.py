@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from terratorch.registry import TERRATORCH_BACKBONE_REGISTRY
 from torch import Tensor, nn
-from transformers import InternVLVisionModel
+from transformers import InternVLVisionConfig, InternVLVisionModel
 
 from terrasweep.models.backbones.internvit import (
     INTERNVIT_300M,
@@ -74,12 +74,7 @@ def earthmind_v1(
     config = native_config({**released, **overrides})
     if img_size < (patch := patch_pixels(config)):
         raise InvalidConfig(f"img_size={img_size}: smaller than a patch of {patch} pixels")
-    vision: Any = InternVLVisionModel(config)
-    if config.use_qk_norm:
-        for layer in vision.encoder.layer:
-            # InternVL's own code gives these norms the epsilon of the others, transformers doesn't.
-            layer.attention.q_norm.variance_epsilon = config.layer_norm_eps
-            layer.attention.k_norm.variance_epsilon = config.layer_norm_eps
+    vision = _as_published(config)
     if pretrained:
         load_published(vision, source)
     modalities = modalities or {"image": bands or ["RED", "GREEN", "BLUE"]}
@@ -87,6 +82,18 @@ def earthmind_v1(
 
 
 TERRATORCH_BACKBONE_REGISTRY.register(earthmind_v1)
+
+
+def _as_published(config: InternVLVisionConfig) -> InternVLVisionModel:
+    """The network with random weights, in the arithmetic of InternVL's own code."""
+    vision: Any = InternVLVisionModel(config)
+    if config.use_qk_norm:
+        for layer in vision.encoder.layer:
+            # InternVL's own code gives these norms the epsilon of the others, transformers doesn't.
+            layer.attention.q_norm.variance_epsilon = config.layer_norm_eps
+            layer.attention.k_norm.variance_epsilon = config.layer_norm_eps
+    made: InternVLVisionModel = vision
+    return made
 
 
 class GroupedEncoder(nn.Module):

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.input_frames import input_frames, sees_each_date
 from terrasweep.config.schema import TrialConfig
-from terrasweep.models.backbones.families import find_small_tile, known_bands, spread, tile_px
+from terrasweep.models.backbones.conflicts import find_small_tile
+from terrasweep.models.backbones.families import known_bands, spread, tile_px
 from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 
 _WAY_OUT = (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from terrasweep.models.pretrained.input_layers import (
     name_bands,
     resize_positions,
 )
+from terrasweep.models.pretrained.tensor_names import best_fit
 from terrasweep.results.errors import InvalidConfig, first_line, raise_out_of_memory
 from terrasweep.results.wording import percent
 
@@ -95,7 +95,7 @@ def fit_checkpoint(
     Raises:
         InvalidConfig: As there.
     """
-    tensors, unexpected = _best_fit(_read(file, shapes_alone=shapes_alone), encoder)
+    tensors, unexpected = best_fit(_read(file, shapes_alone=shapes_alone), encoder)
     inputs = input_layers(encoder)
     named = name_bands(encoder, inputs, tensors, bands, checkpoint_bands)
     stacked = dict(zip(inputs, dates, strict=False))
@@ -154,64 +154,6 @@ def _unreadable(file: Path, error: Exception) -> InvalidConfig:
         f"({first_line(error)}); "
         "download or save it again"
     )
-
-
-def _best_fit(content: Any, encoder: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
-    """The dictionary of tensors that fits the encoder best, by the encoder's names, and what is left of it."""
-    own = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
-    best: dict[str, str] = {}
-    chosen: dict[str, Tensor] = {}
-    for tensors in _dictionaries(content):
-        names = _translation(list(tensors), own)
-        if not chosen or len(names) > len(best):
-            best, chosen = names, tensors
-    unexpected = sorted(chosen.keys() - best.values())
-    return {ours: chosen[theirs] for ours, theirs in best.items()}, unexpected
-
-
-def _dictionaries(content: Any, depth: int = 4) -> Iterator[dict[str, Tensor]]:
-    """Every dictionary of named tensors in it, outer ones first."""
-    if not isinstance(content, dict) or not depth:
-        return
-    tensors = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
-    if tensors:
-        yield tensors
-    for value in content.values():
-        yield from _dictionaries(value, depth - 1)
-
-
-def _translation(theirs: list[str], own: dict[str, Any]) -> dict[str, str]:
-    """The encoder's names to the file's, for the beginnings (of either) under which the most names agree."""
-    best: dict[str, str] = {}
-    for inner in _beginnings(list(own)):
-        short = {name.removeprefix(inner): name for name in own}
-        counts = Counter(name.removesuffix(end) for name in theirs for end in _ends(name) if end in short)
-        # Of equals the shortest: what is not in front of the rest is the model itself.
-        for outer in sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix)))[:1]:
-            if counts[outer] > len(best):
-                best = {
-                    short[name.removeprefix(outer)]: name
-                    for name in theirs
-                    if name.startswith(outer) and name.removeprefix(outer) in short
-                }
-    return best
-
-
-def _ends(name: str) -> Iterator[str]:
-    """``a.b.c``, ``b.c``, ``c``."""
-    parts = name.split(".")
-    return (".".join(parts[start:]) for start in range(len(parts)))
-
-
-def _beginnings(names: list[str]) -> list[str]:
-    """What all names begin with, in whole parts: nothing, then one part, then two ..."""
-    found = [""]
-    while len(first := {name.removeprefix(found[-1]).split(".", 1)[0] for name in names}) == 1:
-        longer = f"{found[-1]}{first.pop()}."
-        if not all(name.startswith(longer) for name in names):
-            break
-        found.append(longer)
-    return found
 
 
 def _fitted(

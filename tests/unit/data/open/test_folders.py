@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.open.folders import open_data, open_test
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
 
 def config(folder, *overrides, **changes):
     """What a trial gets: the data looked at, and what it tells filled in."""
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     composed = compose_trial("data=segmentation_folder", f"data.root={folder}", "train.batch_size=4", *overrides)
     composed = dataclasses.replace(composed, data=dataclasses.replace(composed.data, **changes))
     composed = stored.located(composed)

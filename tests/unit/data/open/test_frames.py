@@ -6,7 +6,7 @@ import torch
 
 from terrasweep.config.data import DataConfig, ModalityConfig
 from terrasweep.config.schema import BackboneConfig, TrialConfig
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.inspect.checks import errors, find_problems, notes
 from terrasweep.data.inspect.checks.summary import summarize
 from terrasweep.data.open.folders import open_data
@@ -30,7 +30,7 @@ def prepared(tmp_path, monkeypatch):
         root = tmp_path / lie
         if not root.exists():
             write_places(root, lie)
-        stored._state.cache_clear()
+        files_state.state_below.cache_clear()
         stated = [] if lie == "files" else [f"data.frame_order={lie}"]
         config = stored.located(
             compose_trial(

@@ -324,9 +324,3 @@ def test_what_would_be_loaded_is_known_from_names_and_shapes_alone(tmp_path):
         assert told == report
         assert {key: value.shape for key, value in state.items()} == {k: v.shape for k, v in expected.items()}
         assert {value.device.type for value in state.values()} == {"meta"}
-
-
-def test_beginnings_are_whole_parts_that_every_name_goes_on_from():
-    assert checkpoint._beginnings(["m.encoder.a", "m.encoder.b.c"]) == ["", "m.", "m.encoder."]
-    assert checkpoint._beginnings(["m.weight"]) == ["", "m."]
-    assert checkpoint._beginnings(["m", "m.weight"]) == [""]

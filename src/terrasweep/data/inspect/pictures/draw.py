@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from terrasweep.config.input_frames import is_stacked
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.find.sample_list import Listing
 from terrasweep.data.find.tiles import SCENE
 from terrasweep.data.inspect.checks import Finding
 from terrasweep.data.inspect.checks.case import Case
-from terrasweep.data.inspect.pictures.cards import Dates, Picture, SampleCard
+from terrasweep.data.inspect.pictures.cards import SampleCard
 from terrasweep.data.inspect.pictures.class_colours import IGNORED, OUTSIDE, class_colour, css, ramp
 from terrasweep.data.inspect.pictures.histograms import BandHistogram, band_histogram
+from terrasweep.data.inspect.pictures.input_cards import ModelInput, input_cards
 from terrasweep.data.inspect.pictures.read_pixels import Unreadable, read_pixels
-from terrasweep.data.inspect.pictures.sample_card import Look, bands_of_a_date, grey_picture, target_range
+from terrasweep.data.inspect.pictures.sample_card import Look, bands_of_a_date, target_range
 from terrasweep.data.inspect.pictures.shown_by import Examples
 from terrasweep.data.inspect.pictures.tile_map import TileMap, tile_maps
 from terrasweep.data.inspect.survey import IMAGE, Survey
@@ -34,8 +34,6 @@ _COUNTED_PX = 128
 _PLACED = 1500
 """Tiles on the maps."""
 _READERS = 4
-_BANDS = 16
-"""Bands that are drawn one by one."""
 _EXAMPLES = 12
 """Findings with a sample beside them."""
 _NAMED = 40
@@ -48,21 +46,6 @@ class Explained:
 
     finding: Finding
     cards: list[SampleCard] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelInput:
-    """What a model gets of one sample of a modality, band by band."""
-
-    heading: str
-    note: str
-    bands: list[Picture]
-    more: int = 0
-    """Bands that are not drawn."""
-    is_mean: bool = False
-    """Whether it is the mean over several dates."""
-    turned: list[Picture] = field(default_factory=list)
-    """The first date under each symmetry that a training shows; none with ``augment=none``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +102,7 @@ def draw(config: TrialConfig, survey: Survey, findings: list[Finding]) -> DataPi
         legend=legend,
         more_classes=more,
         ramp=_gradient(case),
-        inputs=_inputs(look),
+        inputs=input_cards(look),
         augment=config.augment.name,
         histograms=[(modality, _histograms(case, modality, found)) for modality, found in values.items()],
         counted={split: min(_COUNTED, len(names)) for split, names in listing.names.items() if split != "test"},
@@ -235,47 +218,3 @@ def _gradient(case: Case) -> tuple[str, str, str] | None:
     low, high = target_range(case)
     colours = [css((int(r), int(g), int(b))) for r, g, b in ramp(np.linspace(0, 1, 5))]
     return f"linear-gradient(90deg, {', '.join(colours)})", rounded(low), rounded(high)
-
-
-def _inputs(look: Look) -> list[ModelInput]:
-    """The first training sample, band by band."""
-    inputs = []
-    for modality in look.listing.modalities:
-        name = look.listing.names["train"][0]
-        try:
-            dates = look.read("train", name, modality)
-        except Unreadable:
-            continue
-        given = look.model_input(dates, modality)
-        if given is not None:
-            heading = f"{'' if modality == IMAGE else f'{modality}, '}train/{name}"
-            shown = _model_input(heading, given, dates, look, modality)
-            inputs.append(replace(shown, turned=look.turned("train", name, modality, given[0])))
-    return inputs
-
-
-def _model_input(heading: str, given: np.ndarray, dates: Dates, look: Look, modality: str) -> ModelInput:
-    """Bands of each date as they go in: (dates, bands, height, width), one date of the mean."""
-    names = look.case.band_names(modality, given.shape[1])
-    when = [""] if len(given) == 1 else [f", {day}" for day in dates.called]
-    titled = [
-        (f"{name}{day}", band)
-        for day, pixels in zip(when, given, strict=True)
-        for name, band in zip(names, pixels, strict=True)
-    ]
-    count, bands, height, width = given.shape
-    if count > 1 and is_stacked(look.config):
-        note = f"{count * bands} x {height} x {width} (bands of {count} dates, height, width)"
-    elif count > 1:
-        note = f"{bands} x {count} x {height} x {width} (bands, dates, height, width)"
-    else:
-        note = f"{bands} x {height} x {width} (bands, height, width)"
-        note += f", the mean of {dates.number} dates" if dates.number > 1 else ""
-    left = len(titled) - _BANDS
-    drawn = [grey_picture(band, title, _moments(band)) for title, band in titled[:_BANDS]]
-    return ModelInput(heading=heading, note=note, bands=drawn, more=max(0, left), is_mean=count < dates.number)
-
-
-def _moments(values: np.ndarray) -> str:
-    finite = values[np.isfinite(values)]
-    return f"{finite.mean():.2f} ± {finite.std():.2f}" if finite.size else "no value"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.inspect.checks import Finding, find_problems
 from terrasweep.data.inspect.pictures.draw import CARDS, draw
 from terrasweep.data.prepare import prepare_data
@@ -32,7 +32,7 @@ def drawn(tmp_path, monkeypatch):
             write_raster(tmp_path / "data" / split / "images" / f"t{tile}.tif", image, place=(tile % 3, tile // 3))
             write_raster(tmp_path / "data" / split / "masks" / f"t{tile}.tif", mask)
     (tmp_path / "data/val/images/t8.tif").write_text("no image")
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial(
         *("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=4", "data.num_classes=3"),
         *("data.bands=[NIR,RED,GREEN,BLUE]", "data.resize_px=24"),
@@ -92,7 +92,7 @@ def test_a_model_s_input_is_drawn_in_each_symmetry_of_a_training_with_its_mask(d
 
 
 def test_the_same_data_are_drawn_alike(drawn, tmp_path):
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial(
         *("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=4", "data.num_classes=3"),
         *("data.bands=[NIR,RED,GREEN,BLUE]", "data.resize_px=24"),
@@ -119,7 +119,7 @@ SEVERAL_DATES = {
 def series_drawn(tmp_path, monkeypatch, *overrides):
     monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
     write_places(tmp_path / "data", "files")
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial(
         *("data=segmentation_folder", f"data.root={tmp_path}/data", "data.split.by=fraction", "data.frames=3"),
         *("data.split.fractions=[0.5,0.5,0]", "train.batch_size=3", *overrides),
@@ -157,7 +157,7 @@ def test_each_date_of_a_sample_is_drawn_and_what_a_model_gets_of_them(tmp_path, 
 
 def test_of_many_dates_the_first_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr("terrasweep.data.inspect.pictures.sample_card.SHOWN_DATES", 2)
-    monkeypatch.setattr("terrasweep.data.inspect.pictures.draw._BANDS", 5)
+    monkeypatch.setattr("terrasweep.data.inspect.pictures.input_cards._BANDS", 5)
     drawn = series_drawn(tmp_path, monkeypatch, *SEVERAL_DATES["apart"][0])
     assert [(len(strip.pictures), strip.more) for strip in drawn.cards[0].strips] == [(2, 1), (2, 1)]
     assert [(len(shown.bands), shown.more) for shown in drawn.inputs] == [(5, 1)]
@@ -172,19 +172,13 @@ def test_data_of_an_own_datamodule_have_findings_and_a_line():
     assert (drawn.cards, drawn.histograms, drawn.maps) == ([], [], [])
 
 
-def test_what_has_no_value_has_no_moments():
-    from terrasweep.data.inspect.pictures.draw import _moments
-
-    assert _moments(np.full((2, 2), np.nan)) == "no value"
-
-
 def test_photos_have_no_place_on_the_ground_and_nobody_is_warned_of_it(tmp_path, monkeypatch, recwarn):
     monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
     for split, tile in (("train", 0), ("train", 1), ("val", 2)):
         pixels = np.random.default_rng(tile).integers(0, 255, (3, 32, 32), np.uint8)
         write_raster(tmp_path / "data" / split / "images" / f"t{tile}.png", pixels)
         write_raster(tmp_path / "data" / split / "masks" / f"t{tile}.png", classes(tile))
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=2")
     prepare_data(config)
     recwarn.clear()
@@ -200,7 +194,7 @@ def test_a_first_sample_that_can_not_be_read_is_no_input_to_show(tmp_path, monke
         write_raster(tmp_path / "data" / split / "masks" / f"t{tile}.tif", classes(tile))
     first = tmp_path / "data/train/images/t0.tif"
     first.write_bytes(first.read_bytes()[:4000])  # Its header is whole.
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     config = compose_trial("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=2")
     prepare_data(config)
     drawn = draw(config, stored.read_survey(config), [])

@@ -10,7 +10,7 @@ import numpy as np
 import rasterio
 
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.find.sample_list import MASK, Listing
 from terrasweep.data.inspect.checks import Finding, find_problems
 from terrasweep.data.inspect.survey import IMAGE
@@ -62,7 +62,7 @@ def _composed(*overrides: str) -> TrialConfig:
 
 def look_at(root: Path, *overrides: str) -> Look:
     """List, understand and judge a folder of images and masks."""
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     composed = _composed(*overrides)
     config = stored.located(replace(composed, data=replace(composed.data, root=str(root))))
     prepare_data(config)

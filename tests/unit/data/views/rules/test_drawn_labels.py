@@ -9,7 +9,7 @@ import rasterio
 import shapely
 from shapely.geometry import LineString, Polygon
 
-from terrasweep.data import stored
+from terrasweep.data import files_state, stored
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.checks import errors, warnings
 from terrasweep.results.errors import DataError
@@ -89,7 +89,7 @@ def test_a_file_below_the_root_counts_in_the_digest(root):
         assert np.array_equal(mask[inside], by_points(filled, order, tile)[inside])
         assert (mask[~inside] == -1).all()
     before = stored.data_folder(compose_trial("data=segmentation_folder", f"data.root={root}", *keys))
-    stored._state.cache_clear()
+    files_state.state_below.cache_clear()
     fields(("rye", "maize")).to_file(root / "fields.gpkg")
     assert stored.data_folder(compose_trial("data=segmentation_folder", f"data.root={root}", *keys)) != before
 
