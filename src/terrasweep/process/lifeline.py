@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 
 import psutil
 
+from terrasweep.machine.watching import watching
+
 _LOOK_S = 0.5
 
 
@@ -37,19 +39,14 @@ def end_with_parent() -> None:
 @contextlib.contextmanager
 def ending_with_parent() -> Iterator[None]:
     """Within the block this process ends when the one above it does; no thread is left after it, as a fork wants it."""
-    above, over = os.getppid(), threading.Event()
+    above = os.getppid()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         if _wait_for_parent(above, over):
             end_all()
 
-    thread = threading.Thread(target=watch, name="lifeline", daemon=True)
-    thread.start()
-    try:
+    with watching(watch, "lifeline"):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def end_all() -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -19,6 +20,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import Trial
 
 from terrasweep.config.schema import StudyConfig
+from terrasweep.machine.watching import watching
 from terrasweep.measure.known_early import KNOWN_EARLY
 from terrasweep.measure.learning_curves import curve_of
 from terrasweep.results.errors import first_line
@@ -64,14 +66,8 @@ class EarlyEnds:
     def watching(self, trials: Sequence[Trial]) -> Iterator[None]:
         """Judge these trials while they run."""
         running = [RunningTrial(trial, self._trials / str(trial.number)) for trial in trials]
-        over = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(running, over), name="early ends", daemon=True)
-        thread.start()
-        try:
+        with watching(partial(self._watch, running), "early ends"):
             yield
-        finally:
-            over.set()
-            thread.join()
 
     def _watch(self, running: Sequence[RunningTrial], over: threading.Event) -> None:
         news = time.monotonic()

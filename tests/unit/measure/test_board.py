@@ -10,18 +10,14 @@ import torch
 
 from terrasweep.measure.board import BoardMeter, context_mib, process_vram_mib
 from terrasweep.measure.peak_memory import MIB
+from tests.unit.measure.nvml_board import NvmlBoard
 
 UUID = "d1ce6d42-0000-0000-0000-000000000001"
 
 
-class Board:
-    """NVML with one GPU; each answer is a value, or an error that is raised."""
-
+class Board(NvmlBoard):
     def __init__(self):
         self.used_mib, self.joules = 100, 5.0
-
-    def nvmlInit(self):  # noqa: N802
-        pass
 
     def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
         assert uuid == f"GPU-{UUID}".encode(), "CUDA and NVML count devices differently"
@@ -29,25 +25,18 @@ class Board:
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
         assert handle == "the board"
-        used = None if self.used_mib is None else self._answer(self.used_mib) * MIB
+        used = None if self.used_mib is None else self.answer(self.used_mib) * MIB
         other = SimpleNamespace(pid=os.getpid() + 1, usedGpuMemory=9000 * MIB)
         return [other, SimpleNamespace(pid=os.getpid(), usedGpuMemory=used)]
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
-        return int(self._answer(self.joules) * 1000)
-
-    @staticmethod
-    def _answer(value):
-        if isinstance(value, Exception):
-            raise value
-        return value
+        return int(self.answer(self.joules) * 1000)
 
 
 @pytest.fixture
 def fake(monkeypatch):
     made = Board()
-    for name in (name for name in dir(made) if name.startswith("nvml")):
-        monkeypatch.setattr(pynvml, name, getattr(made, name))
+    made.take_the_place_of_nvml(monkeypatch)
     properties = SimpleNamespace(uuid=UUID)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     return made

@@ -9,6 +9,7 @@ import torch
 
 from terrasweep.measure import device_contention
 from terrasweep.measure.device_contention import DeviceContentionMeter
+from tests.unit.measure.nvml_board import NvmlBoard
 
 HERE, OTHER = os.getpid(), os.getpid() + 1
 NOT_SUPPORTED = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
@@ -16,44 +17,32 @@ POWER_CAP = pynvml.nvmlClocksThrottleReasonSwPowerCap
 HEAT = pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
 
 
-class Board:
-    """NVML with one GPU; each answer is a value, or an error that is raised."""
-
+class Board(NvmlBoard):
     def __init__(self):
         self.pids = [HERE]
         self.used = []
         self.reasons, self.mhz = POWER_CAP, 1980
         self.since_us = None
 
-    def nvmlInit(self):  # noqa: N802
-        pass
-
     def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
-        return [SimpleNamespace(pid=pid) for pid in self._answer(self.pids)]
+        return [SimpleNamespace(pid=pid) for pid in self.answer(self.pids)]
 
     def nvmlDeviceGetProcessUtilization(self, handle, since_us):  # noqa: N802
         self.since_us = since_us
-        return [SimpleNamespace(pid=pid, smUtil=share) for pid, share in self._answer(self.used)]
+        return [SimpleNamespace(pid=pid, smUtil=share) for pid, share in self.answer(self.used)]
 
     def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):  # noqa: N802
-        return self._answer(self.reasons)
+        return self.answer(self.reasons)
 
     def nvmlDeviceGetClockInfo(self, handle, kind):  # noqa: N802
         assert kind == pynvml.NVML_CLOCK_SM
-        return self._answer(self.mhz)
-
-    @staticmethod
-    def _answer(value):
-        if isinstance(value, Exception):
-            raise value
-        return value
+        return self.answer(self.mhz)
 
 
 @pytest.fixture
 def board(monkeypatch):
     made = Board()
-    for name in (name for name in dir(made) if name.startswith("nvml")):
-        monkeypatch.setattr(pynvml, name, getattr(made, name))
+    made.take_the_place_of_nvml(monkeypatch)
     monkeypatch.setattr(device_contention, "nvml_handle", lambda device: "the board")
     return made
 

@@ -11,25 +11,16 @@ from terrasweep.results.study_record import Objective
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.optuna_storage import open_storage, usable
 from terrasweep.study.optuna_study import StoredStudy
+from tests.unit.study.stopped_database import stopped_at
 
 OBJECTIVES = [Objective(name="accuracy", direction="maximize")]
 
 
 @pytest.mark.parametrize("statement", range(0, 60, 6))
 def test_first_tables_whose_making_was_stopped_are_completed(statement, tmp_path):
-    url, left = f"sqlite:///{tmp_path / 'optuna.db'}", [statement]
-
-    def stop(*_):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", stop)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            StoredStudy("s", url, OBJECTIVES, tmp_path)
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", stop)
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    with stopped_at(statement):
+        StoredStudy("s", url, OBJECTIVES, tmp_path)
     stored = StoredStudy("s", url, OBJECTIVES, tmp_path)
     stored.study.tell(stored.ask(1, 1)[0], [0.5])
     assert [trial.values for trial in stored.told()] == [[0.5]]
