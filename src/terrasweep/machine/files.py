@@ -36,6 +36,24 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def times_of_change(folder: Path, name: str) -> dict[str, int]:
+    """When the files of a name were changed that lie in the folders below one, asked with one look at each.
+
+    Args:
+        folder: It may not be there.
+        name: Of the files.
+
+    Returns:
+        Names of the folders that have such a file, with its time of change in nanoseconds; in any order.
+    """
+    found = {}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                found[entry.name] = os.stat(f"{entry.path}/{name}").st_mtime_ns  # noqa: PTH116 - of thousands
+    return found
+
+
 def write_unflushed(path: Path, content: str) -> None:
     """Write one of many files that nobody reads before :func:`flush_everything`: flushing each takes ten times as long.
 

@@ -184,19 +184,25 @@ class StudyOutcome:
         return sorted(members, key=lambda result: result.value(pair[1].name) or 0.0)
 
 
-def summarize(record: StudyRecord, results: Sequence[TrialResult], folder: Path | None = None) -> StudyOutcome:
+def summarize(
+    record: StudyRecord,
+    results: Sequence[TrialResult],
+    folder: Path | None = None,
+    comparison: Comparison | None = None,
+) -> StudyOutcome:
     """Bring a study's trials into order, and compare them.
 
     Args:
         record: The study.
         results: Its trials.
         folder: The study's, which holds what was trained beside them; None where that is not asked for.
+        comparison: Of the same trials by their numbers, with what was trained beside them, where it is made already.
     """
     own = sorted(results, key=by_number)
     if folder is None:
         comparison = compare(own, record.objectives)
         return StudyOutcome(record, comparison.results, comparison)
-    comparison = compare(own, record.objectives, of_other_seeds(folder, own))
+    comparison = comparison or compare(own, record.objectives, of_other_seeds(folder, own))
     baselines = read_extra_results(folder, Role.BASELINE)
     return StudyOutcome(record, comparison.results, comparison, baselines, accuracies_of_other_seeds(folder, own))
 

@@ -12,6 +12,7 @@ from typing import Any
 from terrasweep.machine.files import write_atomically
 from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.report.study_outcome import StudyOutcome, summarize
+from terrasweep.results.comparison import Comparison
 from terrasweep.results.estimates import estimated_names
 from terrasweep.results.states import State
 from terrasweep.results.study_record import StudyRecord
@@ -21,15 +22,18 @@ COMPARED = ("front", "accuracy_from", "cost_from")
 """Columns behind the measurements: where a trial stands, and the trials that its reused numbers are of."""
 
 
-def write_tables(folder: Path, record: StudyRecord, results: Sequence[TrialResult]) -> None:
+def write_tables(
+    folder: Path, record: StudyRecord, results: Sequence[TrialResult], comparison: Comparison | None = None
+) -> None:
     """Write both tables; cheap enough to do after every trial.
 
     Args:
         folder: The study's folder.
         record: What is fixed for the study.
         results: Its trials so far, in any order.
+        comparison: Of these trials, by their numbers, where it is made already.
     """
-    outcome = summarize(record, results, folder)
+    outcome = summarize(record, results, folder, comparison)
     write_atomically(folder / "trials.csv", _table(outcome, outcome.trials))
     write_atomically(folder / "pareto.csv", _table(outcome, outcome.front))
 

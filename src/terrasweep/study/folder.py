@@ -16,9 +16,10 @@ from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
 from terrasweep.results.comparison import Comparison, compare
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.estimates import OtherSeeds
 from terrasweep.results.extra_trainings import Role, of_other_seeds, with_probes
 from terrasweep.results.states import Reason, State
-from terrasweep.results.study_record import StudyRecord
+from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import nearest
 from terrasweep.study import keep_weights
@@ -32,6 +33,7 @@ class StudyFolder:
         self.path = path
         self._record: StudyRecord | None = None
         self.trials = TrialFolders(path / "trials")
+        self._comparison: tuple[tuple[list[TrialResult], list[Objective], OtherSeeds], Comparison] | None = None
 
     @property
     def known(self) -> StudyRecord:
@@ -110,9 +112,9 @@ class StudyFolder:
                 self._record = record
                 self._write_record()
             settled = self.results()
-            write_tables(self.path, self.known, settled)
-            near = self._compared(settled).near_front
-            keep_weights.prune(self.path, settled, {result.number for result in near})
+            comparison = self._compared(settled)
+            write_tables(self.path, self.known, settled, comparison)
+            keep_weights.prune(self.path, settled, {result.number for result in comparison.near_front})
         return True
 
     def comparison(self) -> Comparison:
@@ -120,7 +122,11 @@ class StudyFolder:
         return self._compared(self.results())
 
     def _compared(self, results: list[TrialResult]) -> Comparison:
-        return compare(results, self.known.objectives, of_other_seeds(self.path, results))
+        """The comparison of these trials, which is made once for as long as nothing has changed."""
+        compared = (results, self.known.objectives, of_other_seeds(self.path, results))
+        if self._comparison is None or self._comparison[0] != compared:
+            self._comparison = (compared, compare(*compared))
+        return self._comparison[1]
 
     def front(self) -> list[TrialResult]:
         """The trials on the front within the errors, with pooled values."""

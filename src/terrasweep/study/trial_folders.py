@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from terrasweep.machine.files import write_atomically
+from terrasweep.machine.files import times_of_change, write_atomically
 from terrasweep.measure.accuracy import TEST_ACCURACY
 from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.results.final_test import FinalTest
@@ -28,8 +28,8 @@ class TrialFolders:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: dict[Path, tuple[int, TrialResult]] = {}
-        self._tested: dict[Path, tuple[int, float | None]] = {}
+        self._read: dict[str, tuple[int, TrialResult]] = {}
+        self._tested: dict[str, tuple[int, float | None]] = {}
         self._unreadable: set[Path] = set()
 
     def results(self) -> list[TrialResult]:
@@ -37,35 +37,39 @@ class TrialFolders:
 
         One that can't be read is left out, and said once.
         """
-        files = set(self.path.glob("[0-9]*/result.json"))
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):
-                self._look_at(file)
-        found = (self._with_test(file, result) for file, (_, result) in self._read.items() if file in files)
+        changed = times_of_change(self.path, attempts.RESULT)
+        for name, at in changed.items():
+            if name[0].isdigit():
+                with contextlib.suppress(FileNotFoundError):
+                    self._look_at(name, at)
+        tested = times_of_change(self.path, TEST)
+        found = (
+            self._with_test(name, result, tested[name]) if name in tested else result
+            for name, (_, result) in self._read.items()
+            if name in changed
+        )
         return sorted((r for r in found if r.number is not None), key=lambda r: r.number or 0)
 
-    def _look_at(self, file: Path) -> None:
-        changed = file.stat().st_mtime_ns
-        if (file in self._read and self._read[file][0] == changed) or not attempts.is_settled(file.parent):
+    def _look_at(self, name: str, changed: int) -> None:
+        """Read a trial's result, unless that of this time is known."""
+        if name in self._read and self._read[name][0] == changed:
+            return
+        file = self.path / name / attempts.RESULT
+        if not attempts.is_settled(file.parent):
             return
         try:
-            self._read[file] = (changed, TrialResult.from_json(file.read_text()))
+            self._read[name] = (changed, TrialResult.from_json(file.read_text()))
         except ValueError as error:
-            self._read.pop(file, None)
+            self._read.pop(name, None)
             if file not in self._unreadable:
                 self._unreadable.add(file)
                 print(f"warning: {_unreadable(file, error)}; the trial is left out", file=sys.stderr)
 
-    def _with_test(self, file: Path, result: TrialResult) -> TrialResult:
+    def _with_test(self, name: str, result: TrialResult, changed: int) -> TrialResult:
         """What the test split said stands beside the result, which stays as the search knew it."""
-        test = file.with_name(TEST)
-        try:
-            changed = test.stat().st_mtime_ns
-        except FileNotFoundError:
-            return result
-        if self._tested.get(test, (None, None))[0] != changed:
-            self._tested[test] = (changed, self._read_test(test))
-        accuracy = self._tested[test][1]
+        if self._tested.get(name, (None, None))[0] != changed:
+            self._tested[name] = (changed, self._read_test(self.path / name / TEST))
+        accuracy = self._tested[name][1]
         if accuracy is None:
             return result
         return dataclasses.replace(result, measurements={**result.measurements, TEST_ACCURACY.name: accuracy})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from terrasweep.config.reuse import OFF
 from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.files import times_of_change
 from terrasweep.machine.paths import results_folder
 from terrasweep.measure.accuracy import ACCURACY
 from terrasweep.measure.catalog import measurement_or_metric
@@ -17,7 +18,9 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import attempt
 from terrasweep.trial.keys import Keys
 
-_RESULTS = ("trials/[0-9]*/result.json", "baselines/*/result.json", "repeats/*/result.json")
+_TRIALS = "trials"
+_ROOMS = (_TRIALS, "baselines", "repeats")
+"""Folders below a study's in which results of trainings are, in this order."""
 _DIVERGES = (Reason.DIVERGED,)
 _FITS_NOT = (Reason.OVER_BUDGET, Reason.OOM_DEVICE)
 
@@ -62,11 +65,11 @@ class _Entry:
     def name(self) -> str:
         """As results name it within its study."""
         folder = self.file.parent
-        return folder.name if folder.parent.name == "trials" else f"{folder.parent.name}/{folder.name}"
+        return folder.name if folder.parent.name == _TRIALS else f"{folder.parent.name}/{folder.name}"
 
 
-_SEEN: dict[Path, tuple[int, _Entry | None]] = {}
-"""Files with their time of change, and what was in them: a process that runs many trials reads each once."""
+_SEEN: dict[str, tuple[int, _Entry | None]] = {}
+"""Folders with their result's time of change, and what was in it: a process that runs many trials reads each once."""
 
 
 def find_known(config: TrialConfig, keys: Keys) -> Known:
@@ -108,23 +111,26 @@ def _source(entries: Iterator[_Entry], study: str) -> Source | None:
 
 def _entries(study: str) -> Iterator[_Entry]:
     """The settled results of a study that have keys, its trials first, by number."""
-    root = results_folder(study)
-    for pattern in _RESULTS:
-        for file in sorted(root.glob(pattern), key=lambda file: (len(file.parent.name), file.parent.name)):
-            if (entry := _entry(file, study)) is not None:
+    for room in _ROOMS:
+        folder = results_folder(study) / room
+        changed = times_of_change(folder, attempt.RESULT)
+        names = (name for name in changed if room != _TRIALS or name[0].isdigit())
+        for name in sorted(names, key=lambda name: (len(name), name)):
+            if (entry := _entry(folder, name, changed[name], study)) is not None:
                 yield entry
 
 
-def _entry(file: Path, study: str) -> _Entry | None:
-    try:
-        changed = file.stat().st_mtime_ns
-        if file not in _SEEN or _SEEN[file][0] != changed:
-            if not attempt.is_settled(file.parent):
-                return None
-            _SEEN[file] = (changed, _read(file, study))
-    except FileNotFoundError:
-        return None
-    return _SEEN[file][1]
+def _entry(folder: Path, name: str, changed: int, study: str) -> _Entry | None:
+    key = f"{folder}/{name}"
+    if key not in _SEEN or _SEEN[key][0] != changed:
+        own = folder / name
+        if not attempt.is_settled(own):
+            return None
+        try:
+            _SEEN[key] = (changed, _read(own / attempt.RESULT, study))
+        except FileNotFoundError:  # It was moved away meanwhile.
+            return None
+    return _SEEN[key][1]
 
 
 def _read(file: Path, study: str) -> _Entry | None:

@@ -17,6 +17,7 @@ from terrasweep.machine.files import (
     put_in_place,
     remove_abandoned_drafts,
     remove_folder,
+    times_of_change,
     write_atomically,
     write_unflushed,
 )
@@ -182,3 +183,15 @@ def test_an_unflushed_file_is_there_at_once_and_everything_can_be_flushed(tmp_pa
     assert flushed == []
     flush_everything()
     assert flushed == ["everything"]
+
+
+def test_times_of_change_are_those_of_the_files_below(tmp_path):
+    for number, name in enumerate(("3", "10", ".draft")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").touch()
+        os.utime(tmp_path / name / "result.json", ns=(0, number))
+    (tmp_path / "4").mkdir()
+    (tmp_path / "a file").touch()
+    assert times_of_change(tmp_path, "result.json") == {"3": 0, "10": 1, ".draft": 2}
+    assert times_of_change(tmp_path / "nowhere", "result.json") == {}
+    assert times_of_change(tmp_path / "a file", "result.json") == {}

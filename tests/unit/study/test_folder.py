@@ -1,15 +1,23 @@
 """A study's folder beside other processes that start at the same moment."""
 
 import dataclasses
+import itertools
+import os
 import subprocess
 import sys
 import threading
 
 import pytest
 
+from terrasweep.results.comparison import compare
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.results.study_record import StudyRecord
+from terrasweep.results.measurements import Measurements
+from terrasweep.results.states import State
+from terrasweep.results.study_record import Objective, StudyRecord
+from terrasweep.results.trial_result import TrialResult
+from terrasweep.study import folder as module
 from terrasweep.study.folder import StudyFolder, open_existing
+from tests.studies import study_record
 from tests.unit.report.sample_study import study
 
 RECORD = dataclasses.replace(study()[0], reference={})
@@ -95,3 +103,37 @@ def test_a_record_that_can_t_be_read_is_one_line_for_the_commands(tmp_path, monk
     with pytest.raises(InvalidConfig, match=r"study\.json: it can't be read") as refused:
         open_existing("s")
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_trials_are_compared_anew_exactly_when_something_has_changed(tmp_path, monkeypatch):
+    compared = []
+    monkeypatch.setattr(module, "compare", lambda *what: compared.append(what) or compare(*what))
+    folder, times = StudyFolder(tmp_path), itertools.count()
+    folder.open(study_record())
+
+    def settle(place, **measured):
+        file = tmp_path / place / "result.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        number = int(file.parent.name) if file.parent.name.isdigit() else None
+        result = TrialResult(number=number, state=State.COMPLETE, measurements=Measurements(**measured))
+        file.write_text(result.to_json())
+        os.utime(file, ns=(0, next(times)))
+
+    def looked_at():
+        """The front, and how many comparisons it took to ask twice."""
+        before = len(compared)
+        fronts = [[result.number for result in folder.front()] for _ in range(2)]
+        assert fronts[0] == fronts[1]
+        return fronts[0], len(compared) - before
+
+    settle("trials/0", accuracy=0.5, peak_memory_mib=10.0)
+    assert looked_at() == ([0], 1)
+    settle("trials/1", accuracy=0.75, peak_memory_mib=20.0)
+    assert looked_at() == ([1], 1)
+    assert looked_at() == ([1], 0)
+    settle("trials/1", accuracy=0.25, peak_memory_mib=5.0)
+    assert looked_at() == ([0], 1)
+    settle("repeats/0-seed1", accuracy=0.5)
+    assert looked_at() == ([0], 1)
+    folder.open(study_record(objectives=[Objective(name="peak_memory_mib", direction="minimize")]))
+    assert looked_at() == ([1], 1)

@@ -8,6 +8,7 @@ import pytest
 from terrasweep.config.schema import ObjectiveConfig
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.trial import known
 from terrasweep.trial.keys import Keys
 from terrasweep.trial.known import find_known
 from tests.composing import compose_trial
@@ -38,8 +39,8 @@ def settle(root, number, *, study="own", room="trials", attempt=None, **given):
     return folder
 
 
-def names(known):
-    return tuple(None if source is None else source.name for source in (known.accuracy, known.cost))
+def names(found):
+    return tuple(None if source is None else source.name for source in (found.accuracy, found.cost))
 
 
 def test_the_earliest_trial_with_the_same_keys_is_the_source(root, config):
@@ -116,4 +117,18 @@ def test_a_result_that_changes_or_can_t_be_read_is_seen_as_it_is_now(root, confi
     file.write_text(json.dumps(changed, indent=1))
     assert names(find_known(config, KEYS)) == (None, "1")
     file.write_text("{")
+    assert names(find_known(config, KEYS)) == (None, None)
+
+
+def test_a_result_that_is_moved_away_while_it_is_looked_for_is_none(root, config, monkeypatch):
+    (settle(root, 1) / "result.json").unlink()
+    settle(root, 2)
+    monkeypatch.setattr(
+        known, "times_of_change", lambda folder, name: {"1": 5, "2": 7} if folder.name == "trials" else {}
+    )
+    assert names(find_known(config, KEYS)) == ("2", "2")
+
+
+def test_only_numbers_are_trials(root, config):
+    settle(root, "copy-of-1")
     assert names(find_known(config, KEYS)) == (None, None)
