@@ -88,8 +88,8 @@ def _neighbours(case: Case) -> Iterator[str]:
     cut = case.config.data.cut
     if cut and case.config.data.split.by == "fraction":
         yield (
-            f"data.split.by=fraction with data.cut={str(cut).lower()}: neighbouring tiles of one scene, which are alike, "
-            "come into train and val; use data.split.by=blocks, or divide the scenes by lists"
+            f"data.split.by=fraction with data.cut={str(cut).lower()}: neighbouring tiles of one scene, which are "
+            "alike, come into train and val; use data.split.by=blocks, or divide the scenes by lists"
         )
 
 
