@@ -97,7 +97,7 @@ def block_length(values: Steps) -> int:
     best_cubed = 1.5 * count * slope**2  # Times the squared spectrum, which vanishes where the steps cancel each other.
     if best_cubed >= longest**3 * spectrum**2:
         return math.ceil(longest)
-    return max(1, math.ceil(float(best_cubed / spectrum**2) ** (1 / 3)))
+    return max(1, math.ceil(math.cbrt(best_cubed / spectrum**2)))
 
 
 def _last_lag(correlation: Steps, run: int, count: int) -> int:
