@@ -6,8 +6,10 @@
 Both start from the same pretrained backbone and see the same training images. The study chooses one of its trials by
 the validation split, the regression its strength of regularization by cross-validation within the training split, and
 each is asked about the test split once. Without data.root the images are the quickstart's tiles of the target domain,
-by the crop of the largest area, and without a checkpoint or backbone.pretrained=true the backbone is trained beforehand
-on tiles of the source domain.
+by the crop of the largest area. Without a checkpoint or backbone.pretrained=true the backbone is trained beforehand to
+map the crops of other tiles: of the same domain (--pretrained-on target), so that its frozen features carry the
+classes, or of the other one, to whose spectra they don't quite fit. --home keeps tiles, weights and study in a folder,
+and takes from it what is there.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ from terrasweep.trial.run import run_trial
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASS_FOLDERS = ("data=classification_folder", "task=classification", "decoder=identity")
-TARGET = SyntheticScenes(domain="target", train=600, val=150, test=300)
+SPLITS = {"train": 600, "val": 150, "test": 300}
 PRETRAINING = (
-    *("data=synthetic", "task=classification", "decoder=identity", "backbone.checkpoint=null", "tuning=full"),
-    *("backbone=timm_vit_small_patch16_224", "data.synthetic.domain=source", "data.synthetic.train=1200"),
-    *("data.synthetic.test=0", "augment=d4", "train.batch_size=32", "train.max_steps=300", "train.lr=3e-4"),
-    *("train.count_flops=false", "budget.timeout_s=null"),
+    *("data=synthetic", "task=segmentation", "decoder=linear", "backbone.checkpoint=null", "tuning=full"),
+    *("backbone=timm_vit_small_patch16_224", "data.synthetic.seed=1", "data.synthetic.train=1200"),
+    *("data.synthetic.test=0", "augment=d4", "train.batch_size=32", "train.max_steps=600", "train.lr=1e-3"),
+    *("train.clip_norm=1", "train.count_flops=false", "budget.timeout_s=null"),
 )
 Split = tuple[list[list[float]], list[int]]
 
@@ -46,43 +48,56 @@ Split = tuple[list[list[float]], list[int]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=8, help="trials of the study")
+    parser.add_argument("--pretrained-on", choices=sorted(SyntheticScenes.MEANS), default="target", help="which tiles")
+    parser.add_argument("--tile-px", type=int, default=64, help="side of a tile")
+    parser.add_argument("--home", type=Path, help="folder that is kept")
     parser.add_argument("overrides", nargs="*", help="key=value for both")
     arguments = parser.parse_intermixed_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TERRASWEEP_HOME"] = folder
-        common = ["sweeps=own_data", *CLASS_FOLDERS, *completed(arguments.overrides, Path(folder))]
-        studied = study(common, arguments.trials, Path(folder))
+    with tempfile.TemporaryDirectory() as passing:
+        home = (arguments.home or Path(passing)).resolve()
+        os.environ["TERRASWEEP_HOME"] = str(home)
+        own = completed(arguments.overrides, home, arguments.tile_px, arguments.pretrained_on)
+        common = ["sweeps=own_data", *CLASS_FOLDERS, *own]
         regressed = regression(common)
+        studied = study(common, arguments.trials, home)
     print(table(regressed, studied, arguments.trials))
 
 
-def completed(overrides: list[str], folder: Path) -> list[str]:
+def completed(overrides: list[str], home: Path, tile_px: int, domain: str) -> list[str]:
     """With a folder of images and a pretrained backbone, where none is given."""
     given = dict(override.split("=", 1) for override in overrides if "=" in override)
+    backbone = [override for override in overrides if override.lstrip("+").startswith("backbone")]
     if (root := given.get("data.root")) is not None:
         overrides = [*overrides, f"data.root={Path(root).resolve()}"]
     else:
-        scenes = write_synthetic(folder / "tiles", TARGET) / "scenes"
-        overrides = [*overrides, f"data.root={scenes}", "data.split.by=folders", "augment=d4"]
+        tiles = write_synthetic(home / "tiles", SyntheticScenes(domain="target", tile_px=tile_px, **SPLITS))
+        overrides = [*overrides, f"data.root={tiles / 'scenes'}", "data.split.by=folders", "augment=d4"]
     if given.get("backbone.pretrained") == "true" or "backbone.checkpoint" in given:
         return overrides
-    backbone = [override for override in overrides if override.startswith("backbone")]
-    return [*overrides, "backbone.pretrained=false", f"backbone.checkpoint={pretrained(backbone, folder / 'source')}"]
+    chosen = [f"data.tile_px={tile_px}", f"data.synthetic.domain={domain}", *backbone]
+    return [*overrides, "backbone.pretrained=false", f"backbone.checkpoint={pretrained(chosen, home / domain)}"]
 
 
-def pretrained(backbone: list[str], folder: Path) -> Path:
-    """The weights of a backbone that was trained on the source domain."""
-    result = run_trial(compose([*PRETRAINING, *backbone]), folder)
-    check(result.state, result.message)
-    print(f"pretrained on the source domain to an accuracy of {result.value('accuracy'):.3f}", file=sys.stderr)
-    return folder / "weights" / "trained.safetensors"
+def pretrained(chosen: list[str], folder: Path) -> Path:
+    """The weights of a backbone that was trained to map crops."""
+    weights = folder / "weights" / "trained.safetensors"
+    if not weights.exists():
+        result = run_trial(compose([*PRETRAINING, *chosen]), folder)
+        check(result.state, result.message)
+        print(f"pretrained to a mIoU of {result.value('accuracy'):.3f}", file=sys.stderr)
+    return weights
 
 
 def study(common: list[str], trials: int, home: Path) -> dict[str, str]:
-    """Run the study; the row of its most accurate trial, of equals the one that was tested."""
+    """Run the study; the row of its most accurate trial."""
     settings = ["study.name=own_data", f"study.n_trials={trials}"]
     subprocess.run([sys.executable, str(ROOT / "sweep.py"), "-m", *common, *settings], check=True, stdout=sys.stderr)
-    with (home / "results" / "own_data" / "trials.csv").open(newline="") as file:
+    return most_accurate(home / "results" / "own_data")
+
+
+def most_accurate(study: Path) -> dict[str, str]:
+    """The row of a study's most accurate trial, of equals the one that was tested."""
+    with (study / "trials.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["state"] == State.COMPLETE]
     return max(rows, key=lambda row: (float(row["accuracy"]), row["test_accuracy"] != ""))
 

@@ -18,6 +18,7 @@ SMALL = (
     "train.batch_size=4",
     "train.untimed_steps=1",
     "train.lr=3e-4",
+    "train.backbone_lr_ratio=1",
     "study.n_trials=1",
     "study.baselines=none",
     "quantization=none",
