@@ -39,7 +39,7 @@ def test_the_study_reaches_more_than_a_regression_on_frozen_features(home, cli, 
     tiles = write_synthetic(home / "tiles", SyntheticScenes(domain="target", tile_px=TILE_PX, **benchmark.SPLITS))
     own = (f"data.root={tiles / 'scenes'}", "data.split.by=folders", "augment=d4", "backbone.pretrained=false")
     common = ["sweeps=own_data", *benchmark.CLASS_FOLDERS, *BACKBONE, *own, f"backbone.checkpoint={weights}"]
-    done = cli("-m", *common, "study.n_trials=3", "train.count_flops=false", "confirm.rounds=0")
+    done = cli("-m", *common, "study.n_trials=2", "train.count_flops=false", "confirm.rounds=0")
     assert done.returncode == 0, done.stderr
     studied = benchmark.most_accurate(home / "results" / "own_data")
     assert float(studied["test_accuracy"]) > benchmark.regression(common) + 0.1
