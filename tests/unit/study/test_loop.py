@@ -294,6 +294,30 @@ def test_a_trial_that_had_begun_is_one_that_crashed(run, tmp_path):
     assert sum(r.state is State.COMPLETE for r in folder.results()) == 2
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_probes_of_the_front_have_this_machine_to_themselves(run, monkeypatch, here):
+    """However many trials run at a time; on other machines each job has its own."""
+    asked = []
+
+    class Recorded:
+        def __init__(self, *_):
+            pass
+
+        def run(self, trainings, **how):
+            asked.append(([str(each.role) for each in trainings], how))
+
+    def settled(trials):
+        jobs = works(trials)
+        for job in jobs:
+            job.return_value = dataclasses.replace(job.return_value, config={"train": {"seed": 0}})
+        return jobs
+
+    monkeypatch.setattr(loop, "ExtraTrainings", Recorded)
+    monkeypatch.setattr(loop, "runs_here", lambda _: here)
+    assert run(settled, 2)[2] == 0
+    assert asked == [(["confirmation"] * 3, {"one_by_one": here})]
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """The states of the study's trials each time the test split is asked."""
