@@ -89,6 +89,7 @@ class StudyRun:
             try:
                 self._confirm_front(progress, total)
                 self._repeat_front(progress, total)
+                self._complete_weights(progress, total)
                 self._prune_baselines(total)
                 self._ask_test_split(progress, total)
             except KeyboardInterrupt:
@@ -135,6 +136,19 @@ class StudyRun:
             self._extra_trainings(progress).run(trainings)
             if done.keys() == read_extra_results(self._folder.path, Role.REPEAT).keys():
                 return  # All are done, or another process is at work on them.
+
+    def _complete_weights(self, progress: SweepProgress, total: int) -> None:
+        """Look, once it is known what a study recommends, whether that has its weights still."""
+        from terrasweep.report import recommended
+
+        if not self._stored.is_over(total):
+            return
+        path, record, results = self._folder.path, self._folder.known, self._folder.results()
+        for number in keep_weights.complete(path, results, recommended(record, results, path)):
+            progress.say(
+                f"note: trial {number} is recommended, and its weights went while it was far from the front: "
+                f"terrasweep export {record.name} {number} trains it again, study.keep_weights=all keeps everybody's"
+            )
 
     def _prune_baselines(self, total: int) -> None:
         """Once no trial is missing, none will want the baselines' weights."""
