@@ -10,11 +10,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from terrasweep.config.bad_input import BAD_INPUT
+from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
 from terrasweep.config.baselines import GivenBaseline, given_baselines, is_default
 from terrasweep.config.compose import composed_trial, fixed_settings
 from terrasweep.config.schema import TrialConfig
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import State
 from terrasweep.study.extra_trainings import ExtraTraining
@@ -111,7 +111,7 @@ def _composed(wanted: GivenBaseline, compose_changed: Compose) -> DictConfig:
         composed = compose_changed(_overrides(wanted))
         config = composed_trial(composed)
     except BAD_INPUT as error:
-        raise InvalidConfig(first_line(error)) from error
+        raise InvalidConfig("\n".join(describe_bad_input(error))) from error
     _check(config)
     return composed
 

@@ -37,7 +37,7 @@ from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason, usable
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.orphans import holds_nothing
-from terrasweep.study.preflight import check_launcher, check_space, check_trial_folders, check_writable
+from terrasweep.study.preflight import check_launcher, check_reuse, check_space, check_trial_folders, check_writable
 from terrasweep.study.pruners import build_pruner
 from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
@@ -93,6 +93,7 @@ class StudySweep:
         folder = StudyFolder(results_folder(config.study.name))
         check_launcher(base.hydra.launcher, config)
         check_trial_folders(base, folder.path)
+        check_reuse(config)
         check_space(space, self._composer.compose)
         for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
         check_sampler(for_a_look, config.study, space, base)

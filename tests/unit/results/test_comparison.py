@@ -13,6 +13,7 @@ import pytest
 from terrasweep.results import pareto
 from terrasweep.results.comparison import Comparison, compare
 from terrasweep.results.estimates import student_t
+from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -91,7 +92,7 @@ def test_near_the_front_is_what_a_new_measurement_could_bring_there() -> None:
 
 def test_what_others_held_back_is_near_the_front_as_far_as_that_may_have_been() -> None:
     """Of two that were measured at half the speed of the best one, one had waited for processors."""
-    waited = {"disturbed": "processors: its threads waited", "processor_wait_share": 0.52}
+    waited: Measurements = {"disturbed": "processors: its threads waited", "processor_wait_share": 0.52}
     best, waiting, slow = (trial(i, 0.7, speed, 900.0) for i, speed in enumerate((100.0, 50.0, 50.0)))
     waiting = dataclasses.replace(waiting, measurements={**waiting.measurements, **waited})
     comparison = compare([best, waiting, slow], OBJECTIVES)

@@ -130,7 +130,7 @@ def test_a_speed_was_held_back_by_what_its_threads_waited_and_its_steps_stalled(
     only = trial(0, 40.0, measured=waited)
     assert of(SPEED, [only])[0].held_back == pytest.approx(2.0 / 0.5)
     assert of(MEMORY, [only])[0].held_back == 1.0
-    assert of(SPEED, [dataclasses.replace(only, probes=probes(70.0))])[0].held_back == 1.0
+    assert of(SPEED, [trial(0, 40.0, measured=waited, probes=probes(70.0))])[0].held_back == 1.0
     assert of(SPEED, [trial(0, 40.0, measured={**waited, "processor_wait_share": 0.95})])[0].held_back == math.inf
     assert of(SPEED, [trial(0, 40.0, measured={"disturbed": "memory"})])[0].held_back == 1.0, "by nobody knows how much"
     assert of(SPEED, [trial(0, 40.0, measured={**waited, "disturbed": ""})])[0].held_back == 1.0

@@ -116,8 +116,8 @@ def test_a_default_one_that_does_not_go_with_the_study_is_left_out_with_a_line(f
     ("settings", "told"),
     [
         ({"tuning": "full", "quantization": "nf4"}, "quantization=nf4 with tuning=full: low-bit weights take no"),
-        ({"tuning.rnk": 4}, "Could not override 'tuning.rnk'"),
-        ({"tuning": "lorra"}, "In 'config': Could not find 'tuning/lorra'"),
+        ({"tuning.rnk": 4}, "tuning.rnk: Key 'rnk' not in 'TuningConfig'"),
+        ({"tuning": "lorra"}, "tuning=lorra: not found; did you mean lora?"),
         ({"train.lr": -1.0}, "train.lr=-1.0: "),
     ],
 )
