@@ -77,7 +77,7 @@ class SeededOrder(Sampler[int]):
         return self._samples
 
     def __iter__(self) -> Iterator[int]:
-        # The first and the last draw are those of torch's own loader and sampler, so that orders stay what they were.
+        # The first and the last draw are those of torch's loader and sampler: the orders are those of a plain loader.
         torch.empty((), dtype=torch.int64).random_(generator=self._generator)
         order = torch.randperm(self._samples, generator=self._generator).tolist()
         torch.randperm(self._samples, generator=self._generator)

@@ -79,7 +79,7 @@ def test_each_epoch_has_the_order_of_its_own_whoever_reads_the_samples():
     alone = epochs(**seeded())
     assert epochs(**seeded(), num_workers=1, persistent_workers=True) == alone
     assert len({tuple(order) for order in alone}) == 3
-    assert alone == epochs(shuffle=True, generator=torch.Generator().manual_seed(7)), "as it always was"
+    assert alone == epochs(shuffle=True, generator=torch.Generator().manual_seed(7)), "as a plain loader has it"
     assert alone != epochs(sampler=SeededOrder(11, 8))
 
 
