@@ -43,9 +43,12 @@ def make_home(folder: Path) -> Path:
 
 
 def start_sweep(
-    home: Path, *arguments: str, script: Path = ROOT / "sweep.py", **environment: str
+    home: Path, *arguments: str, script: Path = ROOT / "sweep.py", own_group: bool = False, **environment: str
 ) -> subprocess.Popen[str]:
-    """Start ``sweep.py``, or another script, as a user does, from another working directory."""
+    """Start ``sweep.py``, or another script, as a user does, from another working directory.
+
+    ``own_group`` lets a test end its whole process group, as a shell or a scheduler would.
+    """
     return subprocess.Popen(
         [sys.executable, str(script), *arguments],
         cwd="/",
@@ -53,6 +56,7 @@ def start_sweep(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 
@@ -70,7 +74,7 @@ def run_sweep(
         server = forked_commands.server(whole.get("PYTHONPATH"))
         if forked or server.can_run(whole):
             return server.run(str(script), list(arguments), whole, "/", timeout_s)
-    process = start_sweep(home, *arguments, script=script, **environment)
+    process = start_sweep(home, *arguments, script=script, own_group=False, **environment)
     try:
         out, err = process.communicate(timeout=timeout_s)
     finally:

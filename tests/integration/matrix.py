@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import random
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 
 from terrasweep.config.schema import TrialConfig
@@ -92,6 +93,35 @@ def covering(allowed: list[Combination], seed: int = 0) -> list[Combination]:
         chosen.append(best)
         missing -= set(pairs(best))
     return chosen
+
+
+def counterparts(sample: list[Combination], allowed: list[Combination], seed: int = 0) -> list[Combination]:
+    """Further combinations that learn what one of the sample learns: one or two for each value of the quantization.
+
+    The first differs in the checkpointing, the second, for every other value that has one, by DeepSpeed's offload.
+    """
+    same: dict[Combination, list[Combination]] = defaultdict(list)
+    for combination in allowed:
+        same[_learned(combination)].append(combination)
+    rng = random.Random(seed)
+    chosen: list[Combination] = []
+    for number, value in enumerate(AXES["quantization"]):
+        both = [(one, other) for one in sample if value in one and not _zero(one) for other in same[_learned(one)]]
+        exact = [b for a, b in both if a[_CHECKPOINTING] != b[_CHECKPOINTING] and not _zero(b)]
+        near = [b for _, b in both if _zero(b) and "nvme" not in b[_OFFLOAD]] if number % 2 == 0 else []
+        chosen += [rng.choice(options) for options in (exact, near) if options]
+    return [combination for combination in chosen if combination not in sample]
+
+
+_CHECKPOINTING, _OFFLOAD = (list(AXES).index(axis) for axis in ("checkpointing", "offload"))
+
+
+def _learned(combination: Combination) -> Combination:
+    return tuple(o for place, o in enumerate(combination) if place not in (_CHECKPOINTING, _OFFLOAD))
+
+
+def _zero(combination: Combination) -> bool:
+    return combination[_OFFLOAD] not in ("offload=none", "offload=activations")
 
 
 def pairs(combination: Combination) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,18 @@ MULTIRUN = [
     (["task.loss=cee"], ["task.loss=cee", "ce"]),
     (["study.objectives=[{name: val_IoU_mais, direction: maximize}]"], ["did you mean val_IoU_maize?"]),
     (["study.objectives=[{name: acuracy, direction: maximize}]"], ["'acuracy'", "did you mean accuracy?"]),
+    (
+        ["study.baselines=[foo]", "repeats.seeds=-1", "reuse.verify=2", "confirm.rounds=-1", "probe.steps=0"],
+        [
+            *("study.baselines=['foo']: it names no configuration", "repeats.seeds=-1: it counts seeds"),
+            *("reuse.verify=2: it is a share", "confirm.rounds=-1: it is a number", "probe.steps=0: nothing would"),
+        ],
+    ),
+    (["reuse.studies=[nosuch]"], ["reuse.studies: nosuch: there is no ", "run it first"]),
+    (
+        ["hydra/sweeper/pruner=median"],
+        ["study.objectives has 3", "pruner: nothing is validated before the end; set train.validate_every"],
+    ),
     (["study.name=a/b"], ["study.name='a/b'", "below results/"]),
     (["tracking.uri=http://127.0.0.1:9"], ["tracking.uri=http://127.0.0.1:9", "no server answers"]),
     (["tracking.uri=carrier://pigeon"], ["tracking.uri=carrier://pigeon", "use tracking.uri=sqlite"]),

@@ -13,12 +13,16 @@ import torch
 from terrasweep.models.assemble import build_model
 from terrasweep.models.offload.extensions import missing_for_nvme
 from terrasweep.training.optimizers import build_optimizer
+from terrasweep.trial.keys import keys_of
 from terrasweep.trial.nvme_folder import own_nvme_folder
-from tests.integration.matrix import AXES, Composer, combinations, covering, violations
+from tests.integration.matrix import AXES, Composer, combinations, counterparts, covering, violations
+from tests.integration.test_invariance import TOLERANCE
 from tests.trials import run_measured
 
 CPU = torch.device("cpu")
 CLASSES = 3
+MOST_APART = 0.01
+"""Of accuracies: a few pixels that change their class with a rounding."""
 
 
 @pytest.fixture(scope="module")
@@ -106,18 +110,22 @@ def test_a_sample_with_every_pair_of_values_trains(composer, allowed, tmp_path):
     sample = covering(allowed)
     refused_here = {"precision=fp16"} | {o for o in AXES["offload"] if "nvme" in o and missing_for_nvme("cpu")}
     assert {o for c in sample for o in c} == {o for options in AXES.values() for o in options} - refused_here
-    train_all(composer, sample, tmp_path)
+    outcomes = train_all(composer, [*sample, *counterparts(sample, allowed)], tmp_path)
+    check_reused_is_trained(composer, outcomes)
+    same, near = (alike(composer, outcomes, to_rounding=rounding) for rounding in (False, True))
+    assert len(same) >= len(AXES["quantization"])
+    assert sum(map(len, near)) > sum(map(len, same))
 
 
 @pytest.mark.skipif("TERRASWEEP_MATRIX" not in os.environ, reason="takes hours; run it by `nox -s matrix`")
 @pytest.mark.timeout(0)
 def test_every_allowed_combination_trains(composer, allowed, tmp_path):
-    train_all(composer, allowed, tmp_path)
+    check_reused_is_trained(composer, train_all(composer, allowed, tmp_path))
 
 
 def train_all(composer, chosen, home):
-    """Two steps each, in a process of its own."""
-    failures = []
+    """Two steps each, in a process of its own; what each came to."""
+    failures, outcomes = [], {}
     for number, combination in enumerate(chosen):
         with own_nvme_folder(composer.config(combination)) as config:
             outcome = run_measured(home, config, home / "trials" / str(number))
@@ -125,6 +133,40 @@ def train_all(composer, chosen, home):
             failures.append(f"{' '.join(combination)}: {outcome.error}")
         elif len(outcome.reported["curves"]["train_loss"]) != 2:
             failures.append(f"{' '.join(combination)}: it trained other than two steps")
+        else:
+            outcomes[combination] = outcome.reported
         if number % 20 == 19:
             print(f"{number + 1} of {len(chosen)} trained, {len(failures)} failed", flush=True)
     assert failures == []
+    return outcomes
+
+
+def alike(composer, outcomes, *, to_rounding):
+    """The combinations that share an accuracy by their quality keys, in groups of two or more."""
+    groups = {}
+    for combination, reported in outcomes.items():
+        key = keys_of(composer.config(combination)).quality_of(batch_statistics=reported["batch_statistics"])
+        groups.setdefault(key.partition("-")[0] if to_rounding else key, []).append(combination)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def find_differences(outcomes, group, tolerance):
+    """A line per combination whose losses or accuracy are further from the first one's than is stated."""
+    first, *others = group
+    losses = {c: [loss for _, loss in outcomes[c]["curves"]["train_loss"]] for c in group}
+    accuracies = {c: outcomes[c]["measurements"]["accuracy"] for c in group}
+    for other in others:
+        far = max(abs(a - b) / abs(b) for a, b in zip(losses[other], losses[first], strict=True))
+        apart = abs(accuracies[other] - accuracies[first])
+        if far > tolerance or apart > MOST_APART:
+            yield f"{' '.join(other)}: losses {far:.2g}, accuracy {apart:.2g} from {' '.join(first)}"
+
+
+def check_reused_is_trained(composer, outcomes):
+    """What would be reused is what a training comes to, to what docs/measurements.md states."""
+    different = []
+    for to_rounding, kind in ((False, "torch"), (True, "deepspeed")):
+        for group in alike(composer, outcomes, to_rounding=to_rounding):
+            precision = composer.config(group[0]).precision.name
+            different += find_differences(outcomes, group, TOLERANCE[precision][kind])
+    assert different == []

@@ -73,7 +73,8 @@ def _budget(config: TrialConfig) -> Iterator[str]:
 def _repeats(config: TrialConfig) -> Iterator[str]:
     seeds, most = config.repeats.seeds, config.repeats.n_trainings
     if seeds < 0 or seeds == 1:
-        yield f"repeats.seeds={seeds}: one other seed has no spread; use 2 or more, or 0 for none"
+        reason = "one other seed has no spread" if seeds == 1 else "it counts seeds"
+        yield f"repeats.seeds={seeds}: {reason}; use 2 or more, or 0 for none"
     if most is not None and most < 1:
         yield f"repeats.n_trainings={most}: it counts trainings; use 1 or more, null for no limit, or repeats.seeds=0"
 

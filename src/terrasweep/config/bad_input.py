@@ -40,6 +40,16 @@ _IN_A_FILE = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing confi
 """What Hydra says of a file whose content doesn't go with what is composed already."""
 
 
+_WAYS_OUT = {
+    "converted to Integer": "give a whole number",
+    "converted to Float": "give a number",
+    "not a valid bool": "give true or false",
+    "is not a ListConfig": "give a list, like [a,b]",
+    "Key '": "docs/studies.md and docs/knobs.md have the keys",
+}
+"""What OmegaConf says to what a person can do."""
+
+
 def describe_bad_input(error: BaseException) -> list[str]:
     """An error of Hydra, OmegaConf or terrasweep as lines of ``field, value, reason, way out``, passwords masked."""
     return [masked(line) for line in _describe(error)]
@@ -77,8 +87,16 @@ def _describe(error: BaseException) -> list[str]:
     text = [line.strip() for line in str(error).splitlines() if line.strip()]
     if isinstance(cause, OmegaConfBaseException):
         said = (cause.msg or str(cause)).strip() or type(cause).__name__
-        return [f"{cause.full_key or 'configuration'}: {said.splitlines()[0]}"]
+        return [f"{cause.full_key or 'configuration'}: {_with_way_out(said.splitlines()[0])}"]
     return [" ".join(text[:3]) or type(error).__name__]
+
+
+def _with_way_out(said: str) -> str:
+    """What OmegaConf says of a value or a key, with what to give instead."""
+    if "Did you mean" in said:
+        return said
+    way_out = next((way for sign, way in _WAYS_OUT.items() if sign in said), "")
+    return f"{said.rstrip('.')}; {way_out}" if way_out else said
 
 
 def _missing(error: BaseException) -> tuple[str, str]:

@@ -23,7 +23,7 @@ DEFAULT = "default"
 NONE = "none"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEY = re.compile(r"\+{0,2}[\w@/]+(\.[\w@]+)*")
-_NOT_A_TRIAL_S = ("hydra", "study", "trial", "tracking", "repeats", "sweeps", "search_spaces")
+_NOT_A_TRIAL_S = ("hydra", "study", "trial", "tracking", "repeats", "confirm", "sweeps", "search_spaces")
 """Groups that say nothing of what is trained."""
 _WAY_OUT = "use default, none, or names with what each sets, like {wide: {tuning: lora, tuning.rank: 64}}"
 

@@ -46,10 +46,22 @@ class ConfirmConfig:
     """How many of its probes are made up for where something disturbed them."""
 
 
+def _asked_of(reuse: ReuseConfig) -> Iterator[tuple[str, str]]:
+    """What of the settings wants accuracies or costs to be known."""
+    if reuse.verify:
+        yield "verify", f"{reuse.verify:g}"
+    if reuse.studies:
+        yield "studies", f"[{','.join(reuse.studies)}]"
+    if reuse.to_rounding:
+        yield "to_rounding", "true"
+
+
 def find_bad_values(reuse: ReuseConfig, probe: ProbeConfig, confirm: ConfirmConfig) -> Iterator[str]:
     """One line per value that is wrong."""
     if reuse.name not in (ON, OFF):
         yield f"reuse.name={reuse.name}: unknown; {nearest(reuse.name, (ON, OFF))}"
+    if reuse.name == OFF and (asked := [f"reuse.{key}={shown}" for key, shown in _asked_of(reuse)]):
+        yield f"reuse=off with {', '.join(asked)}: nothing is taken from another trial; use reuse=on, or drop it"
     if not 0 <= reuse.verify <= 1:
         yield f"reuse.verify={reuse.verify:g}: it is a share of the trials; use 0 to 1"
     for key in ("steps", "evaluation_batches"):

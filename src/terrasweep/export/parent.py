@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,19 +13,21 @@ from pathlib import Path
 from terrasweep import process
 from terrasweep.config.compose import stored_trial_config
 from terrasweep.config.losses import in_terratorch
-from terrasweep.config.schema import BudgetConfig, TrialConfig
+from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.plain_frames import refuse_untold, untold_augmentation
 from terrasweep.data.stored import located
 from terrasweep.machine.files import put_in_place
-from terrasweep.machine.paths import WEIGHTS, expanded, results_folder
+from terrasweep.machine.paths import expanded, results_folder
 from terrasweep.results.errors import Crashed, InvalidConfig
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.folder import open_existing
 from terrasweep.trial import prepare
-from terrasweep.trial.run import run_trial
+from terrasweep.trial.trained_again import folder_with_weights
 
 CONFIG, CHECKPOINT = "config.yaml", "weights.ckpt"
+LOG = "export.log"
+"""What a child printed, kept where it failed."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,13 @@ def export(trial: Trained, output: Path | None) -> Exported:
     final = (output or trial.default_output).resolve()
     if final.exists() and not _is_free(final):
         raise InvalidConfig(f"output={final}: it holds something else than an export; name a new folder")
-    log = trial.folder / "export.log"
+    log = trial.folder / LOG
     log.unlink(missing_ok=True)
     trial = replace(trial, config=_on_present_data(trial))
     prepare.prepare(trial.config)
     refuse_untold(trial.config)
-    with _weights(trial) as weights, _draft(final) as draft:
+    kept = folder_with_weights(trial.title, trial.folder, trial.result, trial.config, LOG)
+    with kept as weights, _draft(final) as draft:
         arguments = {"config": trial.config, "trial": weights, "draft": draft, "final": final, "title": trial.title}
         outcome = process.run("terrasweep.export.in_child:write_plain", arguments, log, process.Limits())
         if isinstance(outcome.error, Crashed):
@@ -181,40 +183,3 @@ def _draft(final: Path) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{final.name}-", dir=final.parent) as folder:
         yield Path(folder)
-
-
-@contextlib.contextmanager
-def _weights(trial: Trained) -> Iterator[Path]:
-    """The folder with the trial's weights; where they were not kept, that of the same trial trained again."""
-    if (trial.folder / WEIGHTS).is_dir():
-        yield trial.folder
-        return
-    train = trial.config.train
-    _say(f"{trial.title}: its weights were not kept; training it again, with seed {train.seed} for {train.length} ...")
-    with tempfile.TemporaryDirectory(prefix=".again-", dir=trial.folder) as folder:
-        result = run_trial(_to_train_again(trial.config), Path(folder))
-        if result.state is not State.COMPLETE or not (Path(folder) / WEIGHTS).is_dir():
-            shutil.copy(Path(folder) / "log.txt", trial.folder / "export.log")
-            raise Crashed(f"{trial.title}: it did not train again: {result.message}; see {trial.folder / 'export.log'}")
-        name, before, now = (
-            trial.result.accuracy_name,
-            trial.result.value("accuracy"),
-            result.value("accuracy"),
-        )
-        verdict = "the same" if now == before else f"it was {before:.6g}"
-        _say(f"{name} after training again: {now:.6g}; {verdict}")
-        yield Path(folder)
-
-
-def _to_train_again(config: TrialConfig) -> TrialConfig:
-    """The trial without limits that another machine may miss, and with its weights saved."""
-    return replace(
-        config,
-        budget=BudgetConfig(),
-        study=replace(config.study, keep_weights="all"),
-        train=replace(config.train, save_weights=True, count_flops=False),
-    )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -122,6 +122,7 @@ def baseline_lines(folder: Path, record: StudyRecord, results: Sequence[TrialRes
     """
     outcome = summarize(record, results, folder)
     lines = [f"baseline {name}: {why_not(result)}" for name, result in outcome.baselines.items() if why_not(result)]
+    lines += [f"baseline {name}: left out: {' '.join(why.split())}" for name, why in left_out(outcome).items()]
     for card in by_configuration(outcome):
         roles = ", ".join(role.name.replace("_", " ") for role in card.roles)
         compared = beside_baselines(card.result, outcome.baselines, outcome.objectives, outcome.alike)
@@ -137,14 +138,20 @@ def why_not(baseline: TrialResult) -> str:
     return f"{baseline.state} ({baseline.reason}): {' '.join(baseline.message.split())}"
 
 
+def left_out(outcome: StudyOutcome) -> dict[str, str]:
+    """The default baselines that do not go with the study, by name: why."""
+    return {name: why for name, why in outcome.record.left_out.items() if name not in outcome.baselines}
+
+
 def baseline_rows(outcome: StudyOutcome) -> list[dict[str, Any]]:
-    """The baselines for a table: name, settings, how it ended, and its numbers."""
+    """The baselines for a table: name, settings, how it ended or that it was left out, and its numbers."""
     names = shown_measurements(outcome.objectives)
-    return [
+    measured = [
         {
             "name": name,
             "settings": " ".join(f"{key}={searched_text(result, key)}" for key in result.searched),
             "state": str(result.state),
+            "left_out": False,
             "reason": str(result.reason or ""),
             "message": result.message,
             "values": [
@@ -155,6 +162,8 @@ def baseline_rows(outcome: StudyOutcome) -> list[dict[str, Any]]:
         }
         for name, result in outcome.baselines.items()
     ]
+    unmeasured: dict[str, Any] = {"settings": "", "state": "left out", "left_out": True, "reason": "", "values": []}
+    return [*measured, *({**unmeasured, "name": name, "message": why} for name, why in left_out(outcome).items())]
 
 
 def _said(objective: Objective, own: float, other: float, *, gained: bool) -> str:

@@ -125,7 +125,8 @@ class Comparison:
         """The trials on the front, and those that one more measurement could bring there; as they measured themselves.
 
         A trial is near where it is on the front or tied, or where no other one dominates it by more, in each
-        objective, than half the 95 % interval of their difference.
+        objective, than half the 95 % interval of their difference; of a speed that was only measured while something
+        disturbed it, than that may have held it back.
         """
         if not self.places:
             return []
@@ -151,7 +152,10 @@ class Comparison:
         best = [error**2 for row in self._undominated if (error := errors[row]) is not None]
         usual = math.fsum(best) / len(best) if best else 0.0
         factor = student_t(min(e.freedom for e in found))
-        return np.array([0.0 if error is None else factor * math.sqrt(error**2 + usual) for error in errors])
+        known = zip(found, errors, strict=True)
+        return np.array(
+            [math.log(e.held_back) if own is None else factor * math.sqrt(own**2 + usual) for e, own in known]
+        )
 
     def _error(self, found: Estimate, name: str) -> float:
         return (found.standard_error or 0.0) / (found.value if self.relative[name] else 1.0)

@@ -41,6 +41,8 @@ MEMORY_AND_SPEED = frozenset(
 """What trials with the same ``cost_key`` share. Their errors are relative: they grow with the value."""
 THROUGHPUTS = frozenset({"throughput_samples_per_s", "throughput_median_samples_per_s"})
 """What ``throughput_error`` is the relative standard error of, from a trial's own steps."""
+SPEEDS = THROUGHPUTS | {"step_time_p50_s", "step_time_p95_s", "step_time_p99_s"}
+"""What others on the processors hold back; they take no memory from a peak."""
 COUNTED = frozenset(
     {"trainable_parameters", "total_parameters", "weight_bytes", "gradient_bytes", "optimizer_bytes", "flops_per_step"}
 )
@@ -64,6 +66,8 @@ class Estimate:
     """Degrees of freedom behind the standard error."""
     observations: int = 1
     """How many measurements the value is of."""
+    held_back: float = 1.0
+    """By which factor a speed may be better than it was measured, where something disturbed all of its measurements."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class Observation:
     own_error: float | None = None
     """Standard error from within the measurement, relative to the value; None where it is unknown."""
     disturbed: bool = False
+    held_back: float = 1.0
+    """By which factor it may be better where nothing disturbs it."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,8 @@ def _estimate(observations: list[Observation], spread: Spread | None, *, relativ
     value = _value(centre, observations, relative=relative)
     # What was disturbed is off by nobody knows how much.
     if len(known) < len(variances) or any(o.disturbed for o in observations):
-        return Estimate(value=value, observations=len(observations))
+        held_back = max(o.held_back for o in observations)
+        return Estimate(value=value, observations=len(observations), held_back=held_back)
     error = math.sqrt(math.fsum(w**2 * v for w, v in zip(weights, known, strict=True))) / total
     freedom = math.inf if spread is None else float(spread.freedom)
     reach = student_t(freedom) * error if error else 0.0
@@ -264,8 +271,25 @@ def _costs(results: list[TrialResult], name: str) -> dict[str, list[Observation]
             value = _finite(measured.get(name))
             if value is not None and value > 0 and source not in group:
                 own = _finite(measured.get("throughput_error")) if name in THROUGHPUTS else None
-                group[source] = Observation(value, own, bool(measured.get("disturbed")))
+                disturbed = bool(measured.get("disturbed"))
+                held_back = speed_held_back(measured) if disturbed and name in SPEEDS else 1.0
+                group[source] = Observation(value, own, disturbed, held_back)
     return {key: list(group.values()) for key, group in groups.items()}
+
+
+def speed_held_back(measured: Mapping[str, Measured]) -> float:
+    """By which factor a trial may be faster where nothing disturbs it: what its threads waited, and its steps stalled.
+
+    Args:
+        measured: The measurements of one that something disturbed.
+
+    Returns:
+        At least 1; endless where its threads did nothing but wait.
+    """
+    lost = sum(_finite(measured.get(name)) or 0.0 for name in ("processor_wait_share", "steal_share"))
+    whole, median = (_finite(measured.get(f"throughput{kind}_samples_per_s")) for kind in ("", "_median"))
+    stalled = median / whole if whole and median else 1.0
+    return max(1.0, stalled) / (1.0 - lost) if lost < 1.0 else math.inf
 
 
 def _measured(

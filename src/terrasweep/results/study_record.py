@@ -51,6 +51,8 @@ class StudyRecord:
     """Per objective the worst value that counts for the hypervolume and the scale it is divided by."""
     data: dict[str, Any] = field(default_factory=dict)
     """The data set as :func:`terrasweep.data.inspect.checks.describe` gives it; empty where it was not looked at."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Default baseline to why it does not go with the study, and was not measured."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

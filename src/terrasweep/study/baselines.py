@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from terrasweep.config.bad_input import BAD_INPUT
+from terrasweep.config.bad_input import BAD_INPUT, describe_bad_input
 from terrasweep.config.baselines import GivenBaseline, given_baselines, is_default
 from terrasweep.config.compose import composed_trial, fixed_settings
 from terrasweep.config.schema import TrialConfig
-from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import State
 from terrasweep.study.extra_trainings import ExtraTraining
@@ -35,10 +35,20 @@ class Baseline:
     """The searched values that it is in the search space; empty where the space does not offer it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundBaselines:
+    """The baselines that a study was asked for."""
+
+    measured: Sequence[Baseline] = ()
+    """Those that it can have, in their order."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Default ones that do not go with it, by name: why."""
+
+
 def find_baselines(
     given: Any, space: SearchSpace, compose_changed: Compose, compose_trial: Compose, study: Path
-) -> list[Baseline]:
-    """The baselines of a study, in their order; a default one that does not go with it is left out, with a line.
+) -> FoundBaselines:
+    """The baselines of a study; a default one that does not go with it is left out, with a line.
 
     Args:
         given: ``study.baselines``.
@@ -52,7 +62,7 @@ def find_baselines(
             with other settings; with one line each.
     """
     found: list[Baseline] = []
-    lines: list[str] = []
+    refused: dict[str, str] = {}
     for wanted in given_baselines(given, lr_for_adapters=_is_lr_for_adapters(space, compose_changed)):
         try:
             composed = _composed(wanted, compose_changed)
@@ -61,14 +71,15 @@ def find_baselines(
             )
             found.append(Baseline(training=training, proposal=_proposal(composed, space, compose_trial)))
         except InvalidConfig as error:
-            lines += [f"study.baselines: {wanted.name}: {line}" for line in str(error).splitlines()]
+            refused[wanted.name] = str(error)
+    lines = [f"study.baselines: {name}: {line}" for name, said in refused.items() for line in said.splitlines()]
     if is_default(given):
         for line in lines:
             print(f"note: left out: {line}", file=sys.stderr)
-        return found
+        return FoundBaselines(measured=found, left_out=refused)
     if lines := [*lines, *_find_renamed(found, study)]:
         raise InvalidConfig("\n".join(lines))
-    return found
+    return FoundBaselines(measured=found)
 
 
 def proposals(baselines: Sequence[Baseline], study: Path) -> dict[str, Mapping[str, Any]]:
@@ -100,7 +111,7 @@ def _composed(wanted: GivenBaseline, compose_changed: Compose) -> DictConfig:
         composed = compose_changed(_overrides(wanted))
         config = composed_trial(composed)
     except BAD_INPUT as error:
-        raise InvalidConfig(first_line(error)) from error
+        raise InvalidConfig("\n".join(describe_bad_input(error))) from error
     _check(config)
     return composed
 

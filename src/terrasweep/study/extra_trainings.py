@@ -75,13 +75,15 @@ class ExtraTrainings:
         self._tracker, self._progress = tracker, progress
         self._attempt = attempt
         self._total = self._done = 0
+        self._at_once = sweep.n_jobs
 
-    def run(self, trainings: Sequence[ExtraTraining], *, failed_ones: bool = False) -> None:
+    def run(self, trainings: Sequence[ExtraTraining], *, failed_ones: bool = False, one_by_one: bool = False) -> None:
         """Run what has no result yet; what another process is at work on is left to it.
 
         Args:
             trainings: In the order in which they are begun.
             failed_ones: Whether those that failed run again.
+            one_by_one: Whether each has the machine to itself, however many trials the launcher runs at a time.
 
         Raises:
             NotLaunched: The launcher failed before it began one.
@@ -89,6 +91,7 @@ class ExtraTrainings:
         waiting = [t for t in trainings if not self._is_settled(t) or (failed_ones and self._has_failed(t))]
         self._total, self._done = len(trainings), len(trainings) - len(waiting)
         leases: list[Lease] = []
+        self._at_once = 1 if one_by_one else self._sweep.n_jobs
         while batch := self._take(waiting, leases, failed_ones=failed_ones):
             try:
                 self._run_batch(batch)
@@ -98,9 +101,9 @@ class ExtraTrainings:
                     leases.pop().give_back()
 
     def _take(self, waiting: list[ExtraTraining], leases: list[Lease], *, failed_ones: bool) -> list[ExtraTraining]:
-        """As many as the launcher runs at a time, of those that nobody else has."""
+        """As many as run at a time, of those that nobody else has."""
         batch: list[ExtraTraining] = []
-        while waiting and len(batch) < self._sweep.n_jobs:
+        while waiting and len(batch) < self._at_once:
             training = waiting.pop(0)
             own = training.within(self._folder.path)
             own.mkdir(parents=True, exist_ok=True)

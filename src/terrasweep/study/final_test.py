@@ -20,6 +20,7 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import counted, listed, rounded
 from terrasweep.study.folder import StudyFolder
 from terrasweep.trial import prepare
+from terrasweep.trial.trained_again import folder_with_weights
 
 LOG = "test.log"
 """What the child printed, kept where it failed."""
@@ -38,7 +39,8 @@ def run_final_tests(folder: StudyFolder, say: Callable[[str], None], *, asked_fo
     Args:
         folder: The study's.
         say: Is given a line per trial, and one per reason why trials were not evaluated.
-        asked_for: Whether somebody asked for it, and is told that there is no test split.
+        asked_for: Whether somebody asked for it: is told that there is no test split, and has a trial trained again
+            whose weights are gone.
 
     Returns:
         Whether every recommended trial that can be evaluated has an answer.
@@ -51,7 +53,7 @@ def run_final_tests(folder: StudyFolder, say: Callable[[str], None], *, asked_fo
             if result.number is None or folder.trials.is_tested(result.number):
                 continue
             try:
-                test = _evaluate(folder, result, result.number)
+                test = _evaluate(folder, result, result.number, train_again=asked_for)
             except NoTestSplit as error:
                 if asked_for:
                     refused.setdefault(str(error), []).append(result.number)
@@ -66,26 +68,33 @@ def run_final_tests(folder: StudyFolder, say: Callable[[str], None], *, asked_fo
     return not refused
 
 
-def _evaluate(folder: StudyFolder, result: TrialResult, number: int) -> FinalTest:
+def _evaluate(folder: StudyFolder, result: TrialResult, number: int, *, train_again: bool) -> FinalTest:
     trial = folder.trials.path / str(number)
     config = _on_unchanged_data(stored_trial_config(result.config))
     prepare.prepare(config)
     if reason := stored.find_no_test(config):
         raise NoTestSplit(reason)
-    if not (trial / WEIGHTS).is_dir():
-        raise InvalidConfig(
-            "the weights were not kept; train.save_weights=true with study.keep_weights=front or all keeps them"
-        )
+    if not (trial / WEIGHTS).is_dir() and not train_again:
+        raise InvalidConfig(_why_without_weights(config, folder.known.name))
     log = trial / LOG
     log.unlink(missing_ok=True)
-    print(f"Measuring trial {number} on the test split ...", file=sys.stderr, flush=True)
-    outcome = process.run(_CHILD, {"config": config, "trial": trial}, log, process.Limits())
+    with folder_with_weights(f"trial {number}", trial, result, config, LOG) as weights:
+        print(f"Measuring trial {number} on the test split ...", file=sys.stderr, flush=True)
+        outcome = process.run(_CHILD, {"config": config, "trial": weights}, log, process.Limits())
     if isinstance(outcome.error, Crashed):
         raise Crashed(f"{outcome.error}; see {log}") from outcome.error
     if outcome.error is not None:
         raise outcome.error
     log.unlink(missing_ok=True)
     return _answer(config, outcome)
+
+
+def _why_without_weights(config: TrialConfig, study: str) -> str:
+    if not config.keeps_weights:
+        return "the weights were not kept; train.save_weights=true with study.keep_weights=front or all keeps them"
+    near = config.study.keep_weights == "front"
+    gone = "went while it was far from the front (study.keep_weights=all keeps everybody's)" if near else "are gone"
+    return f"the weights {gone}; terrasweep test {study} trains it again"
 
 
 def _unexpected(error: Exception) -> str:

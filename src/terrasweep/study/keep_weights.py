@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from terrasweep.machine.files import remove_folder
 from terrasweep.machine.paths import WEIGHTS
-from terrasweep.results.extra_trainings import Role
+from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.trial.reused import share_weights
 
 
 def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | None]) -> None:
     """Remove what the settled trials' own ``study.keep_weights`` does not keep, and what killed processes left.
 
-    What was beaten by more than the errors is not expected back, whatever is settled or measured again later. What has
-    no result yet may still be written, and is left alone.
+    What was beaten by more than the errors is not expected back; where it comes back all the same, :func:`complete`
+    tells. What has no result yet may still be written, and is left alone.
 
     Args:
         study: The study's folder.
@@ -33,6 +34,50 @@ def prune(study: Path, settled: Sequence[TrialResult], front: Collection[int | N
             shutil.rmtree(found, ignore_errors=True)
         elif keeping[number] == "none" or (keeping[number] == "front" and number not in front):
             remove_folder(found)
+
+
+def complete(study: Path, settled: Sequence[TrialResult], wanted: Sequence[TrialResult]) -> list[int]:
+    """Give trials without weights those of a trial with the same accuracy, where one has kept them.
+
+    A trial that was far from the front when its weights went may come to it: by a confirmation round, or by what other
+    seeds said of those that beat it; and one whose accuracy another trial has measured has the weights of that one.
+
+    Args:
+        study: The study's folder.
+        settled: Its trials that have a result.
+        wanted: Those that should have weights.
+
+    Returns:
+        Numbers of those that have none all the same, although they were to be kept.
+    """
+    missing: list[int] = []
+    for trial in wanted:
+        own = study / "trials" / str(trial.number)
+        if trial.number is None or not _keeps_weights(trial) or (own / WEIGHTS).is_dir():
+            continue
+        holder = next(
+            (folder for folder in _with_accuracy_of(trial, study, settled) if (folder / WEIGHTS).is_dir()), None
+        )
+        if holder is None:
+            missing.append(trial.number)
+        else:
+            share_weights(holder, own)
+    return missing
+
+
+def _keeps_weights(trial: TrialResult) -> bool:
+    saved = trial.config.get("train", {}).get("save_weights", False)
+    return bool(saved) and trial.config.get("study", {}).get("keep_weights") == "front"
+
+
+def _with_accuracy_of(trial: TrialResult, study: Path, settled: Sequence[TrialResult]) -> Iterator[Path]:
+    """The folders of the trials and baselines that learned what a trial has learned."""
+    known = {f"trials/{result.number}": result for result in settled}
+    baselines = read_extra_results(study, Role.BASELINE)
+    known |= {f"{Role.BASELINE.folder}/{name}": result for name, result in baselines.items()}
+    for name, result in known.items():
+        if trial.quality_key and result.quality_key == trial.quality_key:
+            yield study / name
 
 
 def prune_baselines(study: Path, keep: str) -> None:

@@ -89,6 +89,7 @@ class StudyRun:
             try:
                 self._confirm_front(progress, total)
                 self._repeat_front(progress, total)
+                self._complete_weights(progress, total)
                 self._prune_baselines(total)
                 self._ask_test_split(progress, total)
             except KeyboardInterrupt:
@@ -109,7 +110,9 @@ class StudyRun:
         """Run the baselines that have no result; those that the space offers are the search's first proposals."""
         trainings = [baseline.training for baseline in self._baselines]
         nothing_completed = not any(r.state is not State.FAILED for r in self._folder.results())
-        self._extra_trainings(progress).run(trainings, failed_ones=nothing_completed)
+        if trainings:
+            alone = self._share_a_machine()
+            self._extra_trainings(progress).run(trainings, failed_ones=nothing_completed, one_by_one=alone)
         self._stored.propose_once(proposals(self._baselines, self._folder.path))
 
     def _confirm_front(self, progress: SweepProgress, total: int) -> None:
@@ -121,7 +124,7 @@ class StudyRun:
             probes = plan_round(near, settings, self._sweep.space, done, seed)
             if not probes:
                 return
-            self._extra_trainings(progress).run(probes)
+            self._extra_trainings(progress).run(probes, one_by_one=self._share_a_machine())
             if done.keys() == read_extra_results(self._folder.path, Role.CONFIRMATION).keys():
                 return  # Another process is at work on them.
 
@@ -134,10 +137,27 @@ class StudyRun:
             if done.keys() == read_extra_results(self._folder.path, Role.REPEAT).keys():
                 return  # All are done, or another process is at work on them.
 
+    def _complete_weights(self, progress: SweepProgress, total: int) -> None:
+        """Look, once it is known what a study recommends, whether that has its weights still."""
+        from terrasweep.report import recommended
+
+        if not self._stored.is_over(total):
+            return
+        path, record, results = self._folder.path, self._folder.known, self._folder.results()
+        for number in keep_weights.complete(path, results, recommended(record, results, path)):
+            progress.say(
+                f"note: trial {number} is recommended, and its weights went while it was far from the front: "
+                f"terrasweep export {record.name} {number} trains it again, study.keep_weights=all keeps everybody's"
+            )
+
     def _prune_baselines(self, total: int) -> None:
         """Once no trial is missing, none will want the baselines' weights."""
         if self._stored.is_over(total):
             keep_weights.prune_baselines(self._folder.path, self._config.study.keep_weights)
+
+    def _share_a_machine(self) -> bool:
+        """Whether trials at a time slow each other down, so that what is compared by its speed runs alone."""
+        return runs_here(self._base.hydra.launcher)
 
     def _extra_trainings(self, progress: SweepProgress) -> ExtraTrainings:
         return ExtraTrainings(self._sweep, self._folder, self._tracker, progress, self._attempt)

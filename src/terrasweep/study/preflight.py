@@ -15,8 +15,9 @@ from optuna.distributions import CategoricalDistribution
 from terrasweep.config.compose import SECTIONS, composed_trial, with_each_value
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine import startup
+from terrasweep.machine.paths import results_folder
 from terrasweep.results.errors import InvalidConfig, first_line
-from terrasweep.results.wording import listed
+from terrasweep.results.wording import listed, nearest
 from terrasweep.study import launcher_recipes
 from terrasweep.study.search_space import SearchKey, SearchSpace, unknown_conditions
 from terrasweep.trial import rules
@@ -25,6 +26,8 @@ from terrasweep.trial.rules import find_bad_values
 Compose = Callable[[list[str]], DictConfig]
 """Composes the configuration of a trial from its searched overrides; the fixed ones are added."""
 
+_OF_THE_STUDY = ("study", "tracking", "repeats", "confirm")
+"""Sections that are read once for all trials."""
 _DRAWS = 32
 _COMPOSED = 24
 """Values of a key that are composed one by one."""
@@ -39,6 +42,13 @@ def check_space(space: SearchSpace, compose: Compose) -> None:
         InvalidConfig: What is fixed contradicts itself; a choice can't be composed, has a bad value, or never goes with
             what is fixed; or every combination drawn is contradictory.
     """
+    _refuse(
+        [
+            f"search space: {key.name}: {key.text}: it is the study's, and no trial has it for itself; fix it"
+            for key in space.keys
+            if key.name.partition(".")[0] in _OF_THE_STUDY
+        ]
+    )
     base = compose([])
     fixed = composed_trial(base)
     names = {key.name for key in space.keys}
@@ -71,6 +81,24 @@ def check_launcher(launcher: Mapping[str, Any], config: TrialConfig) -> None:
         violations += rules.find_missing_device(config)
     if violations:
         raise InvalidConfig("\n".join(violations))
+
+
+def check_reuse(config: TrialConfig) -> None:
+    """See that the studies whose numbers are to count are there, and that trials are more than probes.
+
+    Raises:
+        InvalidConfig: With one line for each that isn't.
+    """
+    known = [file.parent.name for file in (results_folder(config.study.name).parent).glob("*/study.json")]
+    hint = "run it first" if not known else ""
+    lines = [
+        f"reuse.studies: {name}: there is no {results_folder(name) / 'study.json'}; {hint or nearest(name, known)}"
+        for name in config.reuse.studies
+        if name not in (config.study.name, *known)
+    ]
+    if config.probe.alone:
+        lines.append("probe.alone=true: no trial would have an accuracy; leave it out, the confirmation round sets it")
+    _refuse(lines)
 
 
 def check_trial_folders(base: DictConfig, folder: Path) -> None:

@@ -25,7 +25,7 @@ from terrasweep.machine.paths import results_folder
 from terrasweep.results.errors import InvalidConfig, SweepStopped
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, reconcile
-from terrasweep.study.baselines import Baseline, find_baselines
+from terrasweep.study.baselines import FoundBaselines, find_baselines
 from terrasweep.study.composer import Composer
 from terrasweep.study.data_page import write_data_page
 from terrasweep.study.early_end_rules import check_early_ends
@@ -37,7 +37,7 @@ from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason, usable
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.orphans import holds_nothing
-from terrasweep.study.preflight import check_launcher, check_space, check_trial_folders, check_writable
+from terrasweep.study.preflight import check_launcher, check_reuse, check_space, check_trial_folders, check_writable
 from terrasweep.study.pruners import build_pruner
 from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
@@ -74,7 +74,7 @@ class StudySweep:
         self._space = SearchSpace((), ())
         self._composer = Composer(self._loader, config, ())
         self.launcher_name = ""
-        self._baselines: list[Baseline] = []
+        self._baselines = FoundBaselines()
 
     def sweep(self, arguments: list[str]) -> None:
         """Run what is missing to the study's total.
@@ -93,6 +93,7 @@ class StudySweep:
         folder = StudyFolder(results_folder(config.study.name))
         check_launcher(base.hydra.launcher, config)
         check_trial_folders(base, folder.path)
+        check_reuse(config)
         check_space(space, self._composer.compose)
         for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
         check_sampler(for_a_look, config.study, space, base)
@@ -109,7 +110,7 @@ class StudySweep:
             self._early_ends = early_ends(self._pruner, config.study, record.objectives, folder.path / "trials")
             self._take_up(folder, stored, record, grid, config)
         with _stopped_by_the_machine(folder):
-            StudyRun(self, config, base, folder, stored, self._baselines).to_the_end()
+            StudyRun(self, config, base, folder, stored, self._baselines.measured).to_the_end()
 
     def _take_up(
         self, folder: StudyFolder, stored: StoredStudy, record: StudyRecord, grid: GridSize, config: TrialConfig
@@ -126,6 +127,7 @@ class StudySweep:
             self._check_models()
         if missing or not is_default(config.study.baselines):  # A study that has its trials runs nothing unasked.
             self._find_baselines(config.study.baselines, folder)
+            record = dataclasses.replace(record, left_out=dict(self._baselines.left_out))
         mlflow_store.prepare(config.tracking.uri)
         if existing is None and folder.trials.numbers():
             record = mlflow_parent.with_known_start(record, config.tracking.uri)

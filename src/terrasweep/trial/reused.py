@@ -66,14 +66,14 @@ def with_known(measured: TrialResult, known: Known) -> TrialResult:
     return _with_accuracy(_with_cost(measured, known.cost), known.accuracy)
 
 
-def share_weights(source: Source, folder: Path) -> None:
+def share_weights(source: Path, folder: Path) -> None:
     """Let a trial have the weights that were trained for it elsewhere, where they were kept, without another copy.
 
     Args:
-        source: The trial that was trained.
+        source: The folder of the trial that was trained.
         folder: The other trial's.
     """
-    trained = source.folder / WEIGHTS
+    trained = source / WEIGHTS
     with contextlib.suppress(FileNotFoundError):  # They were not kept, or go at this moment.
         files = [file for file in sorted(trained.rglob("*")) if file.is_file()]
         if files:

@@ -76,7 +76,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
     result = replace(reused.with_known(_with_keys(result, keys, outcome), known), verifies=verifies)
     if result.accuracy_from and known.accuracy is not None and config.keeps_weights:
-        reused.share_weights(known.accuracy, folder)
+        reused.share_weights(known.accuracy.folder, folder)
     attempt.write_result(folder, result, given)
     return result
 

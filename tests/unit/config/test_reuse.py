@@ -13,6 +13,13 @@ from terrasweep.config.reuse import ConfirmConfig, ProbeConfig, ReuseConfig, fin
         ({"verify": 1.5}, {}, {}, ["reuse.verify=1.5: it is a share of the trials; use 0 to 1"]),
         ({}, {"steps": 0}, {}, ["probe.steps=0: nothing would be measured; use 1 or more"]),
         ({}, {"evaluation_batches": 0}, {}, ["probe.evaluation_batches=0: nothing would be measured; use 1 or more"]),
+        (
+            {"name": "off", "verify": 0.5, "studies": ["a", "b"], "to_rounding": True},
+            {},
+            {},
+            ["reuse=off with reuse.verify=0.5, reuse.studies=[a,b], reuse.to_rounding=true: nothing is taken"],
+        ),
+        ({}, {}, {"disturbed_again": -1}, ["confirm.disturbed_again=-1: it is a number of probes; use 0 or more"]),
         ({}, {}, {"rounds": -1}, ["confirm.rounds=-1: it is a number of probes; use 0 or more"]),
     ],
 )

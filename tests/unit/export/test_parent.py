@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from terrasweep.config.compose import public_dict
-from terrasweep.config.schema import BudgetConfig
 from terrasweep.data.stored import located
 from terrasweep.export import parent
 from terrasweep.export.parent import Exported, describe, export, find_trial
@@ -17,6 +16,7 @@ from terrasweep.results.errors import Crashed, DataError, InvalidConfig
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.trial import trained_again
 from tests.composing import compose_trial
 from tests.studies import study_record
 
@@ -140,38 +140,14 @@ def test_a_file_where_the_folder_should_be_is_refused(study, exporting, tmp_path
         export(find_trial(STUDY, 1), tmp_path / "file")
 
 
-def trained_again(folder, accuracy, **changes):
-    def run(config, again):
-        write_atomically(again / "log.txt", "what it said")
-        if not changes:
-            (again / "weights").mkdir()
-        return result(None, measurements=Measurements(accuracy=accuracy), config={"seen": config}, **changes)
+def test_weights_that_are_gone_are_trained_again(study, exporting, monkeypatch):
+    def train(config, again):
+        (again / "weights").mkdir()
+        return result(0)
 
-    return run
-
-
-def test_weights_that_are_gone_are_trained_again_without_limits_and_their_accuracy_compared(
-    study, exporting, monkeypatch, capsys
-):
-    seen = []
-    again = trained_again(study, 0.4)
-    monkeypatch.setattr(parent, "run_trial", lambda config, folder: seen.append(config) or again(config, folder))
+    monkeypatch.setattr(trained_again, "run_trial", train)
     export(find_trial(STUDY, 0), None)
-    (config,) = seen
-    assert config.budget == BudgetConfig()
-    assert config.train.save_weights
-    said = capsys.readouterr().err
-    assert "its weights were not kept; training it again, with seed 0 for 63 steps" in said
-    assert "mIoU after training again: 0.4; it was 0.5" in said
     assert sorted(path.name for path in (study / "trials" / "0").iterdir()) == ["result.json"]
-
-
-def test_a_trial_that_does_not_train_again_keeps_its_log(study, exporting, monkeypatch):
-    failed = trained_again(study, None, state=State.FAILED, reason=Reason.CRASHED, message="no memory")
-    monkeypatch.setattr(parent, "run_trial", failed)
-    with pytest.raises(Crashed, match=r"it did not train again: no memory; see .*export\.log"):
-        export(find_trial(STUDY, 0), None)
-    assert (study / "trials" / "0" / "export.log").read_text() == "what it said"
 
 
 def test_data_that_changed_since_the_trial_are_told(study, exporting, home, capsys):

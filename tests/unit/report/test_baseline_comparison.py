@@ -165,7 +165,27 @@ def test_report_recommendations_and_terminal_say_it(study):
     assert f"# Beside the baseline lora: {said}." in (study / "recommended" / "knee.yaml").read_text()
     lines = baseline_lines(study, record, results)
     assert lines[0] == "baseline full: infeasible (over_budget): 30.2 GiB of 24 GiB"
+    assert not any("left out" in text for text in (page, markdown, *lines))
     assert any(line.startswith(f"trial {best.number} (") and line.endswith(said) for line in lines)
+
+
+def test_one_that_was_left_out_says_why_and_one_that_was_measured_earlier_stands_there_with_its_numbers(study):
+    why = {"wide": "tuning.targets=mlp: the backbone has no\nsuch layer; name its layers", "lora": "not today"}
+    record, results = sample.record(left_out=why), sample.results()
+    assert "baseline wide: left out: tuning.targets=mlp: the backbone has no such layer; name its layers" in (
+        baseline_lines(study, record, results)
+    )
+    outcome = summarize(record, results, study)
+    *measured, row = baseline_rows(outcome)
+    assert {each["name"]: each["state"] for each in measured} == {"full": "infeasible", "lora": "complete"}
+    assert (row["name"], row["state"], row["values"]) == ("wide", "left out", [])
+    write_page(study, outcome)
+    write_markdown(study, outcome)
+    for name in ("report.html", "report.md"):
+        text = (study / name).read_text()
+        assert "left out" in text
+        assert "such layer; name its layers" in text
+        assert "not today" not in text
 
 
 def test_a_study_without_them_says_nothing_of_them(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from terrasweep.results import pareto
 from terrasweep.results.comparison import Comparison, compare
 from terrasweep.results.estimates import student_t
+from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -87,6 +88,18 @@ def test_near_the_front_is_what_a_new_measurement_could_bring_there() -> None:
     assert [result.number for result in near] == [0, 1, 2, 4]
     exact = compare([dataclasses.replace(t, probes=[]) for t in trials], OBJECTIVES)
     assert [result.number for result in exact.near_front] == [2]
+
+
+def test_what_others_held_back_is_near_the_front_as_far_as_that_may_have_been() -> None:
+    """Of two that were measured at half the speed of the best one, one had waited for processors."""
+    waited: Measurements = {"disturbed": "processors: its threads waited", "processor_wait_share": 0.52}
+    best, waiting, slow = (trial(i, 0.7, speed, 900.0) for i, speed in enumerate((100.0, 50.0, 50.0)))
+    waiting = dataclasses.replace(waiting, measurements={**waiting.measurements, **waited})
+    comparison = compare([best, waiting, slow], OBJECTIVES)
+    assert told(comparison) == {0: "front", 1: "beaten 0", 2: "beaten 0"}
+    assert [result.number for result in comparison.near_front] == [0, 1]
+    probed = dataclasses.replace(waiting, probes=[{SPEED: 60.0}])
+    assert [result.number for result in compare([best, probed, slow], OBJECTIVES).near_front] == [0]
 
 
 def test_a_trial_counts_as_progress_where_it_was_more_than_those_before_it() -> None:

@@ -49,8 +49,9 @@ def find(monkeypatch, tmp_path):
 
             compose_trial, composed = Composer(loader, config, fixed).compose, {}
             found = find_baselines(given, parse_space(space, []), compose_changed, compose_trial, tmp_path)
-            configs = {b.training.name: composed_trial(composed[b.training.overrides]) for b in found}
-        return {b.training.name: b for b in found}, configs
+            run.left_out = found.left_out
+            configs = {b.training.name: composed_trial(composed[b.training.overrides]) for b in found.measured}
+        return {b.training.name: b for b in found.measured}, configs
 
     return run
 
@@ -106,6 +107,7 @@ def test_a_default_one_that_does_not_go_with_the_study_is_left_out_with_a_line(f
         "note: left out: study.baselines: lora: tuning.targets=attention_mlp: the backbone has no such layer; name its "
         "layers\n"
     )
+    assert find.left_out == {"lora": "tuning.targets=attention_mlp: the backbone has no such layer; name its layers"}
     with pytest.raises(InvalidConfig, match=r"^study\.baselines: mine: tuning\.targets=attention_mlp: the backbone"):
         find({"mine": {"tuning.rank": 2}})
 
@@ -114,8 +116,8 @@ def test_a_default_one_that_does_not_go_with_the_study_is_left_out_with_a_line(f
     ("settings", "told"),
     [
         ({"tuning": "full", "quantization": "nf4"}, "quantization=nf4 with tuning=full: low-bit weights take no"),
-        ({"tuning.rnk": 4}, "Could not override 'tuning.rnk'"),
-        ({"tuning": "lorra"}, "In 'config': Could not find 'tuning/lorra'"),
+        ({"tuning.rnk": 4}, "tuning.rnk: Key 'rnk' not in 'TuningConfig'"),
+        ({"tuning": "lorra"}, "tuning=lorra: not found; did you mean lora?"),
         ({"train.lr": -1.0}, "train.lr=-1.0: "),
     ],
 )

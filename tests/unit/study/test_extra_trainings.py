@@ -32,10 +32,11 @@ class Sweep:
 
     def __init__(self, study, outcome=lambda name: COMPLETE, n_jobs=1):
         self.study, self.outcome, self.n_jobs = study, outcome, n_jobs
-        self.began, self.attempts = [], []
+        self.began, self.attempts, self.batches = [], [], []
 
     def launch_extra(self, trainings, attempt):
         jobs = []
+        self.batches.append(len(trainings))
         for training in trainings:
             own = training.within(self.study)
             assert owns(own, attempt)
@@ -96,6 +97,12 @@ def test_each_runs_once_and_is_no_trial(study, n_jobs):
     assert study.results() == []
     again, heard = start(study, attempt="two")
     assert (again.began, heard.lines, heard.logged) == ([], [], [])
+
+
+def test_what_needs_the_machine_for_itself_runs_alone_under_any_launcher(study):
+    assert start(study, n_jobs=2)[0].batches == [2, 1]
+    again = start(study, n_jobs=2, names=("one", "two", "three"), one_by_one=True)[0]
+    assert again.batches == [1, 1, 1]
 
 
 def test_a_start_that_is_ended_costs_the_training_that_ran(study):

@@ -22,6 +22,7 @@ from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import final_test
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.trial_folders import TEST
+from terrasweep.trial import trained_again
 from tests.composing import compose_trial
 from tests.studies import study_record
 
@@ -68,8 +69,11 @@ def children(monkeypatch):
         tested: list[int] = []  # noqa: RUF012
         fails: dict[int, BaseException | Outcome] = {}  # noqa: RUF012
 
+        def number_of(self, folder):
+            return int(folder.name)
+
         def __call__(self, task, arguments, log, limits):
-            number = int(arguments["trial"].name)
+            number = self.number_of(arguments["trial"])
             self.tested.append(number)
             log.write_text("what it said")
             other = self.fails.get(number)
@@ -165,8 +169,34 @@ def test_weights_that_were_not_kept_are_one_line_that_says_how(study, children):
     complete, said = ask(study, asked_for=False)
     assert not complete
     (line,) = [line for line in said if line.startswith("warning")]
-    assert "the weights were not kept; train.save_weights=true with study.keep_weights=front or all" in line
+    assert line.endswith(
+        "the weights went while it was far from the front (study.keep_weights=all keeps everybody's); "
+        "terrasweep test mine trains it again"
+    )
     assert children.tested == [2]
+
+
+def test_weights_that_nobody_wanted_are_one_line_that_says_how(study, children):
+    add(study.path, 1, "train.save_weights=false")
+    shutil.rmtree(study.path / "trials" / "1" / "weights")
+    _, said = ask(opened(study.path), asked_for=False)
+    (line,) = [line for line in said if line.startswith("warning")]
+    assert "the weights were not kept; train.save_weights=true with study.keep_weights=front or all" in line
+
+
+def test_who_asks_has_a_trial_without_weights_trained_again(study, children, monkeypatch):
+    def train(config, again):
+        (again / "weights").mkdir()
+        return study.trials.result(1)
+
+    monkeypatch.setattr(trained_again, "run_trial", train)
+    monkeypatch.setattr(
+        children, "number_of", lambda folder: 1 if folder.name.startswith(".again") else int(folder.name)
+    )
+    shutil.rmtree(study.path / "trials" / "1" / "weights")
+    assert ask(study)[0]
+    assert sorted(children.tested) == RECOMMENDED
+    assert {r.number: r.value("test_accuracy") for r in study.results()}[1] == pytest.approx(0.59)
 
 
 def test_no_test_split_is_one_line_for_whoever_asked_and_none_for_others(study, children):

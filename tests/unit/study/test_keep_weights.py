@@ -141,6 +141,30 @@ def test_a_kill_before_the_removal_is_made_up_for(folder, monkeypatch):
     assert holding(folder) == set()
 
 
+def alike(number, key, keep="front", saved=True):
+    config = {"study": {"keep_weights": keep}, "train": {"save_weights": saved}}
+    return dataclasses.replace(settled(number, 0.5, 100.0), quality_key=key, config=config)
+
+
+def test_what_comes_back_to_the_front_has_the_weights_of_a_trial_with_its_accuracy(tmp_path):
+    trials = [alike(0, "a"), alike(1, "a"), alike(2, "b"), alike(3, "c"), alike(4, ""), alike(5, "")]
+    for place in ("trials/1", "baselines/full", "trials/5"):
+        (tmp_path / place / "weights").mkdir(parents=True)
+        (tmp_path / place / "weights" / "w").write_text(place)
+    baseline = dataclasses.replace(alike(None, "b"), number=None)
+    (tmp_path / "baselines" / "full" / "result.json").write_text(baseline.to_json())
+    assert keep_weights.complete(tmp_path, trials, [trials[n] for n in (0, 1, 2, 3, 4)]) == [3, 4]
+    found = {n: (tmp_path / "trials" / str(n) / "weights" / "w") for n in (0, 1, 2)}
+    assert {n: file.read_text() for n, file in found.items()} == {0: "trials/1", 1: "trials/1", 2: "baselines/full"}
+    assert not (tmp_path / "trials" / "3").exists()
+    assert keep_weights.complete(tmp_path, trials, trials[:3]) == []
+
+
+def test_where_no_weights_were_wanted_none_are_missed(tmp_path):
+    wanted = [alike(0, "a", keep="none"), alike(1, "b", saved=False), settled(2, 0.5, 100.0)]
+    assert keep_weights.complete(tmp_path, wanted, wanted) == []
+
+
 @pytest.mark.parametrize("keep", ["front", "all", "none"])
 def test_the_weights_of_baselines_go_unless_all_are_kept(tmp_path, keep):
     weights = tmp_path / "baselines" / "full" / "weights"

@@ -294,6 +294,45 @@ def test_a_trial_that_had_begun_is_one_that_crashed(run, tmp_path):
     assert sum(r.state is State.COMPLETE for r in folder.results()) == 2
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_probes_of_the_front_have_this_machine_to_themselves(run, monkeypatch, here):
+    """However many trials run at a time; on other machines each job has its own."""
+    asked = []
+
+    class Recorded:
+        def __init__(self, *_):
+            pass
+
+        def run(self, trainings, **how):
+            asked.append(([str(each.role) for each in trainings], how))
+
+    monkeypatch.setattr(loop, "ExtraTrainings", Recorded)
+    monkeypatch.setattr(loop, "runs_here", lambda _: here)
+    assert run(works_as({"train": {"seed": 0}}), 2)[2] == 0
+    assert asked == [(["confirmation"] * 3, {"one_by_one": here})]
+
+
+def works_as(config):
+    """Trials that were run with a configuration."""
+
+    def launch(trials):
+        jobs = works(trials)
+        for job in jobs:
+            job.return_value = dataclasses.replace(job.return_value, config=config)
+        return jobs
+
+    return launch
+
+
+@pytest.mark.parametrize("keep", ["front", "none"])
+def test_weights_that_are_gone_of_what_is_recommended_are_said(run, capsys, keep):
+    config = {"train": {"seed": 0, "save_weights": True}, "study": {"keep_weights": keep}}
+    assert run(works_as(config), overrides=("study.test=false", "confirm.rounds=0"))[2] == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert ("is recommended, and its weights went" in out) == (keep == "front")
+    assert ("terrasweep export s 0 trains it again" in out) == (keep == "front")
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """The states of the study's trials each time the test split is asked."""

@@ -11,7 +11,7 @@ from terrasweep.results.errors import InvalidConfig
 from terrasweep.study import preflight
 from terrasweep.study.preflight import check_space
 from terrasweep.study.search_space import parse_space
-from tests.composing import compose_all
+from tests.composing import compose_all, compose_trial
 
 MANY = 5000
 
@@ -148,3 +148,30 @@ def test_many_choices_of_a_group_are_composed_each_and_that_takes_a_word(monkeyp
     check_space(parse_space({"quantization": "choice(none, int8, nf4)"}, []), composing)
     assert capsys.readouterr().out == "Checking 3 choices of quantization ...\n"
     assert composing.count >= 3
+
+
+@pytest.mark.parametrize("key", ["repeats.seeds", "confirm.rounds", "study.seed", "tracking.uri"])
+def test_what_is_read_once_for_all_trials_can_t_be_searched(composer, key):
+    with pytest.raises(InvalidConfig, match=rf"^search space: {key}: choice\(2,3\): it is the study's.*; fix it$"):
+        preflight.check_space(parse_space({}, [f"{key}=choice(2,3)"]), composer)
+    assert composer.composed == []
+
+
+def test_a_study_whose_numbers_are_to_count_has_to_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERRASWEEP_HOME", str(tmp_path))
+    config = compose_trial("study.name=mine", "reuse.studies=[earlyer,mine]")
+    missing = tmp_path / "results" / "earlyer" / "study.json"
+    with pytest.raises(InvalidConfig) as refused:
+        preflight.check_reuse(config)
+    assert str(refused.value) == f"reuse.studies: earlyer: there is no {missing}; run it first"
+    for name in ("earlier", "other"):
+        (tmp_path / "results" / name).mkdir(parents=True)
+        (tmp_path / "results" / name / "study.json").touch()
+    with pytest.raises(InvalidConfig, match=r"; did you mean earlier\?$"):
+        preflight.check_reuse(config)
+    preflight.check_reuse(compose_trial("study.name=mine", "reuse.studies=[earlier,mine]"))
+
+
+def test_a_study_of_probes_alone_is_refused():
+    with pytest.raises(InvalidConfig, match=r"^probe\.alone=true: no trial would have an accuracy; leave it out"):
+        preflight.check_reuse(compose_trial("probe.alone=true"))

@@ -108,7 +108,7 @@ def test_weights_are_shared_without_a_copy_and_outlive_the_others(source, tmp_pa
     (known.folder / "weights" / "adapter").mkdir(parents=True)
     for name in ("trained.safetensors", "adapter/config.json"):
         (known.folder / "weights" / name).write_text(name)
-    share_weights(known, tmp_path / "5")
+    share_weights(known.folder, tmp_path / "5")
     assert (tmp_path / "5" / "weights" / "trained.safetensors").stat().st_nlink == 2
     for file in (known.folder / "weights").rglob("*.*"):
         file.unlink()
@@ -124,7 +124,7 @@ def test_on_another_file_system_they_are_copied(source, tmp_path, monkeypatch):
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
-    share_weights(known, tmp_path / "5")
+    share_weights(known.folder, tmp_path / "5")
     assert (tmp_path / "5" / "weights" / "trained.safetensors").read_text() == "w"
 
 
@@ -144,5 +144,5 @@ def test_weights_that_go_at_this_moment_are_not_shared_in_part(source, tmp_path,
 
 
 def test_weights_that_were_not_kept_are_no_trouble(source, tmp_path):
-    share_weights(source("2", 2.0), tmp_path / "5")
+    share_weights(source("2", 2.0).folder, tmp_path / "5")
     assert not (tmp_path / "5").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities import move_data_to_device
 from terratorch.datamodules import GenericMultiModalDataModule
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
@@ -59,6 +60,28 @@ class InMemory(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         return self._samples[index]
+
+
+class SeededOrder(Sampler[int]):
+    """Each epoch's samples in an order of its own, the same whoever reads them.
+
+    A loader draws further numbers from its own generator, and with persistent workers others than without: taken from
+    that one, the order of the second epoch on would depend on ``data.workers``.
+    """
+
+    def __init__(self, samples: int, seed: int) -> None:
+        """Args: ``samples`` is how many there are."""
+        self._samples, self._generator = samples, torch.Generator().manual_seed(seed)
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __iter__(self) -> Iterator[int]:
+        # The first and the last draw are those of torch's loader and sampler: the orders are those of a plain loader.
+        torch.empty((), dtype=torch.int64).random_(generator=self._generator)
+        order = torch.randperm(self._samples, generator=self._generator).tolist()
+        torch.randperm(self._samples, generator=self._generator)
+        return iter(order)
 
 
 class SplitData(pl.LightningDataModule):
@@ -113,7 +136,7 @@ class SplitData(pl.LightningDataModule):
         return DataLoader(
             dataset,
             batch_size=size,
-            shuffle=shuffle,
+            sampler=SeededOrder(len(dataset), self._config.train.seed) if shuffle else None,  # type: ignore[arg-type]
             drop_last=drop_last,
             num_workers=self._config.data.workers,
             persistent_workers=self._config.data.workers > 0,

@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import rasterio
+import torch
+from torch.utils.data import DataLoader
 
 from terrasweep.data import files_state, stored
-from terrasweep.data.open.folders import open_data, open_test
+from terrasweep.data.open.folders import SeededOrder, open_data, open_test
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
@@ -62,6 +64,23 @@ def test_a_folder_is_read_normalized_and_in_a_seeded_order(folder):
     everything = [opened.on_after_batch_transfer(b, 0)["image"] for b in opened.val_dataloader()]
     assert abs(float(everything[0].mean())) < 0.1
     assert abs(float(everything[0].std()) - 1) < 0.1
+
+
+def test_each_epoch_has_the_order_of_its_own_whoever_reads_the_samples():
+    """A loader's own draws, which differ with workers that stay, are none of it."""
+
+    def epochs(**how):
+        loader = DataLoader(list(range(11)), batch_size=4, drop_last=True, **how)
+        return [[number for batch in loader for number in batch.tolist()] for _ in range(3)]
+
+    def seeded():
+        return {"sampler": SeededOrder(11, 7), "generator": torch.Generator().manual_seed(7)}
+
+    alone = epochs(**seeded())
+    assert epochs(**seeded(), num_workers=1, persistent_workers=True) == alone
+    assert len({tuple(order) for order in alone}) == 3
+    assert alone == epochs(shuffle=True, generator=torch.Generator().manual_seed(7)), "as a plain loader has it"
+    assert alone != epochs(sampler=SeededOrder(11, 8))
 
 
 def test_memory_gives_the_same_tiles_as_the_disk(folder):
