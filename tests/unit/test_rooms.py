@@ -17,7 +17,10 @@ ROOMS = {
     "PIL": ["data/inspect/pictures"],
     "albumentations": ["data/open"],
     "alembic": ["study/mlflow_tables.py"],
-    "bitsandbytes": ["models/transforms", "training/optimizers.py", "trial/preload.py"],
+    "bitsandbytes": [
+        *("models/transforms", "predict/fake_model.py", "predict/gpu_rules.py"),
+        *("training/optimizers.py", "trial/preload.py"),
+    ],
     "deepspeed": ["models/offload/zero.py", "predict/zero_estimates.py"],
     "geopandas": ["data/views/polygons.py"],
     "huggingface_hub": ["models/backbones"],
@@ -25,7 +28,7 @@ ROOMS = {
     "hydra_plugins": ["hydra_plugins"],
     "jinja2": ["report"],
     "kornia": ["training/augmentation.py"],
-    "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "training", "trial"],
+    "lightning": ["data/open", "export/in_child.py", "models/offload/zero.py", "predict", "training", "trial"],
     "markupsafe": ["report"],
     "matplotlib": ["report"],
     "mlflow": [
@@ -78,7 +81,12 @@ ROOMS = {
 }
 """Every third-party library, and the folders and files that may import it."""
 
-PRIVATE = {"torch.distributed.algorithms._checkpoint": "models/transforms/torch_internals.py"}
+PRIVATE = {
+    "bitsandbytes.autograd": "predict/gpu_rules.py",
+    "torch._subclasses": "predict/fake_tensors.py",
+    "torch.distributed.algorithms._checkpoint": "models/transforms/torch_internals.py",
+    "torch.utils._python_dispatch": "predict/storage_watch.py",
+}
 """Others' modules with a private path that terrasweep uses, and the only file that does; its test names the version."""
 
 ARROWS: dict[str, set[str]] = {
@@ -90,7 +98,7 @@ ARROWS: dict[str, set[str]] = {
     "data": {"config", "machine", "results"},
     "models": {"config", "data", "machine", "process", "results"},
     "training": {"config", "data", "measure", "models", "results"},
-    "predict": {"config", "machine", "models", "process"},
+    "predict": {"config", "data", "machine", "measure", "models", "process", "results", "training"},
     "trial": {
         *("config", "data", "machine", "measure", "models", "predict", "process", "results", "training"),
     },

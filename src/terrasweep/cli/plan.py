@@ -20,6 +20,7 @@ from terrasweep.config.schema import BudgetConfig, TrialConfig
 from terrasweep.data import rules as data_rules
 from terrasweep.models.backbones.families import UNKNOWN_CLASSES, UNKNOWN_TILE_PX
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
+from terrasweep.predict.prediction import as_json as prediction_as_json
 from terrasweep.results.errors import DataError, InvalidConfig
 from terrasweep.results.wording import narrow_bytes
 from terrasweep.trial import rules
@@ -199,6 +200,7 @@ def as_json(config: TrialConfig, found: Plan) -> dict[str, Any]:
             "optimizer": found.optimizer_bytes,
             "sum": found.state_bytes,
         },
+        "predicted": None if found.prediction is None else prediction_as_json(found.prediction),
         "zero": [dataclasses.asdict(need) | {"fits": fits(need, config.budget)} for need in found.zero],
         "fits_on_one_gpu": choices_for_one_gpu(config, found),
         "left_out": left_out(config, found),

@@ -13,6 +13,8 @@ from rich.text import Text
 from terrasweep.cli.plan import choices_for_one_gpu, chosen_need, fits, left_out, remarks
 from terrasweep.config.schema import TrialConfig
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
+from terrasweep.predict.prediction import MIB, Prediction
+from terrasweep.predict.trace import Phase
 from terrasweep.results.wording import narrow, narrow_bytes
 from terrasweep.study.terminal import plain_console
 
@@ -28,6 +30,9 @@ def show(config: TrialConfig, found: Plan, console: Console | None = None) -> No
     heading = f"{config.backbone.name}, tuning={config.tuning.name}: exact bytes on one device, without ZeRO"
     console.print(Text(heading), soft_wrap=True)
     console.print(_exact(config, found))
+    if found.prediction is not None:
+        console.print(textwrap.fill(_peak(found.prediction), min(console.width, 120)), soft_wrap=True, markup=False)
+        console.print()
     console.print("Model states under DeepSpeed's ZeRO, by the number of GPUs in one machine")
     console.print(_zero(config, found.zero))
     not_counted = f"Not counted: {', '.join(left_out(config, found))}."
@@ -58,6 +63,17 @@ def _exact(config: TrialConfig, found: Plan) -> Table:
     table.add_section()
     table.add_row("sum", f"{counts.total_parameters:,}", narrow(found.state_bytes / scale))
     return table
+
+
+def _peak(prediction: Prediction) -> str:
+    """The peak on one GPU, and what it consists of."""
+    memory = {phase: kinds for phase, kinds in prediction.on_device.items() if phase is not Phase.BUILD}
+    worst = max(memory, key=lambda phase: sum(memory[phase].values()))
+    parts = [f"{narrow_bytes(size * MIB)} of {kind}" for kind, size in memory[worst].items() if round(size)]
+    return (
+        f"Predicted peak on one GPU without ZeRO: {narrow_bytes(prediction.peak_memory_mib * MIB)} reserved by torch's "
+        f"allocator. Tensors take the most in the {worst}: {', '.join(parts)}."
+    )
 
 
 def _zero(config: TrialConfig, needs: list[ZeroNeed]) -> Table:

@@ -10,6 +10,7 @@ from terrasweep.measure.measurement import Measurement
 
 if TYPE_CHECKING:
     import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
 FLOPS_PER_STEP = Measurement(
     name="flops_per_step",
@@ -25,12 +26,22 @@ def count_flops(step: Callable[[], torch.Tensor]) -> float:
     Matrix products, convolutions and attention count; element-wise work does not. The products of bitsandbytes are
     operators of its own, and are counted as the products they are.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False, custom_mapping=_bitsandbytes_formulas())
+    counter = _counter()
     with counter:
         step().backward()
     return float(counter.get_total_flops())
+
+
+def operator_formulas() -> dict[Any, Callable[..., int]]:
+    """Operations by operator, each a function of its arguments and of its result as ``out_val``."""
+    formulas: dict[Any, Callable[..., int]] = _counter().flop_registry
+    return formulas
+
+
+def _counter() -> FlopCounterMode:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    return FlopCounterMode(display=False, custom_mapping=_bitsandbytes_formulas())
 
 
 def _bitsandbytes_formulas() -> dict[Any, Any]:

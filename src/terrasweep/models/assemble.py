@@ -16,7 +16,14 @@ from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.machine.paths import absolute
 from terrasweep.models.backbones.families import UNKNOWN_CLASSES, dates_per_input, known_bands
 from terrasweep.models.backbones.feature_layout import Layout, find_layout
-from terrasweep.models.backbones.registry import build_backbone, check_known, complete_arguments, refusals
+from terrasweep.models.backbones.registry import (
+    build_backbone,
+    check_known,
+    complete_arguments,
+    on_paper,
+    refusals,
+    shapes_alone,
+)
 from terrasweep.models.pretrained.checkpoint import fit_checkpoint, load_checkpoint
 from terrasweep.models.pretrained.input_layers import copy_per_date
 from terrasweep.models.pretrained.synthetic import pretrained_file
@@ -83,9 +90,32 @@ def build_model(
     unfinished = UnfinishedModel(
         model=model, config=config, device=device, images=images, quantized=quantized, taken_out=taken_out
     )
+    return _finished(unfinished, layout, touched)
+
+
+def build_on_paper(config: TrialConfig) -> BuiltModel:
+    """The same model from shapes alone, on torch's ``meta`` device: nothing is loaded, quantized or read.
+
+    Every knob does its work but for what needs values: weights to quantize stay as they are, in layers that are low-bit
+    ones, ``quantization.skip=auto`` keeps the largest layers, and adapters start anywhere (``tuning.initialisation``).
+
+    Raises:
+        InvalidConfig: As for :func:`build_model`.
+    """
+    meta = torch.device("meta")
+    model, layout, _ = on_paper(lambda: _build_plain(without_weights(config), planned_classes(config)))
+    model.to(meta)
+    started = replace(config, tuning=replace(config.tuning, initialisation="default"))
+    with shapes_alone():
+        return _finished(UnfinishedModel(model=model, config=started, device=meta), layout, {})
+
+
+def _finished(unfinished: UnfinishedModel, layout: Layout, touched: dict[str, list[str]]) -> BuiltModel:
+    """Do what the knobs ask for, and move the model to its device."""
+    model, config = unfinished.model, unfinished.config
     touched |= transform(unfinished)
     if config.offload.name not in ("parameters", "nvme"):
-        model.to(device)
+        model.to(unfinished.device)
     return BuiltModel(
         module=model,
         layout=layout,

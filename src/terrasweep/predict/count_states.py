@@ -15,6 +15,7 @@ from terrasweep.models.assemble import build_plain, planned_classes, without_wei
 from terrasweep.models.backbones.registry import on_paper
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
 from terrasweep.models.transforms.frozen_storage import store_in_bf16
+from terrasweep.models.transforms.quantization import all_but_largest
 from terrasweep.models.transforms.quantize import layers_to_keep, logical_parameters, quantizable, stored_bytes
 from terrasweep.models.transforms.unfrozen import unfrozen_blocks
 from terrasweep.predict.memory_needs import ModelCounts, optimizer_bytes, packed_bytes
@@ -85,12 +86,12 @@ def _quantized(encoder: nn.Module, config: TrialConfig) -> tuple[list[nn.Linear]
     if quantization.skip != "auto":
         return layers, []
     kept = layers_to_keep(quantization, len(layers))
-    layers.sort(key=lambda layer: -layer.weight.numel())
+    layers = [encoder.get_submodule(name) for name in all_but_largest(encoder, quantization, names)]
     note = (
         f"quantization.skip=auto: which {kept} layers stay in full precision is found on the data; the largest are "
         "assumed, so that the weights need no more than this."
     )
-    return layers[kept:], [note]
+    return layers, [note]
 
 
 def _counts(model: nn.Module, packed: Callable[[nn.Parameter], int | None]) -> ModelCounts:

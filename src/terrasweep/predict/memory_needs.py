@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from terrasweep.config.knobs.optimizer import EIGHT_BIT_OPTIMIZERS, OptimizerConfig
+from terrasweep.predict.prediction import Prediction
 
 _BLOCK_4BIT = 64
 """Weights that share one scale (bitsandbytes' choice on CPUs and NVIDIA GPUs)."""
@@ -93,6 +94,8 @@ class Plan:
     zero: list[ZeroNeed]
     notes: list[str]
     """What had to be assumed, a sentence each."""
+    prediction: Prediction | None = None
+    """The peak on a GPU, activations included; None under ZeRO, which can't be traced."""
 
     @property
     def state_bytes(self) -> int:

@@ -23,6 +23,8 @@ from terrasweep.results.errors import DataError, Diverged, InvalidConfig
 from terrasweep.training.length import training_steps, validation_steps
 from terrasweep.training.tasks import batch_size
 
+NEVER = 2**40
+"""Steps from one validation to the next where nothing is validated before the end."""
 _ONE_VALUE = "Expected more than 1 value per channel when training"
 """What torch's batch normalization says."""
 
@@ -94,24 +96,36 @@ def build_trainer(
     alone: list[Any] = [] if zero else [LightningEnvironment()]
     return pl.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
         strategy=strategy,
         plugins=alone,
         precision=precision,
-        gradient_clip_val=config.train.clip_norm,
-        max_steps=training_steps(config, data),
-        max_epochs=-1,
-        num_sanity_val_steps=0,
-        check_val_every_n_epoch=None,
-        val_check_interval=validation_steps(config, data) or 2**40,
+        val_check_interval=validation_steps(config, data) or NEVER,
         limit_val_batches=evaluation_batches,
         callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
+        **training_settings(config, training_steps(config, data)),
     )
+
+
+def training_settings(config: TrialConfig, steps: int) -> dict[str, Any]:
+    """What a Trainer is given whatever the device: one process, so many steps, and nothing on the disk.
+
+    Args:
+        config: The trial.
+        steps: Optimizer steps in all.
+    """
+    return {
+        "devices": 1,
+        "gradient_clip_val": config.train.clip_norm,
+        "max_steps": steps,
+        "max_epochs": -1,
+        "num_sanity_val_steps": 0,
+        "check_val_every_n_epoch": None,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+    }
 
 
 def fit(trainer: pl.Trainer, task: Any, data: OpenData, clock: StepClock) -> None:

@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import terrasweep
 from terrasweep.config.bears_on import bearings
 from terrasweep.config.knobs.knob import COST, QUALITY
 from terrasweep.config.outside_knobs import outside_knobs
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.hardware import compute_threads, cpu_name, effective_device, gpu_names
+from terrasweep.machine.own_code import code_digest, files_digest
 from terrasweep.machine.paths import absolute
 from terrasweep.machine.versions import versions
 
@@ -68,7 +68,7 @@ def keys_of(config: TrialConfig) -> Keys:
     Args:
         config: With what its data tell (:func:`terrasweep.data.stored.complete`).
     """
-    code: dict[str, Any] = {"code": _code(), "versions": versions()} | dict(_own_code(config))
+    code: dict[str, Any] = {"code": code_digest(_CODE), "versions": versions()} | dict(_own_code(config))
     quality, cost, rounding = dict(code), code | {"device": _device(config)}, {}
     for key, value, bearing in bearings(config):
         known = _content(value) if key in _FILES else value
@@ -101,13 +101,6 @@ def _device(config: TrialConfig) -> str:
     return f"{cpu_name()}, {compute_threads()} threads"
 
 
-@cache
-def _code() -> str:
-    """Terrasweep's own code, where it bears on numbers."""
-    root = Path(terrasweep.__file__).parent
-    return _digest(file for package in _CODE for file in sorted((root / package).rglob("*.py")))
-
-
 def _own_code(config: TrialConfig) -> Iterator[tuple[str, str]]:
     """The files of the user's own datamodule, and of the knobs that other packages declare."""
     modules = {transform.partition(":")[0] for knob in outside_knobs() for transform in knob.transforms.values()}
@@ -127,15 +120,7 @@ def _module_code(module: str) -> str:
     if found is None or found.origin is None:
         return ""
     file = Path(found.origin) if not parts else Path(found.origin).parent.joinpath(*parts).with_suffix(".py")
-    return _digest([file]) if file.is_file() else ""
-
-
-def _digest(files: Any) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name}\0".encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return files_digest([file]) if file.is_file() else ""
 
 
 def _content(value: Any) -> Any:

@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from terrasweep.cli.plan_tables import show
+from terrasweep.predict.prediction import Prediction
+from terrasweep.predict.trace import Kind, Phase
 from tests.composing import compose_trial
 from tests.unit.cli.plans import found
 
@@ -28,6 +30,23 @@ def test_the_page_fits_80_columns_and_says_what_is_left_out():
     assert "disk" in text
     assert "19.0 GiB of the GPU are left" in prose
     assert sum(line.split()[:1] == ["fits"] for line in text.splitlines()) == 5
+
+
+def test_the_predicted_peak_is_told_with_its_parts():
+    """The build is another measurement, and what takes nothing is not named."""
+    prediction = Prediction(
+        device="cuda",
+        on_device={
+            Phase.BUILD: {Kind.WEIGHTS: 9000.0},
+            Phase.STEADY_STEP: {Kind.WEIGHTS: 300.0, Kind.ACTIVATIONS: 2048.0, Kind.GRADIENTS: 0.0},
+            Phase.EVALUATION: {Kind.WEIGHTS: 300.0, Kind.ACTIVATIONS: 100.0},
+        },
+        reserved={Phase.BUILD: 9100.0, Phase.STEADY_STEP: 2560.0, Phase.EVALUATION: 500.0},
+    )
+    prose = " ".join(printed(compose_trial(), found(prediction=prediction)).split())
+    assert "Predicted peak on one GPU without ZeRO: 2.50 GiB reserved by torch's allocator." in prose
+    assert "in the steady step: 300 MiB of weights, 2.00 GiB of activations." in prose
+    assert "Predicted peak" not in printed(compose_trial(), found())
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("fp32", 32), ("bf16", 16)])

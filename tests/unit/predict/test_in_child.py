@@ -2,14 +2,16 @@
 
 import os
 
+from terrasweep.predict import peak_memory
 from terrasweep.predict.count_states import count_planned
-from terrasweep.predict.in_child import plan
+from terrasweep.predict.in_child import plan, predict
 from terrasweep.predict.memory_needs import optimizer_bytes
 from terrasweep.predict.zero_estimates import CHOICES
 from tests.composing import compose_trial
 
 
-def test_the_whole_plan_is_reported_and_no_gpu_is_seen(monkeypatch):
+def test_the_whole_plan_is_reported_and_no_gpu_is_seen(monkeypatch, tmp_path):
+    monkeypatch.setattr(peak_memory, "cache_folder", lambda: tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     config = compose_trial("quantization=nf4", "tuning.rank=2", "optimizer=adamw8bit")
     reported = {}
@@ -20,3 +22,34 @@ def test_the_whole_plan_is_reported_and_no_gpu_is_seen(monkeypatch):
     assert found.optimizer_bytes == optimizer_bytes(counts.trainable_sizes, config.optimizer)
     assert {(need.stage, need.offload) for need in found.zero} == set(CHOICES)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    assert list(tmp_path.iterdir()) == []
+    assert found.prediction.peak_memory_mib >= found.prediction.peak_allocated_mib > counts.weight_bytes / 2**20
+
+
+def test_predictions_and_refusals_have_their_places(monkeypatch, tmp_path):
+    monkeypatch.setattr(peak_memory, "cache_folder", lambda: tmp_path)
+    dora = compose_trial("quantization=nf4", "tuning.use_dora=true")
+    configs = [compose_trial("data.tile_px=64"), compose_trial("backbone=any", "backbone.name=nobody_knows"), dora]
+    reported = {"predictions": {}, "refused": {}}
+    predict(lambda **values: [reported[name].update(found) for name, found in values.items()], configs, "cpu")
+    assert reported["predictions"][0].device == "cpu"
+    assert "nobody_knows" in reported["refused"][1]
+    assert reported["refused"].keys() == {1, 2}
+
+
+def test_a_peak_that_cannot_be_traced_costs_no_plan(monkeypatch):
+    def fail(config, device, keep):
+        raise RuntimeError("this backbone wants values")
+
+    monkeypatch.setattr(peak_memory, "predict_peak_memory", fail)
+    reported = {}
+    plan(lambda **values: reported.update(values), compose_trial())
+    assert reported["plan"].prediction is None
+    assert reported["plan"].notes == ["The peak can't be predicted: RuntimeError: this backbone wants values."]
+
+
+def test_under_zero_nothing_is_traced(monkeypatch):
+    monkeypatch.setattr(peak_memory, "predict_peak_memory", None)
+    reported = {}
+    plan(lambda **values: reported.update(values), compose_trial("offload=optimizer"))
+    assert (reported["plan"].prediction, reported["plan"].notes) == (None, [])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -10,6 +13,16 @@ from torch.autograd.graph import save_on_cpu
 
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
+
+Hooks = Callable[[], AbstractContextManager[object]]
+
+
+def _on_host() -> AbstractContextManager[object]:
+    return save_on_cpu(pin_memory=torch.cuda.is_available())
+
+
+SAVED: ContextVar[Hooks] = ContextVar("SAVED", default=_on_host)
+"""Within what a forward pass keeps what the backward pass needs; a prediction, which has no GPU, puts its own here."""
 
 ZERO_OFFLOADS = {
     "optimizer": ["optimizer state"],
@@ -40,7 +53,7 @@ def _offload_activations(model: nn.Module) -> None:
     forward = model.forward
 
     def forward_with_offload(*args: Any, **kwargs: Any) -> Any:
-        with save_on_cpu(pin_memory=torch.cuda.is_available()):
+        with SAVED.get()():
             return forward(*args, **kwargs)
 
     model.forward = forward_with_offload

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from torch import nn
 
 from terrasweep.config.knobs.quantization import QuantizationConfig
 from terrasweep.config.schema import TrialConfig
@@ -25,7 +28,10 @@ def apply_quantization(quantization: QuantizationConfig, unfinished: UnfinishedM
     unfrozen = unfrozen_blocks(encoder, unfinished.config.tuning)
     names = quantizable(encoder, quantization, unfrozen) if known is None else known
     if quantization.skip == "auto" and known is None:
-        names = _least_sensitive(quantization, unfinished, names, dtype)
+        if device.type == "meta":  # On paper nothing can be measured; with these the weights need no less.
+            names = all_but_largest(encoder, quantization, names)
+        else:
+            names = _least_sensitive(quantization, unfinished, names, dtype)
     quantize_linears(encoder, names, quantization, dtype, device)
     return {"quantized": names}
 
@@ -34,6 +40,14 @@ def compute_dtype(config: TrialConfig) -> torch.dtype:
     """What a 4-bit weight is unpacked to for a product."""
     chosen = config.quantization.compute_dtype
     return DTYPES[config.precision.name if chosen == "auto" else chosen]
+
+
+def all_but_largest(encoder: nn.Module, quantization: QuantizationConfig, names: list[str]) -> list[str]:
+    """All but the ``skip_count`` largest layers: of all choices that ``auto`` may make, the one that needs most."""
+    layers: dict[str, Any] = {name: encoder.get_submodule(name) for name in names}
+    sizes = {name: layer.weight.numel() for name, layer in layers.items()}
+    kept = sorted(names, key=lambda name: -sizes[name])[: layers_to_keep(quantization, len(names))]
+    return [name for name in names if name not in kept]
 
 
 def _least_sensitive(

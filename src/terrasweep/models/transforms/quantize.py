@@ -162,8 +162,9 @@ def _int8(linear: nn.Linear) -> Int8Linear:
         has_fp16_weights=False,
         threshold=0.0,
     )
-    # Only on its way from the CPU to a device is a weight quantized.
-    swapped.weight = Int8Params(linear.weight.data.cpu(), requires_grad=False, has_fp16_weights=False)
+    # Only on its way from the CPU to a device is a weight quantized; on paper there is nothing to send.
+    weight = linear.weight.data if linear.weight.is_meta else linear.weight.data.cpu()
+    swapped.weight = Int8Params(weight, requires_grad=False, has_fp16_weights=False)
     return _with_bias(swapped, linear)
 
 

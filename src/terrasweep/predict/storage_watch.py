@@ -1,0 +1,227 @@
+"""Watches the memory of tensors while a model is built and trained on fake ones: nothing is computed or allocated.
+
+Under torch's FakeTensorMode tensors have shapes, types and devices, and no values. A dispatch mode above it sees every
+operator that a real run would call, and the storages that it makes; a storage ends when the last tensor on it does.
+What asks for values gets an answer that is never too small: a mask chooses everything, and a count is not 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from terrasweep.predict.cuda_allocator import Event
+from terrasweep.predict.trace import Block, Kind, Phase, Trace, Work
+
+aten = torch.ops.aten
+_SOME = 2
+"""As many as any count: metrics want at least two samples."""
+_NOT_SO = "is_not_so"
+"""Marks what is taken to be false: that a count is short, that anything is wrong with an evaluated batch."""
+
+
+class StorageWatch(TorchDispatchMode):
+    """Records each storage that an operator makes, and its end."""
+
+    def __init__(self, formulas: dict[Any, Callable[..., int]], *, for_gpu: bool = False) -> None:
+        """Watch from now on, in a ``with`` statement.
+
+        Args:
+            formulas: Floating-point operations by operator, as torch's flop counter has them.
+            for_gpu: Whether tensors stand for those of a GPU, but for what is made :meth:`on_host`.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._formulas, self._for_gpu, self._makes_on_host = formulas, for_gpu, not for_gpu
+        self._events: list[Event] = []
+        self._sizes: list[int] = []
+        self._on_host: list[bool] = []
+        self._kinds: list[Kind] = []
+        self._begins: list[tuple[Phase, int]] = []
+        self._live: dict[int, tuple[int, weakref.ref[torch.UntypedStorage]]] = {}
+        """By a storage's address in torch: its name, and what tells its end."""
+        self._flops, self._moved, self._kernels = 0.0, 0, 0
+        self._steps: dict[Phase, Work] = {}
+
+    def begin(self, phase: Phase) -> None:
+        """From here on a phase lasts, until the next one begins."""
+        self._close()
+        self._begins.append((phase, len(self._events)))
+
+    @contextmanager
+    def on_host(self) -> Iterator[None]:
+        """Within it new tensors are on the host, whatever the others stand for."""
+        before, self._makes_on_host = self._makes_on_host, True
+        try:
+            yield
+        finally:
+            self._makes_on_host = before
+
+    def name(self, tensors: Iterable[Tensor], kind: Kind) -> None:
+        """Say what tensors are for that were made before it could be known."""
+        for tensor in tensors:
+            known = self._live.get(tensor.untyped_storage()._cdata)  # noqa: SLF001 - as torch's own MemTracker does
+            if known is not None:
+                self._kinds[known[0]] = kind
+
+    def trace(self) -> Trace:
+        """What was recorded so far."""
+        self._close()
+        blocks = [Block(*found) for found in zip(self._sizes, self._on_host, self._kinds, strict=True)]
+        step = self._steps.get(Phase.STEADY_STEP, Work())
+        return Trace(events=self._ordered(), blocks=blocks, begins=list(self._begins), step=step)
+
+    def _ordered(self) -> list[Event]:
+        """The events; of tensors that end at the same moment in the order in which they began: torch's is chance."""
+        cuts = {place for _, place in self._begins}
+        ordered: list[Event] = []
+        ending: list[Event] = []
+        for place, event in enumerate(self._events):
+            if event[1] >= 0 or place in cuts:
+                ordered += sorted(ending)
+                ending = []
+            if event[1] < 0:
+                ending.append(event)
+            else:
+                ordered.append(event)
+        return ordered + sorted(ending)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run an operator on fake tensors, and record what it made."""
+        kwargs = kwargs or {}
+        if func is torch.ops.prim.device.default:
+            return func(*args, **kwargs)  # A fake tensor is asked where it is.
+        if func not in _ANSWERS and _consists_of_others(func):
+            with self:
+                return func.decompose(*args, **kwargs)
+        made = _ANSWERS.get(func, func)(*args, **kwargs)
+        if func in _SHORTAGES or (func is aten.any.default and self._begins[-1][0] is Phase.EVALUATION):
+            setattr(made, _NOT_SO, True)
+        for tensor in _tensors(made):
+            self._record(tensor)
+        if not func.is_view and func is not aten.detach.default:
+            self._count(func, args, kwargs, made)
+        return made
+
+    def _record(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        address = storage._cdata  # noqa: SLF001 - as torch's own MemTracker does
+        if address in self._live:
+            return
+        name, size = len(self._sizes), storage.nbytes()
+        self._sizes.append(size)
+        self._on_host.append(self._makes_on_host)
+        self._kinds.append(self._kind())
+        self._events.append((name, size))
+        self._live[address] = (name, weakref.ref(storage, lambda _: self._end(address)))
+
+    def _kind(self) -> Kind:
+        """What a new storage is for: what a forward pass makes is made with gradients in mind."""
+        phase = self._begins[-1][0]
+        if phase is Phase.BUILD:
+            return Kind.WEIGHTS
+        is_kept = self._for_gpu and self._makes_on_host
+        return Kind.ACTIVATIONS if phase is Phase.EVALUATION or is_kept or torch.is_grad_enabled() else Kind.WORKSPACES
+
+    def _end(self, address: int) -> None:
+        self._events.append((self._live.pop(address)[0], -1))
+
+    def _count(self, func: Any, args: Any, kwargs: Any, made: Any) -> None:
+        formula = self._formulas.get(func.overloadpacket)
+        if formula is not None:
+            self._flops += formula(*args, **kwargs, out_val=made)
+        self._kernels += 1
+        self._moved += sum(t.numel() * t.element_size() for t in (*_tensors(args), *_tensors(kwargs), *_tensors(made)))
+
+    def _close(self) -> None:
+        """Keep what the phase that ends has computed."""
+        if self._begins:
+            self._steps[self._begins[-1][0]] = Work(flops=self._flops, moved_bytes=self._moved, kernels=self._kernels)
+        self._flops, self._moved, self._kernels = 0.0, 0, 0
+
+
+@functools.cache
+def _consists_of_others(func: Any) -> bool:
+    """Whether an operator is a sequence of others; those of tensors from an inference mode arrive as a whole."""
+    found: bool = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")  # noqa: SLF001
+    return found
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """The tensors among an operator's arguments or results, which it takes one by one or in lists."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _tensors(value)
+    elif isinstance(values, dict):
+        yield from _tensors(list(values.values()))
+
+
+def _number(tensor: Tensor) -> bool | int | float:
+    """The number of a tensor with one element: there are some of whatever is counted."""
+    if tensor.dtype is torch.bool:
+        return not getattr(tensor, _NOT_SO, False)
+    return 1.0 if tensor.dtype.is_floating_point else _SOME
+
+
+def _bins(values: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """``bincount`` of values below ``minlength``."""
+    return values.new_empty(max(minlength, 1), dtype=torch.int64 if weights is None else weights.dtype)
+
+
+def _all_places(mask: Tensor) -> Tensor:
+    """``nonzero`` of a mask that chooses everything."""
+    return mask.new_empty((mask.numel(), mask.ndim), dtype=torch.int64)
+
+
+def _all_chosen(tensor: Tensor, mask: Tensor) -> Tensor:
+    """``masked_select`` with such a mask."""
+    return tensor.new_empty(torch.broadcast_shapes(tensor.shape, mask.shape).numel())
+
+
+def _indexed(tensor: Tensor, indices: list[Tensor | None]) -> Tensor:
+    """Indexing in which masks choose everything."""
+    places: list[Tensor | None] = []
+    for index in indices:
+        if index is not None and index.dtype in (torch.bool, torch.uint8):
+            places += [index.new_empty(index.numel(), dtype=torch.int64) for _ in range(index.ndim)]
+        else:
+            places.append(index)
+    result: Tensor = aten.index.Tensor(tensor, places)
+    return result
+
+
+def _all_alike(tensor: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """``unique`` of values that are all the same, as metrics like their labels to be few."""
+    return (
+        tensor.new_empty(1),
+        tensor.new_empty(tensor.shape, dtype=torch.int64),
+        tensor.new_empty(1, dtype=torch.int64),
+    )
+
+
+_SHORTAGES = {
+    *(aten.eq.Scalar, aten.eq.Tensor, aten.lt.Scalar, aten.lt.Tensor, aten.le.Scalar, aten.le.Tensor),
+}
+"""Operators that say whether a number is another one, or less: of counts it never is."""
+_ANSWERS: dict[Any, Callable[..., Any]] = {
+    aten.item.default: _number,
+    aten._local_scalar_dense.default: _number,  # noqa: SLF001 - the operators' own names
+    aten.bincount.default: _bins,
+    aten.nonzero.default: _all_places,
+    aten.masked_select.default: _all_chosen,
+    aten.index.Tensor: _indexed,
+    aten._unique2.default: _all_alike,  # noqa: SLF001
+    aten.allclose.default: lambda *_, **__: False,  # torchmetrics merges metrics whose states are alike.
+    aten.equal.default: lambda *_: False,
+}
+"""What operators give whose results depend on values."""

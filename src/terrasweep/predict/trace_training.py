@@ -1,0 +1,101 @@
+"""Traces a trial on fake tensors: its real model, loss and optimizer, two training steps and a batch that is evaluated.
+
+Nothing is computed and no GPU is needed, also for a trial on one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, cast
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from terrasweep.config.schema import TrialConfig
+from terrasweep.data.open.folders import OpenData, SplitData
+from terrasweep.measure.flops import operator_formulas
+from terrasweep.models.assemble import BuiltModel, build_on_paper, planned_classes
+from terrasweep.predict.fake_batches import FakeBatches
+from terrasweep.predict.fake_model import own_code_tables, place_on_fakes
+from terrasweep.predict.fake_tensors import fake_tensors
+from terrasweep.predict.fake_trainer import build_fake_trainer
+from terrasweep.predict.gpu_rules import as_on_gpu
+from terrasweep.predict.storage_watch import StorageWatch
+from terrasweep.predict.trace import Kind, Phase, Trace
+from terrasweep.training.tasks import build_task
+
+
+class Milestones(Callback):
+    """Tells the watch where phases begin, and what tensors are for once they have a place."""
+
+    def __init__(self, watch: StorageWatch) -> None:
+        self._watch = watch
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """The batch is there."""
+        self._watch.begin(Phase.STEADY_STEP if batch_idx else Phase.FIRST_STEP)
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: Any, optimizer: Any) -> None:
+        """All gradients are there."""
+        self._watch.name([p.grad for p in pl_module.parameters() if p.grad is not None], Kind.GRADIENTS)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """The optimizer has its state."""
+        states = trainer.optimizers[0].state.values()
+        tensors = (value for state in states for value in state.values() if isinstance(value, torch.Tensor))
+        self._watch.name(tensors, Kind.OPTIMIZER)
+
+    def on_validation_batch_start(
+        self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """The batch is there."""
+        self._watch.begin(Phase.EVALUATION)
+
+
+def trace_training(config: TrialConfig, device: str) -> Trace:
+    """What a trial allocates on the device and on the host, from its build to its evaluation.
+
+    Args:
+        config: With bands, tile and classes; ZeRO's offloads are traced as if there were none.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        InvalidConfig: The model can't be built.
+    """
+    config, for_gpu = _traceable(config), device == "cuda"
+    model = build_on_paper(config)
+    watch = StorageWatch(operator_formulas(), for_gpu=for_gpu)
+    gpu = as_on_gpu(watch) if for_gpu else nullcontext()
+    with fake_tensors(), own_code_tables(), gpu, watch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        watch.begin(Phase.BUILD)
+        read = config.backbone.pretrained or config.backbone.checkpoint is not None
+        encoder: Any = model.module.encoder
+        place_on_fakes(model.module, watch, to_gpu=for_gpu, loaded=encoder if read else None)
+        watch.begin(Phase.FIRST_STEP)
+        _train_and_evaluate(config, model, watch)
+    return watch.trace()
+
+
+def _train_and_evaluate(config: TrialConfig, model: BuiltModel, watch: StorageWatch) -> None:
+    classes = planned_classes(config)
+    batches = FakeBatches(config, classes)
+    data = OpenData(cast("SplitData", batches), classes, config.data.class_names)
+    trainer = build_fake_trainer(config, [Milestones(watch)])
+    task = build_task(config, model, data)
+    trainer.fit(task, datamodule=batches)
+    trainer.validate(task, datamodule=batches, verbose=False)
+
+
+def _traceable(config: TrialConfig) -> TrialConfig:
+    """The same trial without what fake tensors have no place for."""
+    optimizer, task, train = config.optimizer, config.task, config.train
+    if optimizer.name == "paged_adamw8bit":  # CUDA alone has pages; the state in them has the same size.
+        optimizer = replace(optimizer, name="adamw8bit")
+    if task.class_weights == "auto":
+        task = replace(task, class_weights=[1.0] * planned_classes(config))
+    # How long a training is changes no step.
+    return replace(config, optimizer=optimizer, task=task, train=replace(train, max_steps=2, epochs=None))

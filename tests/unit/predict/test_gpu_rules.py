@@ -1,0 +1,53 @@
+"""What a GPU does otherwise than a CPU, on fake tensors."""
+
+import bitsandbytes.autograd._functions as low_bit_products
+import pytest
+import torch
+from torch import nn
+
+from terrasweep.config.knobs.offload import OffloadConfig
+from terrasweep.models.offload.apply import apply_offload
+from terrasweep.predict.fake_tensors import fake_tensors
+from terrasweep.predict.gpu_rules import as_on_gpu
+from terrasweep.predict.storage_watch import StorageWatch
+from terrasweep.predict.trace import Phase
+
+
+@pytest.fixture
+def watch():
+    found = StorageWatch({}, for_gpu=True)
+    found.begin(Phase.BUILD)
+    found.begin(Phase.STEADY_STEP)
+    return found
+
+
+def test_autocast_computes_norms_in_32_bits(watch):
+    def norm():
+        with torch.autocast("cpu", torch.bfloat16):
+            product = torch.ones(4, 4) @ torch.ones(4, 4)
+            return product.dtype, nn.functional.layer_norm(product, (4,)).dtype
+
+    with fake_tensors():
+        on_cpu = norm()
+        with as_on_gpu(watch):
+            on_gpu = norm()
+    assert on_cpu == (torch.bfloat16, torch.bfloat16)
+    assert on_gpu == (torch.bfloat16, torch.float32)
+
+
+def test_what_the_backward_pass_needs_waits_on_the_host(watch):
+    """Two layers of 64 x 64 and a batch of 8: each keeps its input, 2 KiB, and its weight, 16 KiB."""
+    with fake_tensors(), as_on_gpu(watch), watch:
+        model = nn.Sequential(*(nn.Linear(64, 64, bias=False) for _ in range(2)))
+        apply_offload(model, OffloadConfig(name="activations"))
+        model(torch.ones(8, 64)).sum().backward()
+    held = sum(watch.trace().peaks(on_host=True)[Phase.STEADY_STEP].values())
+    assert held >= 4 * (2 * 8 * 64 + 64 * 64)
+    assert held <= 4 * (2 * 8 * 64 + 2 * 64 * 64)
+
+
+def test_everything_is_as_before_afterwards(watch):
+    before = low_bit_products.MatMul8bitFp
+    with as_on_gpu(watch):
+        assert low_bit_products.MatMul8bitFp is low_bit_products.MatMul8bitLt
+    assert low_bit_products.MatMul8bitFp is before

@@ -1,0 +1,61 @@
+"""Predictions are made once and kept by what they depend on."""
+
+import pytest
+
+from terrasweep.predict import peak_memory
+from terrasweep.predict.peak_memory import predict_peak_memory
+from terrasweep.predict.trace import Block, Kind, Phase, Trace
+from tests.composing import compose_trial
+
+MIB = 2**20
+
+
+@pytest.fixture
+def traces(monkeypatch, tmp_path):
+    """How often a trial is traced."""
+    made = []
+
+    def trace(config, device):
+        made.append(device)
+        block = Block(3 * MIB, device == "cpu", Kind.WEIGHTS)
+        return Trace(events=[(0, 3 * MIB)], blocks=[block], begins=[(Phase.BUILD, 0), (Phase.STEADY_STEP, 1)])
+
+    monkeypatch.setattr(peak_memory, "trace_training", trace)
+    monkeypatch.setattr(peak_memory, "cache_folder", lambda: tmp_path)
+    return made
+
+
+def test_the_same_question_is_traced_once(traces):
+    first = predict_peak_memory(compose_trial(), "cpu")
+    assert predict_peak_memory(compose_trial("train.lr=1e-5", "budget.memory_gib=3"), "cpu") == first
+    assert traces == ["cpu"]
+    assert first.peak_memory_mib == 3
+
+
+@pytest.mark.parametrize("knob", ["train.batch_size=16", "tuning.rank=3", "checkpointing=blocks", "data.tile_px=96"])
+def test_what_bears_on_memory_is_traced_anew(traces, knob):
+    predict_peak_memory(compose_trial(), "cpu")
+    predict_peak_memory(compose_trial(knob), "cpu")
+    assert traces == ["cpu", "cpu"]
+
+
+def test_a_gpu_reserves_in_whole_segments(traces):
+    assert predict_peak_memory(compose_trial(), "cuda").peak_memory_mib == 20
+    assert predict_peak_memory(compose_trial(), "cuda").peak_allocated_mib == 3
+    assert traces == ["cuda"]
+
+
+def test_a_file_that_cannot_be_read_is_made_anew(traces, tmp_path):
+    predict_peak_memory(compose_trial(), "cpu")
+    for file in (tmp_path / "predictions").iterdir():
+        file.write_text("{}")
+    assert predict_peak_memory(compose_trial(), "cpu").peak_memory_mib == 3
+    assert traces == ["cpu", "cpu"]
+
+
+def test_what_was_assumed_is_told(traces):
+    knobs = ("quantization=nf4", "quantization.skip=auto", "quantization.skip_count=2", "tuning.initialisation=loftq")
+    notes = predict_peak_memory(compose_trial(*knobs), "cpu").notes
+    assert [note.partition(":")[0] for note in notes] == ["quantization.skip=auto", "tuning.initialisation=loftq"]
+    assert predict_peak_memory(compose_trial("offload=optimizer"), "cpu").notes[0].startswith("offload=optimizer:")
+    assert predict_peak_memory(compose_trial(), "cpu").notes == []
