@@ -63,14 +63,16 @@ def build_sampler(
         study: Its seed and total.
         space: What is searched.
         base: The composed configuration, for the conditions of a grid's keys.
-        drawn: Added to the study's seed: neither a restart nor another process must draw again what was drawn.
+        drawn: Added to the study's seed: neither a restart nor another process must draw again what was drawn. Not so
+            with a grid: it numbers its combinations by the seed, and a restart has to mean the same ones.
 
     Raises:
         InvalidConfig: The sampler refuses its settings, or the space has no grid.
     """
     given = OmegaConf.to_container(settings, resolve=True)
     assert isinstance(given, dict)
-    derived = {"seed": study.seed + drawn, "n_startup_trials": max(4, study.n_trials // 4)}
+    seed = study.seed if given.get("_partial_") else study.seed + drawn
+    derived = {"seed": seed, "n_startup_trials": max(4, study.n_trials // 4)}
     given |= {key: value for key, value in derived.items() if key in given and given[key] is None}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of experimental arguments, and of those that a single objective would take.

@@ -85,12 +85,17 @@ def test_the_default_draws_a_quarter_at_random_and_at_least_four():
     assert long._n_startup_trials == 20
 
 
-def test_a_grid_has_as_many_trials_as_combinations_and_each_once():
+@pytest.mark.parametrize("restarts", [(), (6,), (1, 6, 14)])
+def test_a_grid_has_as_many_trials_as_combinations_and_each_once(restarts):
+    """Whenever its process is killed and another goes on."""
     sampler, size = build("grid")
     assert (size.at_most(100), size.at_most(3)) == (15, 3)
     study = optuna.create_study(sampler=sampler)
     drawn = []
-    for _ in range(15):
+    for number in range(15):
+        if number in restarts:
+            sampler, _ = build("grid", trials_before=number)
+            study.sampler = sampler
         trial = study.ask()
         drawn.append(tuple(SPACE.suggest(trial, BASE).values()))
         study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.0])

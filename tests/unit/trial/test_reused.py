@@ -139,7 +139,7 @@ def test_weights_that_go_at_this_moment_are_not_shared_in_part(source, tmp_path,
         (known.folder / "weights" / "trained.safetensors").unlink()
 
     monkeypatch.setattr("pathlib.Path.hardlink_to", link)
-    share_weights(known, tmp_path / "5")
+    share_weights(known.folder, tmp_path / "5")
     assert list((tmp_path / "5").iterdir()) == []
 
 
