@@ -1,9 +1,10 @@
 """Bad input: one clear line each, exit status 2, nothing trained, nothing written. By the real command line."""
 
 import pytest
+import yaml
 
 from terrasweep.machine.hardware import gpu_names
-from tests.conftest import run_sweep
+from tests.conftest import ROOT, run_sweep
 
 NO_GPU = [] if gpu_names() else [(["train.device=cuda"], ["train.device=cuda", "use auto or cpu"])]
 MULTIRUN = [
@@ -149,7 +150,8 @@ def test_a_single_trial_is_refused(cli, home, arguments, told):
 def test_a_project_root_elsewhere_finds_the_shipped_sweeps_and_its_own(tmp_path):
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / "mine.yaml").write_text("# @package _global_\nstudy: {n_trials: 7}\n")
-    for name, total in (("mine", 7), ("quickstart", 14)):
+    shipped = yaml.safe_load((ROOT / "sweeps" / "quickstart.yaml").read_text())["study"]["n_trials"]
+    for name, total in (("mine", 7), ("quickstart", shipped)):
         finished = run_sweep(tmp_path, f"sweeps={name}", "--cfg", "job", "--package", "study.n_trials")
         assert finished.stdout.strip().splitlines()[-1] == str(total), finished.stderr
 
