@@ -27,11 +27,11 @@ from terrasweep.machine.files import draft_folder
 from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models.assemble import BuiltModel, build_model, build_plain
 from terrasweep.models.offload.zero import whole
+from terrasweep.models.torch_internals import WRAPPER_PREFIX
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
 from terrasweep.models.transforms.frozen_storage import store_in_bf16, widen
 from terrasweep.models.transforms.merge import unpack
 from terrasweep.models.transforms.starting_points import divided_layers
-from terrasweep.models.transforms.torch_internals import WRAPPER_PREFIX
 from terrasweep.results.errors import InvalidConfig
 
 SCHEMA_VERSION = 1

@@ -11,6 +11,7 @@ import torch
 from bitsandbytes.nn import Linear4bit, Linear8bitLt
 from torch import Tensor, nn
 
+from terrasweep.models.torch_internals import tables_of_tensors
 from terrasweep.predict.fake_tensors import is_fake
 from terrasweep.predict.storage_watch import StorageWatch
 
@@ -74,7 +75,7 @@ def _in_32_bits(tensor: Tensor) -> Tensor:
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, dict[str, Any], Tensor]]:
     """Parameters, buffers and plain tensors that are not fake yet, with where the module keeps them."""
-    for owner in (module._parameters, module._buffers, module.__dict__):  # noqa: SLF001 - nn.Module offers no other way
+    for owner in (*tables_of_tensors(module), module.__dict__):
         for name, tensor in list(owner.items()):
             if isinstance(tensor, Tensor) and not is_fake(tensor):
                 yield name, owner, tensor

@@ -1,4 +1,4 @@
-"""torch's fake tensors: shapes, types and devices without memory or values. They have no public name in torch."""
+"""torch's fake tensors: shapes, types and devices without memory or values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch._subclasses import FakeTensor, FakeTensorMode
 from torch.overrides import TorchFunctionMode
+
+from terrasweep.models.torch_internals import FakeTensor, FakeTensorMode
 
 
 def is_fake(tensor: Tensor) -> bool:

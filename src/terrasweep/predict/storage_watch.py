@@ -7,7 +7,6 @@ What asks for values gets an answer that is never too small: a mask chooses ever
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,8 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from terrasweep.models.torch_internals import (
+    NUMBER_OF,
+    UNIQUE,
+    TorchDispatchMode,
+    consists_of_others,
+    storage_address,
+)
 from terrasweep.predict.cuda_allocator import Event
 from terrasweep.predict.trace import Block, Kind, Phase, Trace, Work
 
@@ -66,7 +71,7 @@ class StorageWatch(TorchDispatchMode):
     def name(self, tensors: Iterable[Tensor], kind: Kind) -> None:
         """Say what tensors are for that were made before it could be known."""
         for tensor in tensors:
-            known = self._live.get(tensor.untyped_storage()._cdata)  # noqa: SLF001 - as torch's own MemTracker does
+            known = self._live.get(storage_address(tensor.untyped_storage()))
             if known is not None:
                 self._kinds[known[0]] = kind
 
@@ -99,7 +104,7 @@ class StorageWatch(TorchDispatchMode):
         kwargs = kwargs or {}
         if func is torch.ops.prim.device.default:
             return func(*args, **kwargs)  # A fake tensor is asked where it is.
-        if func not in _ANSWERS and _consists_of_others(func):
+        if func not in _ANSWERS and consists_of_others(func):
             with self:
                 return func.decompose(*args, **kwargs)
         made = _ANSWERS.get(func, func)(*args, **kwargs)
@@ -113,7 +118,7 @@ class StorageWatch(TorchDispatchMode):
 
     def _record(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
-        address = storage._cdata  # noqa: SLF001 - as torch's own MemTracker does
+        address = storage_address(storage)
         if address in self._live:
             return
         name, size = len(self._sizes), storage.nbytes()
@@ -146,13 +151,6 @@ class StorageWatch(TorchDispatchMode):
         if self._begins:
             self._steps[self._begins[-1][0]] = Work(flops=self._flops, moved_bytes=self._moved, kernels=self._kernels)
         self._flops, self._moved, self._kernels = 0.0, 0, 0
-
-
-@functools.cache
-def _consists_of_others(func: Any) -> bool:
-    """Whether an operator is a sequence of others; those of tensors from an inference mode arrive as a whole."""
-    found: bool = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")  # noqa: SLF001
-    return found
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
@@ -215,12 +213,12 @@ _SHORTAGES = {
 """Operators that say whether a number is another one, or less: of counts it never is."""
 _ANSWERS: dict[Any, Callable[..., Any]] = {
     aten.item.default: _number,
-    aten._local_scalar_dense.default: _number,  # noqa: SLF001 - the operators' own names
+    NUMBER_OF: _number,
     aten.bincount.default: _bins,
     aten.nonzero.default: _all_places,
     aten.masked_select.default: _all_chosen,
     aten.index.Tensor: _indexed,
-    aten._unique2.default: _all_alike,  # noqa: SLF001
+    UNIQUE: _all_alike,
     aten.allclose.default: lambda *_, **__: False,  # torchmetrics merges metrics whose states are alike.
     aten.equal.default: lambda *_: False,
 }

@@ -1,6 +1,9 @@
 """What a GPU does otherwise than a CPU, on fake tensors."""
 
-import bitsandbytes.autograd._functions as low_bit_products
+import importlib
+from types import SimpleNamespace
+
+import bitsandbytes as bnb
 import pytest
 import torch
 from torch import nn
@@ -8,9 +11,10 @@ from torch import nn
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.models.offload.apply import apply_offload
 from terrasweep.predict.fake_tensors import fake_tensors
-from terrasweep.predict.gpu_rules import as_on_gpu
 from terrasweep.predict.storage_watch import StorageWatch
 from terrasweep.predict.trace import Phase
+
+TOLD = f"bitsandbytes {bnb.__version__}"
 
 
 @pytest.fixture
@@ -21,7 +25,31 @@ def watch():
     return found
 
 
-def test_autocast_computes_norms_in_32_bits(watch):
+@pytest.fixture
+def low_bit_products():
+    """A private module, imported late: that it is gone is told with the version, and not while tests are collected."""
+    try:
+        return importlib.import_module("bitsandbytes.autograd._functions")
+    except ImportError as error:
+        pytest.fail(f"{TOLD}: {error}")
+
+
+@pytest.fixture
+def as_on_gpu(low_bit_products):
+    return importlib.import_module("terrasweep.predict.gpu_rules").as_on_gpu
+
+
+def test_bitsandbytes_multiplies_by_the_names_that_are_replaced(low_bit_products, monkeypatch):
+    assert hasattr(low_bit_products, "MatMul8bitLt"), f"{TOLD}: it has no MatMul8bitLt"
+    assert hasattr(low_bit_products, "MatMul8bitFp"), f"{TOLD}: it has no MatMul8bitFp"
+    monkeypatch.setattr(low_bit_products, "MatMul8bitFp", SimpleNamespace(apply=lambda *_: "replaced"))
+    state = bnb.MatmulLtState()
+    state.is_training = True
+    product = bnb.matmul(torch.ones(2, 3), torch.ones(3, 3), state=state)
+    assert product == "replaced", f"{TOLD}: in a training on a CPU it multiplies by another name"
+
+
+def test_autocast_computes_norms_in_32_bits(watch, as_on_gpu):
     def norm():
         with torch.autocast("cpu", torch.bfloat16):
             product = torch.ones(4, 4) @ torch.ones(4, 4)
@@ -35,7 +63,7 @@ def test_autocast_computes_norms_in_32_bits(watch):
     assert on_gpu == (torch.bfloat16, torch.float32)
 
 
-def test_what_the_backward_pass_needs_waits_on_the_host(watch):
+def test_what_the_backward_pass_needs_waits_on_the_host(watch, as_on_gpu):
     """Two layers of 64 x 64 and a batch of 8: each keeps its input, 2 KiB, and its weight, 16 KiB."""
     with fake_tensors(), as_on_gpu(watch), watch:
         model = nn.Sequential(*(nn.Linear(64, 64, bias=False) for _ in range(2)))
@@ -46,7 +74,7 @@ def test_what_the_backward_pass_needs_waits_on_the_host(watch):
     assert held <= 4 * (2 * 8 * 64 + 2 * 64 * 64)
 
 
-def test_everything_is_as_before_afterwards(watch):
+def test_everything_is_as_before_afterwards(watch, as_on_gpu, low_bit_products):
     before = low_bit_products.MatMul8bitFp
     with as_on_gpu(watch):
         assert low_bit_products.MatMul8bitFp is low_bit_products.MatMul8bitLt

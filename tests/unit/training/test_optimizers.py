@@ -5,7 +5,7 @@ import torch
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.train import TrainConfig
-from terrasweep.models.transforms.torch_internals import WRAPPER_PREFIX, wrap_modules
+from terrasweep.models.torch_internals import WRAPPER_PREFIX, wrap_modules
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.optimizers import build_optimizer, parameter_groups
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from terrasweep.config.knobs.checkpointing import CheckpointingConfig
-from terrasweep.models.transforms.torch_internals import unwrapped, wrap_modules
+from terrasweep.models.torch_internals import unwrapped, wrap_modules
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 from terrasweep.results.errors import InvalidConfig
 
