@@ -14,10 +14,17 @@ def select_device(name: str) -> torch.device:
     Raises:
         InvalidConfig: CUDA was asked for, and there is none.
     """
-    available = torch.cuda.is_available()
-    if name == "cuda" and not available:
+    if name == "cuda" and not takes_gpu(name):
         raise InvalidConfig("train.device=cuda: torch sees no CUDA device; use auto or cpu")
-    return torch.device("cuda", 0) if available and name != "cpu" else torch.device("cpu")
+    return torch.device("cuda", 0) if takes_gpu(name) else torch.device("cpu")
+
+
+def takes_gpu(name: str) -> bool:
+    """Whether a trial with this ``train.device`` computes on a GPU, and reads its batches into page-locked memory.
+
+    CUDA is not even asked where the trial is to leave it alone.
+    """
+    return name != "cpu" and torch.cuda.is_available()
 
 
 def device_name(device: torch.device) -> str:

@@ -33,7 +33,7 @@ def as_on_gpu(watch: StorageWatch) -> Iterator[None]:
     on_cpu = low_bit_products.MatMul8bitFp
     # On a CPU bitsandbytes unpacks the weights, on a GPU it multiplies in 8 bits.
     low_bit_products.MatMul8bitFp = low_bit_products.MatMul8bitLt  # type: ignore[misc,assignment]
-    kept = SAVED.set(lambda: _kept_on_host(watch))
+    kept = SAVED.set(lambda _: _kept_on_host(watch))
     try:
         with _Autocast():
             yield

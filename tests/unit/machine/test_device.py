@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from terrasweep.machine.device import device_name, select_device
-from terrasweep.machine.hardware import cpu_name
+from terrasweep.machine import hardware
+from terrasweep.machine.device import device_name, select_device, takes_gpu
+from terrasweep.machine.hardware import cpu_name, effective_device
 from terrasweep.results.errors import InvalidConfig
 
 
@@ -21,6 +22,21 @@ from terrasweep.results.errors import InvalidConfig
 def test_the_device_is_the_one_that_is_asked_for(monkeypatch, name, available, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     assert select_device(name) == expected
+    assert takes_gpu(name) == (expected.type == "cuda")
+
+
+@pytest.mark.parametrize("available", [True, False])
+@pytest.mark.parametrize("name", ["auto", "cpu"])
+def test_the_parent_without_torch_says_what_the_child_with_it_does(monkeypatch, name, available):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    monkeypatch.setattr(hardware, "_has_gpu", lambda: available)
+    assert effective_device(name) == select_device(name).type
+
+
+def test_a_trial_on_the_cpu_does_not_ask_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("CUDA was asked"))
+    assert select_device("cpu") == torch.device("cpu")
 
 
 def test_a_gpu_that_is_not_there_is_refused_with_a_way_out(monkeypatch):

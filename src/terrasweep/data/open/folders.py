@@ -20,6 +20,7 @@ from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.open import public
 from terrasweep.data.open.frames import combined, with_coordinates, with_frames
 from terrasweep.data.synthetic import SyntheticScenes
+from terrasweep.machine.device import takes_gpu
 from terrasweep.results.errors import DataError, TerrasweepError, first_line, raise_out_of_memory
 
 Sample = dict[str, Any]
@@ -140,7 +141,7 @@ class SplitData(pl.LightningDataModule):
             drop_last=drop_last,
             num_workers=self._config.data.workers,
             persistent_workers=self._config.data.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=takes_gpu(self._config.train.device),
             collate_fn=self._collate,
             generator=torch.Generator().manual_seed(self._config.train.seed),
         )

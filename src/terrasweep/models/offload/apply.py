@@ -7,22 +7,21 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
-import torch
 from torch import nn
 from torch.autograd.graph import save_on_cpu
 
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.models.transforms.unfinished_model import Touched, UnfinishedModel
 
-Hooks = Callable[[], AbstractContextManager[object]]
+Hooks = Callable[[nn.Module], AbstractContextManager[object]]
 
 
-def _on_host() -> AbstractContextManager[object]:
-    return save_on_cpu(pin_memory=torch.cuda.is_available())
+def _on_host(model: nn.Module) -> AbstractContextManager[object]:
+    return save_on_cpu(pin_memory=next(model.parameters()).is_cuda)
 
 
 SAVED: ContextVar[Hooks] = ContextVar("SAVED", default=_on_host)
-"""Within what a forward pass keeps what the backward pass needs; a prediction, which has no GPU, puts its own here."""
+"""Within what a model's forward pass keeps what the backward pass needs; a prediction has no GPU, and puts its own."""
 
 ZERO_OFFLOADS = {
     "optimizer": ["optimizer state"],
@@ -49,11 +48,11 @@ def apply_offload(model: nn.Module, offload: OffloadConfig) -> list[str]:
 
 
 def _offload_activations(model: nn.Module) -> None:
-    """Keep what the backward pass needs on the host, in pinned memory where there is CUDA."""
+    """Keep what the backward pass needs on the host, in pinned memory where the model is on a GPU."""
     forward = model.forward
 
     def forward_with_offload(*args: Any, **kwargs: Any) -> Any:
-        with SAVED.get()():
+        with SAVED.get()(model):
             return forward(*args, **kwargs)
 
     model.forward = forward_with_offload

@@ -1,6 +1,7 @@
 """Folders of GeoTIFFs as users bring them, and what is wrong with some."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from terrasweep.data import files_state, stored
-from terrasweep.data.open.folders import SeededOrder, open_data, open_test
+from terrasweep.data.open.folders import SeededOrder, SplitData, open_data, open_test
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
@@ -89,6 +90,18 @@ def test_memory_gives_the_same_tiles_as_the_disk(folder):
         read = next(iter(getattr(open_data(config(folder, in_memory=False)).module, split)()))
         assert np.array_equal(held["image"], read["image"])
         assert np.array_equal(held["mask"], read["mask"])
+
+
+@pytest.mark.parametrize(
+    ("device", "available", "pinned"),
+    [("auto", True, True), ("cuda", True, True), ("cpu", True, False), ("auto", False, False), ("cuda", False, False)],
+)
+def test_batches_are_pinned_for_a_trial_on_a_gpu_alone(monkeypatch, device, available, pinned):
+    """For one on the CPU of a machine that has a GPU, page-locked memory would initialise CUDA."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    splits = {"train": [{"image": torch.zeros(1)}], "val": [{"image": torch.zeros(1)}]}
+    opened = SplitData(SimpleNamespace(), splits, compose_trial(f"train.device={device}"))
+    assert [opened.train_dataloader().pin_memory, opened.val_dataloader().pin_memory] == [pinned, pinned]
 
 
 def test_a_large_batch_is_not_evaluated_in_one(folder):

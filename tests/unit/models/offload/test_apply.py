@@ -1,5 +1,8 @@
 """What is offloaded leaves the device, and the mathematics stays."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -35,6 +38,23 @@ def test_what_the_backward_pass_needs_is_kept_on_the_host(monkeypatch):
     assert moved.count("back") == 0
     output.sum().backward()
     assert moved.count("back") >= 3
+
+
+@pytest.mark.parametrize("is_cuda", [True, False])
+def test_memory_is_pinned_where_the_model_is_on_a_gpu_and_not_where_there_is_one(monkeypatch, is_cuda):
+    """With ``train.device=cpu`` on a machine with a GPU, page-locked memory would initialise CUDA."""
+
+    class OnDevice(torch.nn.Identity):
+        def parameters(self, recurse=True):
+            yield SimpleNamespace(is_cuda=is_cuda)
+
+    pinned = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(apply, "save_on_cpu", lambda pin_memory: pinned.append(pin_memory) or nullcontext())
+    model = OnDevice()
+    apply.apply_offload(model, OffloadConfig(name="activations"))
+    model(torch.ones(1))
+    assert pinned == [is_cuda]
 
 
 @pytest.mark.parametrize("name", ZERO)
