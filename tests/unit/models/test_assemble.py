@@ -15,6 +15,8 @@ from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.models.built import BACKBONES, CLASSES, built, images
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 MODELS = [("segmentation", d) for d in ("unet", "upernet", "fcn", "linear")] + [("classification", "identity")]
 
 

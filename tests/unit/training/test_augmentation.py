@@ -15,6 +15,8 @@ from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from tests.unit.training.batches import CPU, Tiny, built, config, opened
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 ROTATIONS = tuple(range(4))
 D4 = {(k, mirrored): lambda a, k=k, m=mirrored: np.rot90(a[..., ::-1] if m else a, k, (-2, -1))
       for k in ROTATIONS for mirrored in (False, True)}  # fmt: skip

@@ -15,6 +15,8 @@ from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.trial.rules import find_bad_values
 from tests.unit.training.batches import CPU, Echo, Tiny, built, config, opened
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 NAMES = ["land", "water", "ice", "snow"]
 
 

@@ -12,6 +12,8 @@ from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, fit
 from tests.unit.training.batches import CPU, Tiny, built, config, opened
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 
 class Modalities(Tiny):
     def forward(self, images, **kwargs):

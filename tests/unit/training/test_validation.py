@@ -11,6 +11,8 @@ from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
 from tests.unit.training.batches import CPU, Tiny, built, config, opened
 
+pytestmark = pytest.mark.usefixtures("products_in_32_bits")
+
 
 def batch(seed=0):
     """Classes that a linear layer can tell apart."""
