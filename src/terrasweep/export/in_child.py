@@ -30,6 +30,7 @@ from terrasweep.models.trained_weights import ADAPTER, restore
 from terrasweep.models.transforms.merge import merge
 from terrasweep.process.child import Report
 from terrasweep.results.errors import Crashed
+from terrasweep.results.wording import significant
 from terrasweep.training.length import training_steps
 from terrasweep.training.tasks import TASKS, measured_task, task_arguments
 from terrasweep.trial.evaluate_in_child import as_evaluated, evaluated_accuracy, evaluation_device
@@ -175,8 +176,8 @@ def _compare(report: Report, config: TrialConfig, expected: torch.Tensor, actual
     report(difference=difference)
     if not difference <= TOLERANCE and config.quantization.name != "int8":
         raise Crashed(
-            f"the exported model's outputs differ from the trial's by {difference:.2g} (relative), more than "
-            f"{TOLERANCE:g}; this is a defect of terrasweep, please report it"
+            f"the exported model's outputs differ from the trial's by {significant(difference, 2)} (relative), "
+            f"more than {TOLERANCE:g}; this is a defect of terrasweep, please report it"
         )
 
 

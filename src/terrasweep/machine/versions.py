@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError
 import terrasweep
 from terrasweep.machine.hardware import cpu_name, gpu_names, host_memory_limit_bytes
 from terrasweep.machine.paths import home
+from terrasweep.results.wording import with_decimals
 
 
 @cache
@@ -74,7 +75,7 @@ def describe() -> dict[str, str]:
     gpus = gpu_names()
     return {
         "processor": cpu_name(),
-        "host memory": f"{host_memory_limit_bytes() / 2**30:.1f} GiB",
+        "host memory": f"{with_decimals(host_memory_limit_bytes() / 2**30, 1)} GiB",
         "accelerators": ", ".join(gpus) if gpus else "none",
         "system": f"{platform.system()} {platform.release()}",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),

@@ -14,6 +14,7 @@ from terrasweep.measure.host_contention import (
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.throughput import STEP_TIMES
 from terrasweep.results.measurements import Measured
+from terrasweep.results.wording import whole_percent, with_decimals
 
 STEP_RATIO = 2.0
 """Of the 95th percentile to the median: steps of one configuration do the same work, so beyond it some have waited."""
@@ -81,7 +82,7 @@ class _Values:
 def _steps(value: _Values) -> Iterator[str]:
     median, late = value(STEP_TIMES[50]), value(STEP_TIMES[95])
     if median and late and late / median > STEP_RATIO:
-        yield f"steps: the 95th percentile took {late / median:.1f} times the median"
+        yield f"steps: the 95th percentile took {with_decimals(late / median, 1)} times the median"
 
 
 def _processors(value: _Values) -> Iterator[str]:
@@ -89,29 +90,29 @@ def _processors(value: _Values) -> Iterator[str]:
     if others is not None and others <= SOME_PROCESSORS:
         return
     if waited := value.above(PROCESSOR_WAIT_SHARE, WAIT_SHARE):
-        by = "" if others is None else f", while other processes kept {others:.1f} busy"
-        yield f"processors: its threads waited {waited:.0%} of the time in which they wanted one{by}"
+        by = "" if others is None else f", while other processes kept {with_decimals(others, 1)} busy"
+        yield f"processors: its threads waited {whole_percent(waited)} of the time in which they wanted one{by}"
     elif value(PROCESSOR_WAIT_SHARE) is None and (share := value.above(PRESSURE_SHARES["cpu"], PRESSURE_SHARE)):
-        yield f"processors: some task waited for one in {share:.0%} of the time"
+        yield f"processors: some task waited for one in {whole_percent(share)} of the time"
 
 
 def _steal(value: _Values) -> Iterator[str]:
     if share := value.above(STEAL_SHARE, STEAL_LIMIT):
-        yield f"steal: the hypervisor gave {share:.0%} of the processors' time to others"
+        yield f"steal: the hypervisor gave {whole_percent(share)} of the processors' time to others"
 
 
 def _memory(value: _Values) -> Iterator[str]:
     if share := value.above(PRESSURE_SHARES["memory"], MEMORY_PRESSURE_SHARE):
-        yield f"memory: some task waited for it to become free in {share:.0%} of the time"
+        yield f"memory: some task waited for it to become free in {whole_percent(share)} of the time"
 
 
 def _device(value: _Values) -> Iterator[str]:
     if share := value.above(OTHER_GPU_SHARE, OTHER_GPU_LIMIT):
-        yield f"gpu: other processes computed on it in {share:.0%} of the time"
+        yield f"gpu: other processes computed on it in {whole_percent(share)} of the time"
     if share := value.above(THROTTLED_SHARE, THROTTLED_LIMIT):
-        yield f"gpu: heat or failing power held it back in {share:.0%} of the looks"
+        yield f"gpu: heat or failing power held it back in {whole_percent(share)} of the looks"
     if drop := value.above(CLOCK_DROP_SHARE, CLOCK_DROP_LIMIT):
-        yield f"gpu: its clock fell by {drop:.0%}"
+        yield f"gpu: its clock fell by {whole_percent(drop)}"
 
 
 _CAUSES: tuple[Callable[[_Values], Iterator[str]], ...] = (_steps, _processors, _steal, _memory, _device)

@@ -26,6 +26,7 @@ from terrasweep.process.child import CHILD_ERRORS, Message, main
 from terrasweep.process.host_memory import HostMemoryGrowth
 from terrasweep.process.relief import Relief
 from terrasweep.results.errors import Crashed, HostOutOfMemory, TerrasweepError, TimedOut
+from terrasweep.results.wording import with_decimals
 
 POLL_S = 0.05
 LEAVE_S = 10
@@ -188,15 +189,16 @@ class _Watch:
         grown = self._growth.bytes(allowed=self._host_limit if limit is None else min(limit, self._host_limit))
         if limit is not None and grown > limit:
             return HostOutOfMemory(
-                f"budget.host_memory_gib={limit / 2**30:g}: the trial's processes grew by {grown / 2**30:.2f} GiB",
-                violation=grown / limit - 1,
+                f"budget.host_memory_gib={limit / 2**30:g}: {_grown_by(grown)}", violation=grown / limit - 1
             )
         is_short = available_host_memory_bytes() < self._reserve
         if self._relief.is_my_turn(short=is_short) or grown > self._host_limit:
-            return HostOutOfMemory(
-                f"the host ran out of memory: the trial's processes grew by {grown / 2**30:.2f} GiB; {SMALLER}"
-            )
+            return HostOutOfMemory(f"the host ran out of memory: {_grown_by(grown)}; {SMALLER}")
         return None
+
+
+def _grown_by(size: float) -> str:
+    return f"the trial's processes grew by {with_decimals(size / 2**30, 2)} GiB"
 
 
 def _receive(receiver: Any, outcome: Outcome, hear: Hear) -> bool:

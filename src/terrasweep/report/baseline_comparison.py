@@ -18,7 +18,7 @@ from terrasweep.report.tables import searched_text
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import rounded
+from terrasweep.results.wording import rounded, two_digits
 
 Alike = Callable[[str, float, float], bool]
 """Whether two values of a measurement, by its name, are the same within the error."""
@@ -169,10 +169,10 @@ def baseline_rows(outcome: StudyOutcome) -> list[dict[str, Any]]:
 def _said(objective: Objective, own: float, other: float, *, gained: bool) -> str:
     """One difference: ``9 % of the speed``."""
     if objective.name == ACCURACY.name:
-        points = _two_digits(100 * abs(own - other))
+        points = two_digits(100 * abs(own - other))
         return f"{points} point{'' if points == '1' else 's'} of accuracy"
     measurement, word = measurement_or_metric(objective.name), _word(objective.name)
-    share = _two_digits(100 * abs(own - other) / abs(other)) + " %" if other else None
+    share = two_digits(100 * abs(own - other) / abs(other)) + " %" if other else None
     amount = share or f"{rounded(abs(own - other))} {measurement.unit_symbol}".rstrip()
     if objective.maximize:
         return f"{amount} more {word}" if gained else f"{amount} of the {word}"
@@ -181,10 +181,6 @@ def _said(objective: Objective, own: float, other: float, *, gained: bool) -> st
 
 def _word(name: str) -> str:
     return _WORDS.get(name) or measurement_or_metric(name).label
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 99.5 else f"{value:.2g}"
 
 
 def _and(words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from terrasweep.measure.accuracy import ACCURACY
 from terrasweep.report.labels import label
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.seed_statistics import CONFIDENCE, PairTest, SeedMean, compare_pairs, seed_mean
-from terrasweep.results.wording import counted, rounded
+from terrasweep.results.wording import counted, rounded, significant, with_decimals
 
 
 def repeats_section(outcome: StudyOutcome) -> dict[str, Any] | None:
@@ -21,7 +21,7 @@ def repeats_section(outcome: StudyOutcome) -> dict[str, Any] | None:
     order = sorted(means, key=lambda number: -means[number].mean)
     return {
         "label": label(ACCURACY.name, outcome.accuracy_name),
-        "confidence": f"{100 * CONFIDENCE:.0f} %",
+        "confidence": f"{with_decimals(100 * CONFIDENCE, 0)} %",
         "rows": [_row(number, means[number], own.get(number), tests) for number in order],
         "verdict": verdict(tests),
         "told_apart": [pair_text(test) for test in tests if test.told_apart],
@@ -45,8 +45,9 @@ def verdict(tests: list[PairTest]) -> str:
 def pair_text(test: PairTest) -> str:
     """``trial 3 is more accurate than trial 7 by 0.9 points (p = 0.012)``."""
     better, worse = (test.first, test.second) if test.difference > 0 else (test.second, test.first)
-    p = f"p = {test.adjusted:.2g}" if test.adjusted >= 0.001 else "p < 0.001"
-    return f"trial {better} is more accurate than trial {worse} by {100 * abs(test.difference):.2g} points ({p})"
+    p = f"p = {significant(test.adjusted, 2)}" if test.adjusted >= 0.001 else "p < 0.001"
+    points = significant(100 * abs(test.difference), 2)
+    return f"trial {better} is more accurate than trial {worse} by {points} points ({p})"
 
 
 def _row(number: int, found: SeedMean, own: float | None, tests: list[PairTest]) -> dict[str, Any]:

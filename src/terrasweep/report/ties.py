@@ -9,7 +9,7 @@ from terrasweep.report.labels import trial_name
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import listed, percent, with_unit
+from terrasweep.results.wording import listed, percent, significant, with_unit
 
 EQUALLY = {
     "accuracy": "as accurate as",
@@ -111,7 +111,8 @@ def _better(objective: Objective, rival: TrialResult, result: TrialResult) -> st
     there, here = rival.value(objective.name) or 0.0, result.value(objective.name) or 0.0
     share = objective.name != "accuracy" and min(there, here) > 0
     unit = measurement_or_metric(objective.name).unit_symbol
-    amount = percent(_gain(objective, rival, result)) if share else with_unit(float(f"{abs(there - here):.2g}"), unit)
+    apart = float(significant(abs(there - here), 2))
+    amount = percent(_gain(objective, rival, result)) if share else with_unit(apart, unit)
     if objective.name in BETTER:
         return f"{amount} {BETTER[objective.name]}"
     return f"better by {amount} in {_label(objective.name)}"
@@ -121,7 +122,7 @@ def _size(outcome: StudyOutcome, name: str, size: float) -> str:
     """A resolution; one of logarithms as a share."""
     if outcome.comparison.relative[name]:
         return percent(math.expm1(size))
-    return with_unit(float(f"{size:.2g}"), measurement_or_metric(name).unit_symbol)
+    return with_unit(float(significant(size, 2)), measurement_or_metric(name).unit_symbol)
 
 
 def _label(name: str) -> str:

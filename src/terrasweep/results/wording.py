@@ -1,4 +1,8 @@
-"""How names, numbers and lists read in a message, a table or a figure. Rounding happens here alone."""
+"""How names, numbers and lists read in a message, a table or a figure.
+
+Rounding happens here alone, but for paths that are drawn, places on the ground, shifts with their sign, and numbers to
+be typed back or compared, which say how many digits they have where they are written.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +45,26 @@ def half_width(low: float, high: float) -> str:
     """Half an interval, in two significant digits: as many as an error has."""
     half = (high - low) / 2
     return f"{half:,.0f}" if half >= 9.95 else f"{half:#.2g}"
+
+
+def with_decimals(value: float, decimals: int) -> str:
+    """So many digits behind the point: ``3.20``."""
+    return f"{value:.{decimals}f}"
+
+
+def significant(value: float, digits: int) -> str:
+    """At most so many significant digits: ``0.032``; an exponent where a number has more of them before the point."""
+    return f"{value:.{digits}g}"
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits, and all of them before the point: ``0.032``, ``32``, ``3,216``."""
+    return f"{value:,.0f}" if value >= 99.5 else significant(value, 2)
+
+
+def whole_percent(share: float) -> str:
+    """A share for a narrow place: ``12%``."""
+    return f"{share:.0%}"
 
 
 def percent(share: float) -> str:

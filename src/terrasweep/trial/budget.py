@@ -8,6 +8,7 @@ from terrasweep.config.schema import BudgetConfig
 from terrasweep.measure.meter import Reading
 from terrasweep.measure.peak_memory import MIB
 from terrasweep.results.errors import OverBudget
+from terrasweep.results.wording import significant
 
 
 def limit_device_memory(device: torch.device, budget: BudgetConfig, context_mib: float) -> None:
@@ -32,6 +33,6 @@ def check_budget(peaks_mib: Reading, budget: BudgetConfig) -> None:
     limit = budget.memory_gib * 1024
     if known[name] > limit:
         raise OverBudget(
-            f"budget.memory_gib={budget.memory_gib:g}: {name} is {known[name] / 1024:.3g} GiB",
+            f"budget.memory_gib={budget.memory_gib:g}: {name} is {significant(known[name] / 1024, 3)} GiB",
             violation=known[name] / limit - 1,
         )

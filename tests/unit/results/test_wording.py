@@ -1,5 +1,8 @@
 """Numbers read the same in a table, a message and a figure."""
 
+import ast
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +20,42 @@ from terrasweep.results.wording import (
     one_line,
     percent,
     rounded,
+    significant,
+    two_digits,
+    whole_percent,
+    with_decimals,
     with_error,
     with_unit,
 )
+from tests.composing import ROOT
+
+PACKAGE = ROOT / "src" / "terrasweep"
+ROUND_BY_THEMSELVES = {
+    "cli/sweep_script.py": "a trial's numbers, to be read by a program",
+    "data/inspect/checks/case.py": "a value to be typed back",
+    "data/inspect/checks/images.py": "a shift with its sign",
+    "data/inspect/checks/labels.py": "a shift with its sign",
+    "data/inspect/pictures/tile_map.py": "places on the ground, and a path",
+    "data/views/rules/ground.py": "a shift in pixels",
+    "data/views/rules/pixel_sizes.py": "a value to be typed back",
+    "data/views/rules/scales.py": "a value to be typed back",
+    "export/parent.py": "accuracies to be compared, and how near two outputs are",
+    "machine/process_identity.py": "a time that names a process",
+    "report/data_page.py": "a path",
+    "study/ranges.py": "a count as a power of ten",
+    "trial/trained_again.py": "accuracies to be compared",
+}
+"""Modules that give a number's digits where they write it, and what it is."""
+
+
+def test_no_other_module_gives_a_number_its_digits():
+    rounding = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            spec = ast.unparse(node.format_spec) if isinstance(node, ast.FormattedValue) and node.format_spec else ""
+            if re.search(r"\.\d*[efg%]|%'", spec):
+                rounding.add(str(file.relative_to(PACKAGE)))
+    assert rounding - {"results/wording.py"} == ROUND_BY_THEMSELVES.keys()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +157,19 @@ def test_a_duration_says_all_its_seconds(seconds):
 def test_an_error_is_half_an_interval_in_two_digits(value, low, high, text):
     assert with_error(value, low, high, "mm") == text
     assert with_error(value, low, high) == text.removesuffix(" mm")
+
+
+def test_digits_are_counted_behind_the_point_or_from_the_first():
+    assert [with_decimals(3.2, 2), with_decimals(1234.56, 1), with_decimals(95.0, 0)] == ["3.20", "1234.6", "95"]
+    assert [significant(value, 2) for value in (0.03216, 32.16, 3.0)] == ["0.032", "32", "3"]
+    assert [two_digits(value) for value in (0.03216, 32.16, 99.4, 99.5, 3216.0)] == [
+        "0.032",
+        "32",
+        "99",
+        "100",
+        "3,216",
+    ]
+    assert [whole_percent(share) for share in (0.0, 0.124, 1.0)] == ["0%", "12%", "100%"]
 
 
 @pytest.mark.parametrize(

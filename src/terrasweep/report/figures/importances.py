@@ -12,6 +12,7 @@ from terrasweep.report.figures.shared_look import base_layout
 from terrasweep.report.importances import importances
 from terrasweep.report.labels import label
 from terrasweep.report.study_outcome import StudyOutcome
+from terrasweep.results.wording import whole_percent
 
 
 def importances_section(outcome: StudyOutcome) -> FigureSection:
@@ -44,7 +45,7 @@ def importance_figure(anchor: str, name: str, importances: dict[str, float]) -> 
         y=[html.escape(key) for key, _ in ordered],
         orientation="h",
         marker={"color": COMPLETE_COLOUR},
-        text=[f"{share:.0%}" for _, share in ordered],
+        text=[whole_percent(share) for _, share in ordered],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",

@@ -11,6 +11,7 @@ from terrasweep.data.inspect.pictures.cards import Dates, Picture
 from terrasweep.data.inspect.pictures.read_pixels import Unreadable
 from terrasweep.data.inspect.pictures.sample_card import Look, grey_picture
 from terrasweep.data.inspect.survey import IMAGE
+from terrasweep.results.wording import with_decimals
 
 _BANDS = 16
 """Bands that are drawn one by one."""
@@ -72,4 +73,4 @@ def _model_input(heading: str, given: np.ndarray, dates: Dates, look: Look, moda
 
 def _moments(values: np.ndarray) -> str:
     finite = values[np.isfinite(values)]
-    return f"{finite.mean():.2f} ± {finite.std():.2f}" if finite.size else "no value"
+    return f"{with_decimals(finite.mean(), 2)} ± {with_decimals(finite.std(), 2)}" if finite.size else "no value"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from terrasweep.results.wording import with_decimals
+
 THUMBNAIL_PX = 192
 """Longest side of a picture."""
 
@@ -11,7 +13,7 @@ THUMBNAIL_PX = 192
 def span(values: np.ndarray) -> str:
     """``-1.8 to 2.4``."""
     finite = values[np.isfinite(values)]
-    return f"{finite.min():.1f} to {finite.max():.1f}" if finite.size else "no value"
+    return f"{with_decimals(finite.min(), 1)} to {with_decimals(finite.max(), 1)}" if finite.size else "no value"
 
 
 def rgb(bands: np.ndarray, places: list[int]) -> np.ndarray:
