@@ -50,7 +50,7 @@ def bare(trial: TrialConfig) -> None:
     from terrasweep.training.trainer import build_trainer
 
     class Stopwatch(Callback):
-        ends: list[float] = []  # noqa: RUF012
+        ends: list[float] = []  # noqa: RUF012 - made anew by each call
 
         def on_train_batch_end(self, *_: Any) -> None:
             self.ends.append(time.perf_counter())

@@ -117,7 +117,7 @@ def products_in_32_bits() -> Iterator[None]:
 
     With what it sets they are bfloat16's on a CPU with AMX. What a trial's process does, it states itself.
     """
-    import terratorch.tasks  # noqa: F401
+    import terratorch.tasks  # noqa: F401 - it sets torch's precision, which is put back
     import torch
 
     from terrasweep.machine.arithmetic import set_float32_precision

@@ -118,7 +118,7 @@ def _import_ahead() -> None:
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(["terrasweep.process.preloading"])
     forkserver.ensure_running()
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - what is forked finds it imported
 
     import terrasweep.cli.app
     import terrasweep.cli.check
@@ -126,7 +126,7 @@ def _import_ahead() -> None:
     import terrasweep.report.write
     import terrasweep.study.loop
     import terrasweep.study.mlflow_runs
-    import terrasweep.study.sweep  # noqa: F401
+    import terrasweep.study.sweep  # noqa: F401 - what is forked finds it imported
 
     gc.collect()
     gc.freeze()

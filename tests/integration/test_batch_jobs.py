@@ -1,6 +1,7 @@
 """A trial measures the same inside of a batch job as outside of it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +19,7 @@ def accuracy(cli, home, *arguments, **options):
     finished = cli(*SMALL, *arguments, **options)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     folder = finished.stdout.strip().splitlines()[-1].removeprefix("folder: ")
-    with open(f"{folder}/result.json") as file:  # noqa: PTH123
-        measured = json.load(file)["measurements"]
+    measured = json.loads((Path(folder) / "result.json").read_text())["measurements"]
     return measured["accuracy"], measured["train_loss"]
 
 

@@ -220,6 +220,17 @@ def test_the_parent_process_imports_no_torch():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+def test_each_exception_from_a_lint_rule_says_why():
+    silent = [
+        f"{file.relative_to(ROOT)}: {line.strip()}"
+        for folder in ("src", "tests", "benchmarks", "docs")
+        for file in (ROOT / folder).rglob("*.py")
+        for line in file.read_text().splitlines()
+        if re.search(r"# noqa(?!: [A-Z]+\d+(, [A-Z]+\d+)* - \S)", line) and "re.search" not in line
+    ]
+    assert silent == []
+
+
 def test_functions_stay_small():
     long = []
     for file in SRC.rglob("*.py"):

@@ -35,8 +35,7 @@ def serve(server: list[str], cwd: Path) -> int:
     """
     asked: list[int] = []
     guard = [sys.executable, "-m", "terrasweep.cli.server_group", *server]
-    # A list, and no shell reads it.
-    started = subprocess.Popen(guard, cwd=cwd, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+    started = subprocess.Popen(guard, cwd=cwd, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - no shell
     with started as process, _listening(asked):
         assert process.stdin is not None
         while process.poll() is None and not asked:

@@ -46,7 +46,7 @@ def choose_sides(
         def crowding(side: Side, point: Point = point, size: Point = size, gap: float = gap) -> int:
             left, bottom, right, top = label_box(point, side, size, gap)
             hidden = sum(left - 1 < x < right + 1 and bottom - 1 < y < top + 1 for x, y in (*points, *obstacles))
-            overlaps = sum(left < r and l < right and bottom < t and b < top for l, b, r, t in taken)  # noqa: E741
+            overlaps = sum(left < x1 and x0 < right and bottom < y1 and y0 < top for x0, y0, x1, y1 in taken)
             outside = left < 0 or bottom < 0 or right > frame[0] or top > frame[1]
             return hidden + 3 * overlaps + 2 * outside
 

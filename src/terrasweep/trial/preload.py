@@ -21,7 +21,7 @@ from terrasweep.process import lifeline
 
 startup.start_forkserver()
 
-import torch  # noqa: E402
+import torch  # noqa: E402 - the environment is set first
 
 
 @contextmanager

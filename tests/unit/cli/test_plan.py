@@ -160,7 +160,7 @@ def counted(home, monkeypatch):
 
 def test_data_that_are_there_are_looked_at_without_what_a_look_does_not_need(counted, monkeypatch):
     filled = {"bands": ["B1", "B2"], "tile_px": 32, "num_classes": 7}
-    told = lambda config: replace(config, data=replace(config.data, **filled))  # noqa: E731
+    told = lambda config: replace(config, data=replace(config.data, **filled))  # noqa: E731 - a stand-in in one line
     monkeypatch.setattr("terrasweep.data.stored.complete", told)
     config, _ = plan(["data=segmentation_folder", "data.root=fields", "offload=nvme"])
     (looked,) = counted["looked"]

@@ -2,6 +2,7 @@
 
 from types import ModuleType
 
+import hydra
 import pytest
 import yaml
 from hydra.core.global_hydra import GlobalHydra
@@ -112,11 +113,21 @@ def test_another_error_is_not_described():
     assert describe_unreadable(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "of our own")) is None
 
 
+def test_hydra_s_reader_names_the_file_in_a_local_of_its_frame(tmp_path):
+    """Which is private: another version may call it otherwise, and nobody would be told which file it is."""
+    (tmp_path / "latin.yaml").write_bytes(b"a: Gr\xfc\xdfe\n")
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(tmp_path)), pytest.raises(UnicodeDecodeError) as raised:
+        hydra.compose("latin")
+    said = f"hydra {hydra.__version__}: it has no local `full_path` while it reads a file"
+    assert str(describe_unreadable(raised.value)).startswith(f"{tmp_path / 'latin.yaml'}, line 1"), said
+
+
 def raised_while_hydra_reads(file, error):
     """An error as it comes out of Hydra's reader with a file open."""
     reader = ModuleType("hydra.of_this_test")
     source = "def read(full_path, error):\n    raise error\n"
-    exec(compile(source, "hydra.py", "exec"), reader.__dict__)  # noqa: S102
+    exec(compile(source, "hydra.py", "exec"), reader.__dict__)  # noqa: S102 - the source is the test's own
     with pytest.raises(type(error)) as raised:
         reader.read(str(file), error)
     return raised.value

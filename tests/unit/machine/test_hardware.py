@@ -47,27 +47,27 @@ class Driver:
     def __init__(self, boards):
         self._boards, self.open = boards, 0
 
-    def nvmlInit(self):  # noqa: N802
+    def nvmlInit(self):  # noqa: N802 - NVML's name
         self.open += 1
 
-    def nvmlShutdown(self):  # noqa: N802
+    def nvmlShutdown(self):  # noqa: N802 - NVML's name
         self.open -= 1
 
-    def nvmlDeviceGetCount(self):  # noqa: N802
+    def nvmlDeviceGetCount(self):  # noqa: N802 - NVML's name
         return len(self._boards)
 
-    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802 - NVML's name
         return list(self._boards)[index]
 
-    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802 - NVML's name
         if uuid.decode() not in self._boards:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
         return uuid.decode()
 
-    def nvmlDeviceGetName(self, handle):  # noqa: N802
+    def nvmlDeviceGetName(self, handle):  # noqa: N802 - NVML's name
         return self._boards[handle][0]
 
-    def nvmlDeviceGetCudaComputeCapability(self, handle):  # noqa: N802
+    def nvmlDeviceGetCudaComputeCapability(self, handle):  # noqa: N802 - NVML's name
         return self._boards[handle][1]
 
 

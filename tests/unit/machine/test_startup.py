@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import warnings
+from functools import cache
+from pathlib import Path
 
 import optuna
 import pytest
@@ -18,8 +20,17 @@ SRC = ROOT / "src"
 READS = ("environ.get", "environ.setdefault", "getenv")
 CHANGES = (
     *("environ.setdefault", "environ.update", "environ.pop", "putenv", "unsetenv"),
-    *("filterwarnings", "setLevel", "set_verbosity"),
+    *("setLevel", "set_verbosity", "set_start_method"),
 )
+FILTERS = ("filterwarnings", "simplefilter", "resetwarnings")
+THREADS = "set_num_threads"
+SET_THREADS = {
+    "data/open/reading_processes.py": "a forked reader has lost torch's threads",
+    "machine/arithmetic.py": "a trial computes with as many as it may, whatever an import has set",
+    "measure/host_memory.py": "some steps are measured with one, and it is put back",
+    "trial/preload.py": "the child that is thrown away",
+}
+"""Modules that set how many threads torch computes with, and what for; only where torch is imported can it be done."""
 
 KEPT = ("SLURM_JOB_ID", "SLURM_TMPDIR", "SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 """What datamodules, libraries and users may need to know of a batch job."""
@@ -30,19 +41,59 @@ def called(node):
     return ".".join(ast.unparse(node.func).split(".")[-2:])
 
 
-def changes(file):
-    """What a file changes for good; a filter within ``catch_warnings`` is the one that goes by itself."""
-    for node in ast.walk(ast.parse(file.read_text())):
+def changes(tree):
+    """What a module changes for good; a filter within ``catch_warnings`` goes by itself."""
+    passing = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With) and any("catch_warnings" in ast.unparse(item) for item in node.items)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
         targets = getattr(node, "targets", []) if isinstance(node, ast.Assign | ast.Delete) else []
         yield from (ast.unparse(t) for t in targets if ast.unparse(t).startswith("os.environ["))
-        if isinstance(node, ast.Call) and any(called(node).endswith(change) for change in CHANGES):
+        if isinstance(node, ast.AugAssign) and ast.unparse(node.target) == "os.environ":
             yield ast.unparse(node)
+        if isinstance(node, ast.Call):
+            lasting = CHANGES if node in passing else (*CHANGES, *FILTERS)
+            if any(called(node).endswith(change) for change in lasting):
+                yield ast.unparse(node)
+
+
+@cache
+def modules():
+    """Each module of the source, by its name, read."""
+    return {str(file.relative_to(SRC)): ast.parse(file.read_text()) for file in SRC.rglob("*.py")}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("os.environ['A'] = '1'\ndel os.environ['A']\nos.environ |= {'A': '1'}\nos.environ.update(A='1')", 4),
+        ("warnings.simplefilter('ignore')\nwarnings.resetwarnings()\nfilterwarnings('ignore')", 3),
+        ("with f(), warnings.catch_warnings():\n    warnings.simplefilter('ignore')\n    os.putenv('A', '1')", 1),
+        ("multiprocessing.set_start_method('fork')\nmultiprocessing.get_start_method()", 1),
+        ("os.environ.get('A')\nwarnings.warn('a')\nenvironment = dict(os.environ)", 0),
+    ],
+)
+def test_what_changes_for_good_is_seen(source, found):
+    assert len(list(changes(ast.parse(source)))) == found
 
 
 def test_one_module_changes_the_state_of_processes():
-    changing = {str(file.relative_to(SRC)): found for file in SRC.rglob("*.py") if (found := list(changes(file)))}
+    changing = {name: found for name, tree in modules().items() if (found := list(changes(tree)))}
     assert list(changing) == ["terrasweep/machine/startup.py"]
     assert len(changing["terrasweep/machine/startup.py"]) >= 10
+
+
+def test_threads_are_set_where_it_is_said_what_for():
+    setting = {
+        name.removeprefix("terrasweep/")
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and called(node).endswith(THREADS)
+    }
+    assert setting == SET_THREADS.keys()
 
 
 def test_each_variable_that_is_read_is_named_in_its_docstring():
@@ -128,7 +179,7 @@ def test_deepspeed_finds_this_python_s_programs_once_and_the_user_s_folder(bare,
     bare.setenv("DS_ACCELERATOR", "")
     for _ in range(2):
         startup.set_up_deepspeed("cpu", tmp_path)
-    assert os.environ["PATH"].count(os.path.dirname(sys.executable)) == 1  # noqa: PTH120
+    assert os.environ["PATH"].count(str(Path(sys.executable).parent)) == 1
     assert os.environ["DS_ACCELERATOR"] == "cpu"
     assert os.environ[startup.EXTENSIONS] == str(tmp_path)
     bare.setenv(startup.EXTENSIONS, "/mine")

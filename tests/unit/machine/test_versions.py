@@ -33,7 +33,8 @@ def git(home):
 
     def run(*arguments):
         identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
-        done = subprocess.run(["git", *identity, *arguments], cwd=home, capture_output=True, text=True, check=True)  # noqa: S607
+        command = ["git", *identity, *arguments]
+        done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     run("init", "-q")

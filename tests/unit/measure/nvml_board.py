@@ -6,7 +6,7 @@ import pynvml
 class NvmlBoard:
     """NVML with one GPU; each answer is a value, or an error that is raised."""
 
-    def nvmlInit(self):  # noqa: N802
+    def nvmlInit(self):  # noqa: N802 - NVML's name
         pass
 
     @staticmethod

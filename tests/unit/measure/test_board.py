@@ -19,17 +19,17 @@ class Board(NvmlBoard):
     def __init__(self):
         self.used_mib, self.joules = 100, 5.0
 
-    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802 - NVML's name
         assert uuid == f"GPU-{UUID}".encode(), "CUDA and NVML count devices differently"
         return "the board"
 
-    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802 - NVML's name
         assert handle == "the board"
         used = None if self.used_mib is None else self.answer(self.used_mib) * MIB
         other = SimpleNamespace(pid=os.getpid() + 1, usedGpuMemory=9000 * MIB)
         return [other, SimpleNamespace(pid=os.getpid(), usedGpuMemory=used)]
 
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802 - NVML's name
         return int(self.answer(self.joules) * 1000)
 
 

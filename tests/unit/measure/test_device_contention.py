@@ -24,17 +24,17 @@ class Board(NvmlBoard):
         self.reasons, self.mhz = POWER_CAP, 1980
         self.since_us = None
 
-    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):  # noqa: N802 - NVML's name
         return [SimpleNamespace(pid=pid) for pid in self.answer(self.pids)]
 
-    def nvmlDeviceGetProcessUtilization(self, handle, since_us):  # noqa: N802
+    def nvmlDeviceGetProcessUtilization(self, handle, since_us):  # noqa: N802 - NVML's name
         self.since_us = since_us
         return [SimpleNamespace(pid=pid, smUtil=share) for pid, share in self.answer(self.used)]
 
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):  # noqa: N802
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):  # noqa: N802 - NVML's name
         return self.answer(self.reasons)
 
-    def nvmlDeviceGetClockInfo(self, handle, kind):  # noqa: N802
+    def nvmlDeviceGetClockInfo(self, handle, kind):  # noqa: N802 - NVML's name
         assert kind == pynvml.NVML_CLOCK_SM
         return self.answer(self.mhz)
 

@@ -46,8 +46,7 @@ def raise_wrapped(report, kind):
         if kind == "plain":
             raise KeyError("no such layer")
     except (RuntimeError, KeyError) as error:
-        # As TerraTorch does around a validation step.
-        raise Exception("Inference on testing failed") if kind != "plain" else error  # noqa: B904
+        raise Exception("Inference on testing failed") if kind != "plain" else error  # noqa: B904 - as TerraTorch
 
 
 def grow(report):

@@ -15,5 +15,5 @@ def test_numbers_beside_points_avoid_each_other() -> None:
         assert bottom >= 0
         assert right <= 100
         assert top <= 100
-        for l, b, r, t in boxes[:i]:  # noqa: E741
-            assert not (left < r and l < right and bottom < t and b < top)
+        for x0, y0, x1, y1 in boxes[:i]:
+            assert not (left < x1 and x0 < right and bottom < y1 and y0 < top)

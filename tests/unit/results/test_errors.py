@@ -89,7 +89,7 @@ def wrapped(error):
         try:
             raise error
         except Exception:
-            raise ValueError("a sample can't be read")  # noqa: B904
+            raise ValueError("a sample can't be read")  # noqa: B904 - as a library raises it
     except ValueError as outer:
         try:
             raise KeyError("image") from outer

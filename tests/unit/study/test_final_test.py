@@ -66,8 +66,8 @@ def children(monkeypatch):
     """Children that say 0.6 less a hundredth per trial before; ``children.fails`` is what one of them does instead."""
 
     class Children:
-        tested: list[int] = []  # noqa: RUF012
-        fails: dict[int, BaseException | Outcome] = {}  # noqa: RUF012
+        tested: list[int] = []  # noqa: RUF012 - made anew by each call
+        fails: dict[int, BaseException | Outcome] = {}  # noqa: RUF012 - made anew by each call
 
         def number_of(self, folder):
             return int(folder.name)

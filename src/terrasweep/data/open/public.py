@@ -242,7 +242,7 @@ def _test_dataset(datamodule: pl.LightningDataModule, validation: Dataset[Sample
     try:
         datamodule.setup("test")
         found = _dataset(datamodule, "test")
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - whatever the user's datamodule raises
         raise_out_of_memory(error)
         # A set without one says so in its own way.
         return None

@@ -37,7 +37,7 @@ def check_known(name: str) -> None:
     if name == "earthmind_v1":
         import terrasweep.models.backbones.earthmind
     elif name == "hf_vision":
-        import terrasweep.models.backbones.hf_vision  # noqa: F401
+        import terrasweep.models.backbones.hf_vision  # noqa: F401 - its import registers the backbones
     elif name not in BACKBONE_REGISTRY and not _is_tagged(name):
         raise InvalidConfig(unknown(name, _names()))
 

@@ -12,7 +12,7 @@ from terrasweep.data.open.folders import datamodule_arguments, open_data
 from terrasweep.data.open.plain_frames import plain_frames, refuse_apart, refuse_untold, untold_augmentation
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
-from tests.unit.data.open.test_frames import ONE_DATE, PRITHVI, TL, prepared  # noqa: F401
+from tests.unit.data.open.test_frames import ONE_DATE, PRITHVI, TL, prepared  # noqa: F401 - a fixture
 
 
 def built(node):
@@ -40,7 +40,7 @@ def read_plainly(config):
 
 @pytest.mark.parametrize("resized", [(), ("data.resize_px=48",)])
 @pytest.mark.parametrize("backbone", [PRITHVI, (*ONE_DATE, "data.frames_for_one_date=stack")])
-def test_terratorch_reads_what_a_trial_reads(prepared, backbone, resized):  # noqa: F811
+def test_terratorch_reads_what_a_trial_reads(prepared, backbone, resized):  # noqa: F811 - the fixture
     config = prepared("band_major", *backbone, *resized)
     ours = open_data(config).validation_batch(torch.device("cpu"))
     plain = read_plainly(config)
@@ -55,7 +55,7 @@ def symmetries_of(array):
 
 @pytest.mark.parametrize(("augment", "kinds"), [("none", 1), ("mirror", 2), ("flips", 4), ("d4", 8)])
 @pytest.mark.parametrize("backbone", [PRITHVI, (*ONE_DATE, "data.frames_for_one_date=stack")])
-def test_terratorch_trains_on_the_symmetries_that_a_trial_trains_on(prepared, augment, kinds, backbone):  # noqa: F811
+def test_terratorch_trains_on_the_symmetries_that_a_trial_trains_on(prepared, augment, kinds, backbone):  # noqa: F811 - the fixture
     config = prepared("band_major", *backbone, f"augment={augment}", "data.resize_px=48")
     shown = plain_module(config).train_dataset
     as_it_is = plain_module(prepared("band_major", *backbone, "augment=none", "data.resize_px=48")).train_dataset[0]
@@ -79,7 +79,7 @@ def test_what_a_datamodule_of_others_would_not_train_on_is_said():
     assert line.endswith("add albumentations.HorizontalFlip and albumentations.VerticalFlip to it")
 
 
-def test_what_terratorch_can_not_do_is_refused(prepared):  # noqa: F811
+def test_what_terratorch_can_not_do_is_refused(prepared):  # noqa: F811 - the fixture
     with pytest.raises(InvalidConfig, match=r"frames_for_one_date=mean: TerraTorch's .* can't average"):
         refuse_untold(prepared("files", *ONE_DATE, "data.frames_for_one_date=mean"))
     with pytest.raises(InvalidConfig, match=r"each sample's time and location, .*coords_encoding=\[\]"):

@@ -35,7 +35,10 @@ def test_directions_explain_what_the_best_ones_would():
     model = started("tuning.targets=qv")
     encoder, inputs = model.module.encoder.eval(), {}
     for name in model.touched["adapted"]:
-        keep = lambda _, given, name=name: inputs.update({name: given[0].detach().reshape(-1, given[0].shape[-1])})  # noqa: E731
+
+        def keep(_, given, name=name):
+            inputs[name] = given[0].detach().reshape(-1, given[0].shape[-1])
+
         encoder.get_submodule(name).register_forward_pre_hook(keep)
     model.module(images(4))
     for name, rows in inputs.items():
