@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from terrasweep.config.train import TrainConfig
+from terrasweep.config.train import TrainConfig, find_late_validation
 from terrasweep.results.wording import nearest
 
 SCHEDULES = ("constant", "cosine", "linear", "plateau")
@@ -32,6 +32,11 @@ class ScheduleConfig:
     patience: int = 5
     """Of ``plateau``: validations in a row without a better accuracy that are put up with."""
 
+    @property
+    def heeding_validations(self) -> list[str]:
+        """What validations before the end decide about, as ``key=value``."""
+        return ["schedule=plateau"] if self.name == "plateau" else []
+
     def warmup_steps(self, steps: int) -> int:
         """Steps of the rise, of so many in all."""
         return round(self.warmup * steps) if self.warmup < 1 else round(self.warmup)
@@ -42,7 +47,7 @@ def find_bad_values(schedule: ScheduleConfig, train: TrainConfig) -> Iterator[st
     if schedule.name not in SCHEDULES:
         yield f"schedule.name={schedule.name}: unknown; {nearest(schedule.name, SCHEDULES)}"
         return
-    yield from _warmup(schedule, train.steps)
+    yield from find_bad_warmup(schedule, train.steps)
     if not 0 <= schedule.end_ratio <= 1:
         yield f"schedule.end_ratio={schedule.end_ratio:g}: a part of train.lr is needed; use 0 to 1"
     if not 0 < schedule.factor < 1:
@@ -57,9 +62,11 @@ def find_bad_values(schedule: ScheduleConfig, train: TrainConfig) -> Iterator[st
             )
     if schedule.name == "plateau" and train.validate_every is None:
         yield "schedule=plateau: nothing is validated before the end; set train.validate_every, for example epoch"
+    yield from find_late_validation(train, schedule.heeding_validations)
 
 
-def _warmup(schedule: ScheduleConfig, steps: int | None) -> Iterator[str]:
+def find_bad_warmup(schedule: ScheduleConfig, steps: int | None) -> Iterator[str]:
+    """The line about a warm-up that is none, or that takes all of so many steps; None: only the data tell how many."""
     if schedule.warmup < 0 or (schedule.warmup > 1 and schedule.warmup != int(schedule.warmup)):
         yield f"schedule.warmup={schedule.warmup:g}: use a whole number of steps, or a share of them below 1"
     elif steps is not None and schedule.warmup_steps(steps) >= max(1, steps):

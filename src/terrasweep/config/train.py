@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,6 +83,19 @@ class TrainConfig:
         return f"{self.epochs} epochs" if self.steps is None else f"{self.steps} steps"
 
     @property
+    def whole(self) -> Interval | None:
+        """The whole training, untimed steps included; None where nothing says its length."""
+        if self.steps is not None:
+            return Interval(count=self.steps, unit="steps")
+        return None if self.epochs is None else Interval(count=self.epochs, unit="epochs")
+
+    @property
+    def heeding_validations(self) -> list[str]:
+        """What validations before the end decide about, as ``key=value``."""
+        keep = ["train.keep=best"] if self.keep == BEST else []
+        return keep + ([f"train.patience={self.patience}"] if self.patience else [])
+
+    @property
     def validation_interval(self) -> Interval | None:
         """What ``validate_every`` means; None where nothing is validated before the end.
 
@@ -147,9 +160,44 @@ def _validation(train: TrainConfig) -> Iterator[str]:
     if train.patience is not None and train.patience < 1:
         yield f"train.patience={train.patience}: it must be at least 1; null never ends a training early"
     if interval is None:
-        wanting = {"train.keep=best": train.keep == BEST, f"train.patience={train.patience}": bool(train.patience)}
-        for setting in (setting for setting, is_set in wanting.items() if is_set):
+        for setting in train.heeding_validations:
             yield f"{setting}: nothing is validated before the end; set train.validate_every, for example epoch"
+    yield from find_late_validation(train, train.heeding_validations)
+
+
+def find_late_validation(
+    train: TrainConfig, heeding: Collection[str], batches_per_epoch: int | None = None
+) -> Iterator[str]:
+    """One line per setting that would do nothing, since the training is over before its first validation.
+
+    Args:
+        train: How long it trains, and how often it validates.
+        heeding: The settings that validations before the end decide about, as ``key=value``.
+        batches_per_epoch: Of the training split. None: nobody has looked, and steps are not compared with epochs.
+    """
+    try:
+        interval, whole = train.validation_interval, train.whole
+    except ValueError:
+        return  # It has a line of its own.
+    if interval is None or whole is None or not _is_longer(interval, whole, batches_per_epoch):
+        return
+    for setting in heeding:
+        yield (
+            f"{setting} with train.validate_every={train.validate_every}: the training is over after {train.length}, "
+            "before its first validation; validate more often, or train for longer"
+        )
+
+
+def _is_longer(one: Interval, other: Interval, batches_per_epoch: int | None) -> bool:
+    if one.unit != other.unit:
+        if batches_per_epoch is None:
+            return False
+        one, other = _in_steps(one, batches_per_epoch), _in_steps(other, batches_per_epoch)
+    return one.count > other.count
+
+
+def _in_steps(length: Interval, batches_per_epoch: int) -> Interval:
+    return Interval(count=length.count * (batches_per_epoch if length.unit == "epochs" else 1), unit="steps")
 
 
 def _learning_rates(train: TrainConfig) -> Iterator[str]:

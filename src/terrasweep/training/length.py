@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from terrasweep.config.schedule import find_bad_warmup
 from terrasweep.config.schema import TrialConfig
+from terrasweep.config.train import find_late_validation
 from terrasweep.data.open.folders import OpenData
 from terrasweep.results.errors import InvalidConfig
 
@@ -31,3 +33,20 @@ def validation_steps(config: TrialConfig, data: OpenData) -> int | None:
     if interval is None:
         return None
     return interval.count * (data.batches_per_epoch if interval.unit == "epochs" else 1)
+
+
+def check_length(config: TrialConfig, data: OpenData) -> None:
+    """Refuse a schedule and validations for which a training is too short, where only its data tell that.
+
+    What the configuration tells alone is refused before anything runs.
+
+    Raises:
+        InvalidConfig: The warm-up takes all steps, or what heeds validations would see none; one line each.
+    """
+    train, interval = config.train, config.train.validation_interval
+    if train.steps is not None and (interval is None or interval.unit == "steps"):
+        return  # There may be no training split at all, as where a trial is evaluated by itself.
+    heeding = [*train.heeding_validations, *config.schedule.heeding_validations]
+    lines = list(find_late_validation(train, heeding, data.batches_per_epoch))
+    if lines := [*lines, *find_bad_warmup(config.schedule, training_steps(config, data))]:
+        raise InvalidConfig("\n".join(lines))

@@ -20,7 +20,7 @@ from terrasweep.measure.meter import Meter
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.offload.zero import zero_strategy
 from terrasweep.results.errors import DataError, Diverged, InvalidConfig
-from terrasweep.training.length import training_steps, validation_steps
+from terrasweep.training.length import check_length, training_steps, validation_steps
 from terrasweep.training.tasks import batch_size
 
 NEVER = 2**40
@@ -88,7 +88,11 @@ def build_trainer(
         data: What it is trained on.
         folder: Takes DeepSpeed's settings.
         evaluation_batches: How many are evaluated; None: all.
+
+    Raises:
+        InvalidConfig: The training split gives too few batches for the schedule or the validations that are asked for.
     """
+    check_length(config, data)
     zero = config.offload.name in ZERO
     strategy: Any = zero_strategy(config, model.module, device, folder) if zero else "auto"
     precision: Any = "32-true" if zero else config.precision.lightning

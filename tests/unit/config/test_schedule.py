@@ -29,11 +29,19 @@ def test_what_is_right_gives_no_line(warmup):
         ({"name": "plateau", "validate_every": 2, "factor": 1.0}, "schedule.factor=1: the learning rate would not"),
         ({"name": "plateau", "validate_every": 2, "patience": -1}, "schedule.patience=-1: it can't be negative"),
         ({"name": "plateau"}, "schedule=plateau: nothing is validated before the end"),
+        (
+            {"name": "plateau", "validate_every": 11},
+            "schedule=plateau with train.validate_every=11: the training is over after 10 steps, before its first",
+        ),
     ],
 )
 def test_what_is_wrong_gives_one_line(settings, said):
     (line,) = lines(**settings)
     assert line.startswith(said)
+
+
+def test_an_interval_that_means_nothing_is_left_to_its_own_line():
+    assert lines(name="plateau", validate_every="often") == []
 
 
 def test_one_step_needs_no_warm_up():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.training.length import training_steps, validation_steps
+from terrasweep.training.length import check_length, training_steps, validation_steps
 from tests.composing import compose_trial
 
 DATA = SimpleNamespace(batches_per_epoch=5)
@@ -28,3 +28,52 @@ def test_epochs_of_untimed_steps_alone_are_refused():
 @pytest.mark.parametrize(("every", "steps"), [("7", 7), ("epoch", 5), ("2epochs", 10), ("null", None)])
 def test_validations_in_steps(every, steps):
     assert validation_steps(compose_trial(f"train.validate_every={every}"), DATA) == steps
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            [*EPOCHS, "schedule.warmup=15"],
+            "schedule.warmup=15: the learning rate would rise in all 15 steps and never be train.lr; use fewer, or",
+        ),
+        ([*EPOCHS, "schedule=linear", "schedule.warmup=0.99"], "schedule.warmup=0.99: the learning rate would rise in"),
+        (
+            [*EPOCHS, "train.validate_every=16", "train.keep=best"],
+            "train.keep=best with train.validate_every=16: the training is over after 3 epochs, before its first",
+        ),
+        (
+            ["train.max_steps=10", "train.untimed_steps=4", "train.validate_every=3epochs", "train.patience=2"],
+            "train.patience=2 with train.validate_every=3epochs: the training is over after 14 steps, before its first",
+        ),
+        (
+            [*EPOCHS, "train.validate_every=16", "schedule=plateau"],
+            "schedule=plateau with train.validate_every=16: the training is over after 3 epochs, before its first",
+        ),
+    ],
+    ids=lambda given: given if isinstance(given, str) else " ".join(given),
+)
+def test_what_would_never_come_in_so_few_batches_is_refused_in_one_line(overrides, said):
+    with pytest.raises(InvalidConfig) as refused:
+        check_length(compose_trial(*overrides), DATA)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [*EPOCHS, "schedule.warmup=14"],
+        [*EPOCHS, "train.validate_every=15", "train.keep=best", "train.patience=1"],
+        [*EPOCHS, "train.validate_every=16"],
+        ["train.max_steps=11", "train.untimed_steps=4", "train.validate_every=3epochs", "schedule=plateau"],
+    ],
+    ids=" ".join,
+)
+def test_what_comes_at_the_very_end_is_let_pass_and_so_are_validations_that_nothing_heeds(overrides):
+    check_length(compose_trial(*overrides), DATA)
+
+
+def test_an_evaluation_by_itself_asks_for_no_training_split():
+    """As of a trial whose weights are evaluated again: what it was trained by stays in its configuration."""
+    check_length(compose_trial("train.max_steps=1", "schedule.warmup=50", "train.keep=best"), SimpleNamespace())
