@@ -51,6 +51,26 @@ def parameter_groups(module: nn.Module, optimizer: OptimizerConfig, train: Train
     return [{"params": chosen, "lr": lr, "weight_decay": decay} for (lr, decay), chosen in groups.items()]
 
 
+def describe_idle_decay(model: nn.Module, train: TrainConfig) -> str | None:
+    """One line where ``train.layer_decay`` changes nothing, since no weight of the backbone's own learns.
+
+    Nothing is refused: one ``train.layer_decay`` may stand for a whole study that searches the tuning.
+
+    Args:
+        model: With the backbone as ``encoder``, as it is trained.
+        train: Has the decay.
+    """
+    if train.layer_decay == 1.0:
+        return None
+    own = (p for name, p in model.get_submodule("encoder").named_parameters() if _ADAPTER not in name)
+    if any(parameter.requires_grad for parameter in own):
+        return None
+    return (
+        f"train.layer_decay={train.layer_decay}: it changes nothing here, since no weight of the backbone's own "
+        "learns; it is for tuning=full and tuning.unfreeze_last"
+    )
+
+
 def _backbone_rates(module: nn.Module, train: TrainConfig) -> Callable[[str], float]:
     """The learning rate of a parameter of the backbone by its name."""
     top = train.lr * train.backbone_lr_ratio

@@ -40,6 +40,7 @@ from terrasweep.predict.count_states import count_built, state_bytes
 from terrasweep.process.child import Report
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.confusion import named_confusion
+from terrasweep.training.optimizers import describe_idle_decay
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
@@ -82,8 +83,7 @@ def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = Fal
     counts = count_built(model.module)
     report(measurements=state_bytes(counts, config.optimizer))
     report(batch_statistics=takes_batch_statistics(model.module))
-    if line := describe_parts(config, model.module):
-        report(remarks={"batch statistics": line})
+    report(remarks=_remarks(config, model))
     task = build_task(config, model, data)
     try:
         _train(report, config, Setting(task, model, data, metering, folder, cost_key), probe=probe)
@@ -93,6 +93,15 @@ def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = Fal
         report_plan(report, counts, device)
     if config.train.count_flops:
         report_flops(report, task, data, device)
+
+
+def _remarks(config: TrialConfig, model: BuiltModel) -> dict[str, str]:
+    """What a trial's message says of settings that are no mistake, and not what one may think: subject to line."""
+    lines = {
+        "batch statistics": describe_parts(config, model.module),
+        "layer decay": describe_idle_decay(model.module, config.train),
+    }
+    return {subject: line for subject, line in lines.items() if line}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.train import TrainConfig
 from terrasweep.models.torch_internals import WRAPPER_PREFIX, wrap_modules
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.training.optimizers import build_optimizer, parameter_groups
+from terrasweep.training.optimizers import build_optimizer, describe_idle_decay, parameter_groups
 
 
 def parameters(*sizes, seed=0):
@@ -156,6 +156,24 @@ def test_each_block_learns_slower_than_the_one_after_it(checkpointed):
             "head.weight": 0.1,
         }
     )
+
+
+@pytest.mark.parametrize(
+    ("decay", "learning", "said"),
+    [
+        (0.5, (), True),
+        (0.5, ("lora_A", "head"), True),
+        (0.5, ("lora_A", "head", "encoder.norm.bias"), False),
+        (1.0, ("lora_A", "head"), False),
+    ],
+)
+def test_a_decay_over_blocks_that_do_not_learn_is_said_to_change_nothing(decay, learning, said):
+    model = Task().model
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(any(part in name for part in learning))
+    line = describe_idle_decay(model, TrainConfig(layer_decay=decay))
+    assert (line is not None) == said
+    assert line is None or line.startswith("train.layer_decay=0.5: it changes nothing here")
 
 
 def test_without_blocks_there_is_no_layer_decay():

@@ -145,8 +145,16 @@ def test_that_parts_of_a_batch_have_statistics_of_their_own_is_said(monkeypatch,
         measure_in_child.measure(report, compose_trial(f"train.accumulate={parts}", *alone), tmp_path)
         assert report["batch_statistics"] is True
         remarks[parts] = report.get("remarks")
-    assert remarks[1] is None
+    assert remarks[1] == {}
     assert remarks[2]["batch statistics"].startswith("train.accumulate=2: batch normalization (1) takes the statistics")
+
+
+def test_that_a_decay_over_blocks_changes_nothing_is_said_beside_the_other_remarks():
+    module = torch.nn.Module()
+    module.encoder = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4)).requires_grad_(False)
+    overrides = ("train.layer_decay=0.7", "train.accumulate=2")
+    told = measure_in_child._remarks(compose_trial(*overrides), SimpleNamespace(module=module))
+    assert [line.partition(":")[0] for line in told.values()] == ["train.accumulate=2", "train.layer_decay=0.7"]
 
 
 def test_a_training_batch_is_read_only_for_a_knob_that_measures_with_it(config):
