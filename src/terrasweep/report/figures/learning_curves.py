@@ -33,6 +33,7 @@ def learning_curves_section(outcome: StudyOutcome) -> FigureSection | None:
         _figure(outcome, trials, VAL_ACCURACY, accuracy, "steps"),
         _figure(outcome, trials, VAL_ACCURACY, accuracy, "seconds"),
         _figure(outcome, trials, VAL_LOSS, "validation loss", "steps"),
+        _figure(outcome, trials, VAL_LOSS, "validation loss", "seconds"),
     ]
     return FigureSection(
         anchor="learning-curves",

@@ -32,11 +32,12 @@ def drawn(*trials):
 
 def test_each_curve_stands_where_its_validations_were():
     figures = drawn(trial(0, 0.7, 5.0))
-    (steps,), (seconds,), (losses,) = figures.values()
-    assert list(figures) == ["val-accuracy-by-steps", "val-accuracy-by-seconds", "val-loss-by-steps"]
+    (steps,), (seconds,), (losses,), (losses_in_time,) = figures.values()
+    assert list(figures) == [f"val-{what}-by-{over}" for what in ("accuracy", "loss") for over in ("steps", "seconds")]
     assert (steps["x"], steps["y"]) == ([10, 20, 30], [0.4, 0.7, 0.6])
     assert (seconds["x"], seconds["y"]) == ([1.5, 3.0, 4.5], [0.4, 0.7, 0.6])
-    assert losses["y"] == [0.9, 0.5, 0.55]
+    assert (losses["x"], losses["y"]) == ([10, 20, 30], [0.9, 0.5, 0.55])
+    assert (losses_in_time["x"], losses_in_time["y"]) == ([1.5, 3.0, 4.5], [0.9, 0.5, 0.55])
     assert steps["marker"]["symbol"] == ["circle", "circle-open", "circle"], "the ring is at the kept state"
 
 
