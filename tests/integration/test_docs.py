@@ -16,7 +16,12 @@ from terrasweep.cli import plan as planning
 from terrasweep.cli.app import app
 from terrasweep.cli.check import without_weights
 from terrasweep.config.compose import _schema, composed_trial
+from terrasweep.config.data import DataConfig
+from terrasweep.config.knobs.augment import AugmentConfig
+from terrasweep.config.knobs.optimizer import OptimizerConfig
+from terrasweep.config.schedule import ScheduleConfig
 from terrasweep.config.schema import TrialConfig
+from terrasweep.config.train import TrainConfig
 from terrasweep.report.recommendations import ROLES
 from terrasweep.study.preflight import check_space
 from terrasweep.study.search_space import parse_space
@@ -209,6 +214,27 @@ def test_every_program_that_is_shown_compiles_and_imports_what_is_there(block):
             defined = ast.walk(ast.parse(Path(spec.origin).read_text()))
             names = {getattr(inner, "asname", None) or getattr(inner, "name", None) for inner in defined}
             assert {alias.name for alias in node.names} <= names
+
+
+def leaves(content, above=""):
+    """The dotted keys of a configuration, or of what is left out of one."""
+    for key, value in content.items():
+        path = f"{above}{key}"
+        yield path
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}.")
+
+
+def test_each_key_of_a_training_is_shown_with_a_value():
+    """In a command or in a file that a page shows: those of the recipe, of several dates, and of the test split."""
+    words = [word for command in (*SWEEP, *TERRASWEEP) for word in command.words]
+    shown_keys = {word.partition("=")[0] for word in words if "=" in word}
+    shown_keys |= {key for block in blocks("yaml") for key in leaves(yaml.safe_load(block.text))}
+    recipe = {"train": TrainConfig, "schedule": ScheduleConfig, "optimizer": OptimizerConfig, "augment": AugmentConfig}
+    keys = {f"{section}.{field.name}" for section, settings in recipe.items() for field in fields(settings)}
+    keys |= {f"data.{field.name}" for field in fields(DataConfig) if "frame" in field.name or "date" in field.name}
+    keys |= {"data.modalities.S1GRD.frames", "study.test"}
+    assert {key.removesuffix(".name") for key in keys} - shown_keys == set()
 
 
 def distinct_models():
