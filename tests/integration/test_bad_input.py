@@ -118,6 +118,17 @@ SINGLE = [
         ["tuning=full", "tuning.frozen_dtype=bf16", "tuning.unfreeze_last=1"],
         ["tuning.frozen_dtype=bf16 with tuning=full: nothing is frozen", "tuning.unfreeze_last=1 with tuning=full"],
     ),
+    (
+        [
+            *("schedule.warmup=100", "train.epochs=2", "train.validate_every=50", "train.patience=2"),
+            *("train.accumulate=2", "task.loss=dice", "augment.name=flip", "precision.matmul=higest"),
+        ],
+        [
+            *("schedule.warmup=100: the learning rate would rise in all 33", "train.epochs=2 with train.max_steps=30"),
+            *("train.patience=2 with train.validate_every=50", "train.accumulate=2 with task.loss=dice"),
+            *("augment.name=flip: unknown; did you mean flips?", "precision.matmul=higest: unknown; did you mean"),
+        ],
+    ),
 ]
 
 

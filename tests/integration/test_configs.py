@@ -64,6 +64,32 @@ def test_the_shipped_quickstart_breaks_no_rule():
     assert list(rules.find_violations(typed)) == []
 
 
+def test_the_published_protocol_is_what_its_study_sets():
+    """Marti Escofet et al. 2025, arXiv 2504.17397, as issue 13 sums it up; what their text leaves open is not held."""
+    composed = compose_all(["sweeps=peft_geofm_burn_scars", "data.root=x"])
+    chosen = {
+        "backbone": "prithvi_eo_v2_300",
+        "data": "burn_scars",
+        "task": "segmentation",
+        "decoder": "linear",
+        "tuning": "lora",
+        "optimizer": "adamw",
+        "schedule": "plateau",
+        "augment": "d4",
+    }
+    assert {group: composed.hydra.runtime.choices[group] for group in chosen} == chosen
+    config = composed_trial(composed)
+    tuning, train = config.tuning, config.train
+    assert config.backbone.pretrained
+    assert (tuning.rank, tuning.rank * tuning.alpha_ratio, tuning.use_dora, tuning.use_rslora) == (16, 16, False, False)
+    assert tuning.targets == ["q_linear", "v_linear", "mlp.fc1", "mlp.fc2"]
+    assert (train.batch_size, train.accumulate, train.max_steps, train.epochs) == (8, 1, None, 100)
+    assert (train.validate_every, train.keep, train.patience) == ("epoch", "best", 15)
+    assert {key.name for key in parse_space(composed.hydra.sweeper.params, []).keys} == {
+        *("quantization", "tuning.frozen_dtype", "checkpointing", "precision", "train.lr")
+    }
+
+
 EXAMPLE = sorted((ROOT / "results" / "example" / "recommended").glob("*.yaml"))
 
 

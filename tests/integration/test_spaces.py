@@ -1,4 +1,4 @@
-"""A sampler never proposes a contradiction from a shipped search space."""
+"""Shipped search spaces: no contradiction is ever proposed from one, and what belongs together is searched together."""
 
 import optuna
 import pytest
@@ -12,13 +12,15 @@ from tests.integration.test_configs import SPACES
 
 DRAWS = 30
 
-pytestmark = pytest.mark.slow
+
+def keys_of(space):
+    return yaml.safe_load((ROOT / "search_spaces" / f"{space}.yaml").read_text())
 
 
 def cases():
     """Each space as it is, and with another tuning on the command line where it leaves that open."""
     for space in SPACES:
-        keys = yaml.safe_load((ROOT / "search_spaces" / f"{space}.yaml").read_text())
+        keys = keys_of(space)
         yield space, "lora"
         if "tuning" not in keys:
             yield space, "frozen"
@@ -26,6 +28,13 @@ def cases():
                 yield space, "full"
 
 
+def test_a_space_that_searches_the_tuning_searches_the_learning_rate_that_suits_it():
+    searching = {space for space in SPACES if "tuning" in keys_of(space)}
+    assert searching >= {"full", "lora", "own_data"}
+    assert [space for space in sorted(searching) if "train.lr" not in keys_of(space)] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("space", "tuning"), list(cases()))
 def test_no_draw_breaks_a_rule(space, tuning):
     chosen = [f"search_spaces={space}", f"tuning={tuning}", "backbone.checkpoint=null", "train.device=cpu"]

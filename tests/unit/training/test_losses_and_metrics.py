@@ -209,6 +209,15 @@ def test_a_loss_is_its_paper_s_formula_over_the_pixels_that_count(name, argument
     assert float(loss(torch.from_numpy(scores), torch.from_numpy(target))) == pytest.approx(expected, rel=2e-4)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("arguments", [{}, {"gamma": 1.5, "alpha": 0.25, "normalized": False}], ids=str)
+def test_a_focal_loss_of_whole_images_is_the_formula_s_over_those_that_count(arguments, weights):
+    scores, target = some(9, labels=4)[0], np.array([0, 1, 2, 3, 1, -1, 0, 2, -1])
+    expected = focal(*counted(scores, target, -1), weights, **arguments)
+    loss = loss_by("focal", task="classification", weights=weights, ignored=-1, **arguments)
+    assert float(loss(torch.from_numpy(scores), torch.from_numpy(target))) == pytest.approx(expected, rel=2e-4)
+
+
 def test_an_argument_that_is_left_out_has_the_default_that_the_page_states():
     scores, target = map(torch.from_numpy, scene())
     assert float(loss_by("tversky", alpha=0.5, beta=0.5)(scores, target)) != float(loss_by("tversky")(scores, target))

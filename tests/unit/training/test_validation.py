@@ -4,8 +4,11 @@ import copy
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from terrasweep.machine.paths import WEIGHTS
 from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS
+from terrasweep.models.trained_weights import TRAINED, save_weights
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
@@ -147,6 +150,16 @@ def test_the_state_that_is_asked_for_is_the_one_that_is_evaluated(tmp_path, keep
     assert (run.kept_step(), run.curve.kept_steps(8)) == ([step], step)
     assert run.curve.kept_seconds(8) == 10.0 * step
     assert run.evaluate()["val/mIoU"] == pytest.approx(by_step[step], rel=1e-6)
+
+
+@pytest.mark.parametrize(("keep", "step"), [("best", 4), ("last", 8)])
+def test_the_weights_that_are_saved_are_those_of_that_state(tmp_path, keep, step):
+    run = Trained(tmp_path, "train.validate_every=2", f"train.keep={keep}", model=Spoilt())
+    run.model.module.encoder = torch.nn.Module()  # A backbone of which nothing is stored.
+    save_weights(tmp_path, run.model, 3)
+    stored, expected = load_file(tmp_path / WEIGHTS / TRAINED), run.clock.states[step - 1]
+    assert stored.keys() == expected.keys()
+    assert all(torch.equal(stored[name], expected[name]) for name in expected)
 
 
 def test_the_last_state_may_be_the_best_though_no_validation_falls_on_it(tmp_path):

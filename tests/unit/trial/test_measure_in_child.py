@@ -11,6 +11,7 @@ from terrasweep.measure.durations import FIT_SECONDS
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, PassiveMeter, Phase
 from terrasweep.results.errors import Diverged, InvalidConfig, OverBudget
+from terrasweep.training.validation import LearningCurve
 from terrasweep.trial import measure_in_child
 from tests.composing import compose_trial
 
@@ -147,6 +148,34 @@ def test_that_parts_of_a_batch_have_statistics_of_their_own_is_said(monkeypatch,
         remarks[parts] = report.get("remarks")
     assert remarks[1] == {}
     assert remarks[2]["batch statistics"].startswith("train.accumulate=2: batch normalization (1) takes the statistics")
+
+
+def test_what_is_saved_is_the_model_as_its_training_left_it(monkeypatch, tmp_path):
+    """The training gives the model the state that is kept; what is counted afterwards needs no state."""
+    done, model = [], SimpleNamespace(module=torch.nn.Linear(2, 2))
+    still = dict.fromkeys(("open_data", "set_arithmetic", "build_task", "report_plan"))
+    for name, answer in (still | {"select_device": CPU, "_build": model}).items():
+        monkeypatch.setattr(measure_in_child, name, lambda *_, answer=answer, **__: answer)
+    monkeypatch.setattr(measure_in_child.pl, "seed_everything", lambda *_, **__: None)
+    for step in ("_train", "save", "report_flops"):
+        monkeypatch.setattr(measure_in_child, step, lambda *_, step=step, **__: done.append(step))
+    measure_in_child.measure(Reported(), compose_trial("train.keep=best", "train.validate_every=2"), tmp_path)
+    assert done == ["_train", "save", "report_flops"]
+
+
+@pytest.mark.parametrize(("keep", "expected"), [("best", (2, 0.5, 7, 2.5)), ("last", (5, 1.25, 18, 9.0))])
+def test_the_training_behind_the_kept_state_is_counted(config, keep, expected):
+    """Steps, epochs of four batches, samples of unequal batches, and seconds; the accuracy is best after two steps."""
+    clock = SimpleNamespace(losses=[(step, 1.0) for step in range(5)], samples=[4, 3, 4, 4, 3])
+    seconds = iter([2.5, 6.0, 9.0])
+    kept = replace(config, train=replace(config.train, keep=keep, validate_every=2))
+    curve = LearningCurve(replace(kept, task=replace(kept.task, accuracy="mIoU")), lambda: next(seconds))
+    for steps, accuracy in ((2, 0.75), (4, 0.5), (5, 0.625)):
+        curve.note(steps, {"val/mIoU": accuracy})
+    seconds = iter([99.0] * 2)  # It goes on being asked, and nothing of it may count.
+    behind = measure_in_child._behind(clock, curve, SimpleNamespace(batches_per_epoch=4))
+    names = ("kept_steps", "kept_epochs", "kept_samples", "kept_train_seconds")
+    assert tuple(behind[name] for name in names) == expected
 
 
 def test_that_a_decay_over_blocks_changes_nothing_is_said_beside_the_other_remarks():
