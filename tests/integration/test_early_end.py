@@ -46,7 +46,12 @@ def test_a_pruned_trial_keeps_what_it_measured_and_is_told_everywhere(cli, home)
     assert (row["state"], row["reason"], row["accuracy"]) == ("pruned", "pruner", "")
     assert float(row["throughput_samples_per_s"]) == pruned.value("throughput_samples_per_s")
     assert message in (study / "report.md").read_text()
-    _, _, nested = read_mlflow(home, "pruned")
+    client, _, nested = read_mlflow(home, "pruned")
+    whole = next(run for run in nested if run.data.tags["trial_number"] == str(complete.number))
+    for name in ("val_accuracy", "val_loss", "val_train_seconds"):
+        logged = {(metric.step, metric.value) for metric in client.get_metric_history(whole.info.run_id, name)}
+        assert logged == {(steps, value) for steps, value in complete.curves[name]}
+        assert sorted(steps for steps, _ in logged) == [3, 6, 8]
     run = next(run for run in nested if run.data.tags["trial_number"] == str(pruned.number))
     assert (run.data.tags["state"], run.info.status) == ("pruned", "FINISHED")
 
