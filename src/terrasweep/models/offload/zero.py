@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,31 @@ class ZeroStrategy(DeepSpeedStrategy):
                 import_deepspeed(self._device).zero.Init(module=model, config_dict_or_path=self.config)
             place_unpartitioned(model, self._device)
         super().init_deepspeed()
+        if model.trainer.training:
+            read_each_once(model)
+
+
+def read_each_once(model: nn.Module) -> None:
+    """Have DeepSpeed read a parameter from the disk once where it asks for it twice in one go.
+
+    It reads ahead whatever of its trace is not there. In a short model that computes batches in parts, a parameter may
+    stand in the trace twice within that reach, and its second reading fails ("already assigned swap buffer").
+
+    Args:
+        model: After DeepSpeed has taken it; without parameters on a disk it stays as it is.
+    """
+    readers = {id(reader): reader for p in model.parameters() if (reader := getattr(p, "nvme_swapper", None))}
+    for reader in readers.values():
+        reader.swap_in = _reading_each_once(reader.swap_in)
+
+
+def _reading_each_once(swap_in: Callable[..., None]) -> Callable[..., None]:
+    def swap_in_once(params: Sequence[Any], async_op: bool = True, swap_in_buffers: Any = None) -> None:
+        if swap_in_buffers is None:  # Otherwise each has the buffer at its place.
+            params = list({param.ds_id: param for param in params}.values())
+        swap_in(params, async_op=async_op, swap_in_buffers=swap_in_buffers)
+
+    return swap_in_once
 
 
 def place_unpartitioned(model: nn.Module, device: torch.device) -> None:

@@ -11,7 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from terrasweep.models.offload import extensions, zero
 from terrasweep.models.offload.deepspeed_settings import Sizes
-from terrasweep.models.offload.zero import place_unpartitioned, whole, zero_strategy
+from terrasweep.models.offload.zero import place_unpartitioned, read_each_once, whole, zero_strategy
 from tests.composing import compose_trial
 
 CPU = torch.device("cpu")
@@ -45,6 +45,28 @@ def test_constants_of_low_bit_weights_go_with_them_and_a_parameter_stays_the_obj
 def test_a_tensor_that_is_not_partitioned_is_whole_already():
     tensor = torch.ones(3)
     assert whole(tensor) is tensor
+
+
+class Reader:
+    """As DeepSpeed's of parameters on a disk, which fails where one is read that has a buffer."""
+
+    def __init__(self):
+        self.read = []
+
+    def swap_in(self, params, async_op=True, swap_in_buffers=None):
+        self.read.append(([param.ds_id for param in params], async_op, swap_in_buffers))
+
+
+def test_a_parameter_is_read_from_the_disk_once_where_it_is_asked_for_twice():
+    model, reader = nn.Linear(2, 2), Reader()
+    for number, parameter in enumerate(model.parameters()):
+        parameter.ds_id, parameter.nvme_swapper = number, reader
+    read_each_once(model)
+    weight, bias = model.parameters()
+    weight.nvme_swapper.swap_in([bias, weight, bias])
+    bias.nvme_swapper.swap_in([weight], async_op=False, swap_in_buffers=["its buffer"])
+    assert reader.read == [([1, 0], True, None), ([0], False, ["its buffer"])]
+    read_each_once(nn.Linear(2, 2))
 
 
 def test_buffers_are_sized_by_what_learns_and_by_the_largest_parameter(monkeypatch, tmp_path):
