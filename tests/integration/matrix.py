@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import random
@@ -52,7 +53,18 @@ AXES: dict[str, tuple[str, ...]] = {
 }
 """Knob to its values as overrides; the groups are independent, so each is composed once."""
 
+RECIPES: dict[str, tuple[str, ...]] = {
+    "accumulate": ("train.accumulate=1", "train.accumulate=2"),
+    "schedule": (
+        *(f"schedule={name}" for name in ("constant", "cosine", "linear")),
+        "schedule=plateau train.validate_every=1",
+    ),
+    "augment": tuple(f"augment={name}" for name in ("none", "flips", "d4")),
+}
+"""What no rule keeps from any knob, and is therefore no dimension of the product: the trained sample has it."""
+
 Combination = tuple[str, ...]
+Recipe = tuple[str, ...]
 
 
 def combinations() -> list[Combination]:
@@ -63,17 +75,26 @@ class Composer:
     """Puts the sections of separately composed options together: a thousand times faster than composing each."""
 
     def __init__(self) -> None:
-        base = ("train.device=cpu", "backbone=prithvi_eo_tiny")
-        self._base = compose_trial(*TINY, *base)
+        self._bases = {recipe: _composed(*recipe) for recipe in [(), *itertools.product(*RECIPES.values())]}
+        self._recipes: dict[Combination, Recipe] = {}
         self._sections = {
-            option: getattr(compose_trial(*TINY, *base, *option.split()), axis)
-            for axis, options in AXES.items()
-            for option in options
+            option: getattr(_composed(option), axis) for axis, options in AXES.items() for option in options
         }
 
     def config(self, combination: Combination) -> TrialConfig:
         sections = {axis: self._sections[option] for axis, option in zip(AXES, combination, strict=True)}
-        return dataclasses.replace(self._base, **sections)
+        return dataclasses.replace(self._bases[self._recipes.get(_learned(combination), ())], **sections)
+
+    def with_recipes(self, recipes: dict[Combination, Recipe]) -> Composer:
+        """One that gives each combination the recipe of what it learns."""
+        other = copy.copy(self)
+        other._recipes = recipes
+        return other
+
+
+def _composed(*options: str) -> TrialConfig:
+    base = ("train.device=cpu", "backbone=prithvi_eo_tiny")
+    return compose_trial(*TINY, *base, *(override for option in options for override in option.split()))
 
 
 def violations(config: TrialConfig) -> list[str]:
@@ -93,6 +114,26 @@ def covering(allowed: list[Combination], seed: int = 0) -> list[Combination]:
         chosen.append(best)
         missing -= set(pairs(best))
     return chosen
+
+
+def assign_recipes(sample: list[Combination]) -> tuple[dict[Combination, Recipe], set[tuple[str, str]]]:
+    """A recipe for whatever a sample learns, so that every value of a recipe occurs with every other value: greedy.
+
+    What learns the same has the same recipe, and is the same training. Returns the pairs that occur nowhere, too.
+    """
+    values = [value for options in RECIPES.values() for value in options]
+    every = list(itertools.product(*RECIPES.values()))
+    missing = {(option, value) for combination in sample for option in combination for value in values}
+    missing |= {pair for recipe in every for pair in pairs(recipe)}
+    recipes: dict[Combination, Recipe] = {}
+    for combination in sample:
+        among = [recipes[_learned(combination)]] if _learned(combination) in recipes else every
+        found = {recipe: {*itertools.product(combination, recipe), *pairs(recipe)} for recipe in among}
+        gains = {recipe: len(missing & found[recipe]) for recipe in among}
+        best = max(gains, key=gains.__getitem__)
+        recipes[_learned(combination)] = best
+        missing -= found[best]
+    return recipes, missing
 
 
 def counterparts(sample: list[Combination], allowed: list[Combination], seed: int = 0) -> list[Combination]:

@@ -15,7 +15,15 @@ from terrasweep.models.offload.extensions import missing_for_nvme
 from terrasweep.training.optimizers import build_optimizer
 from terrasweep.trial.keys import keys_of
 from terrasweep.trial.nvme_folder import own_nvme_folder
-from tests.integration.matrix import AXES, Composer, combinations, counterparts, covering, violations
+from tests.integration.matrix import (
+    AXES,
+    Composer,
+    assign_recipes,
+    combinations,
+    counterparts,
+    covering,
+    violations,
+)
 from tests.integration.test_invariance import TOLERANCE
 from tests.trials import run_measured
 
@@ -107,9 +115,14 @@ def test_every_allowed_combination_builds(composer, allowed):
 
 @pytest.mark.slow
 def test_a_sample_with_every_pair_of_values_trains(composer, allowed, tmp_path):
+    """Also with every pair of a knob's value and a batch in parts, a schedule or an augmentation."""
     sample = covering(allowed)
     refused_here = {"precision=fp16"} | {o for o in AXES["offload"] if "nvme" in o and missing_for_nvme("cpu")}
     assert {o for c in sample for o in c} == {o for options in AXES.values() for o in options} - refused_here
+    recipes, missing = assign_recipes(sample)
+    assert missing == set()
+    composer = composer.with_recipes(recipes)
+    assert {line for combination in sample for line in violations(composer.config(combination))} == set()
     outcomes = train_all(composer, [*sample, *counterparts(sample, allowed)], tmp_path)
     check_reused_is_trained(composer, outcomes)
     same, near = (alike(composer, outcomes, to_rounding=rounding) for rounding in (False, True))
