@@ -14,7 +14,6 @@ pytestmark = pytest.mark.slow
 OVERRIDES = (
     *("data=segmentation_folder", "data.root=aerial", "backbone=timm_vit_tiny_patch16_224"),
     *("backbone.pretrained=false", "train.batch_size=4", "train.max_steps=4", "train.untimed_steps=1"),
-    "train.keep=last",  # What is validated in between comes after so few steps.
 )
 
 

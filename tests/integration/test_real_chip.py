@@ -36,7 +36,6 @@ SMALL = (
     "train.batch_size=8",
     "train.max_steps=40",
     "train.untimed_steps=1",
-    "train.keep=last",  # What is validated in between comes after so few steps.
     "study.n_trials=3",
     "study.baselines=none",
 )

@@ -91,9 +91,11 @@ class TrainConfig:
 
     @property
     def heeding_validations(self) -> list[str]:
-        """What validations before the end decide about, as ``key=value``."""
-        keep = ["train.keep=best"] if self.keep == BEST else []
-        return keep + ([f"train.patience={self.patience}"] if self.patience else [])
+        """What validations before the end decide about, as ``key=value``.
+
+        Not the state that is kept: where the only validation is that at the end, the best state is the last one.
+        """
+        return [f"train.patience={self.patience}"] if self.patience else []
 
     @property
     def validation_interval(self) -> Interval | None:
@@ -160,7 +162,8 @@ def _validation(train: TrainConfig) -> Iterator[str]:
     if train.patience is not None and train.patience < 1:
         yield f"train.patience={train.patience}: it must be at least 1; null never ends a training early"
     if interval is None:
-        for setting in train.heeding_validations:
+        keep = ["train.keep=best"] if train.keep == BEST else []
+        for setting in keep + train.heeding_validations:
             yield f"{setting}: nothing is validated before the end; set train.validate_every, for example epoch"
     yield from find_late_validation(train, train.heeding_validations)
 

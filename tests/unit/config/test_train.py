@@ -18,7 +18,8 @@ def lines(**settings):
         {"validate_every": "2epochs"},
         {"validate_every": 1000},
         {"validate_every": 63, "keep": "best"},
-        {"validate_every": 1000, "keep": "best", "max_steps": None, "epochs": 2},
+        {"validate_every": 64, "keep": "best"},
+        {"validate_every": 1000, "patience": 2, "max_steps": None, "epochs": 2},
         {"batch_size": 4, "accumulate": 4},
         {"clip_norm": 1.0, "backbone_lr_ratio": 0.1, "layer_decay": 0.7},
     ],
@@ -45,8 +46,8 @@ def test_what_is_right_gives_no_line(settings):
         ({"keep": "best"}, "train.keep=best: nothing is validated before the end; set train.validate_every"),
         ({"patience": 2}, "train.patience=2: nothing is validated before the end; set train.validate_every"),
         (
-            {"validate_every": 64, "keep": "best"},
-            "train.keep=best with train.validate_every=64: the training is over after 63 steps, before its first",
+            {"validate_every": 64, "patience": 2},
+            "train.patience=2 with train.validate_every=64: the training is over after 63 steps, before its first",
         ),
         (
             {"validate_every": "3epochs", "patience": 2, "max_steps": None, "epochs": 2},

@@ -39,8 +39,8 @@ def test_validations_in_steps(every, steps):
         ),
         ([*EPOCHS, "schedule=linear", "schedule.warmup=0.99"], "schedule.warmup=0.99: the learning rate would rise in"),
         (
-            [*EPOCHS, "train.validate_every=16", "train.keep=best"],
-            "train.keep=best with train.validate_every=16: the training is over after 3 epochs, before its first",
+            [*EPOCHS, "train.validate_every=16", "train.patience=4"],
+            "train.patience=4 with train.validate_every=16: the training is over after 3 epochs, before its first",
         ),
         (
             ["train.max_steps=10", "train.untimed_steps=4", "train.validate_every=3epochs", "train.patience=2"],
@@ -65,7 +65,7 @@ def test_what_would_never_come_in_so_few_batches_is_refused_in_one_line(override
     [
         [*EPOCHS, "schedule.warmup=14"],
         [*EPOCHS, "train.validate_every=15", "train.keep=best", "train.patience=1"],
-        [*EPOCHS, "train.validate_every=16"],
+        [*EPOCHS, "train.validate_every=16", "train.keep=best"],
         ["train.max_steps=11", "train.untimed_steps=4", "train.validate_every=3epochs", "schedule=plateau"],
     ],
     ids=" ".join,
