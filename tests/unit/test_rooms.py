@@ -1,6 +1,7 @@
 """Where libraries may be imported, which package may use which, and what the parent process must not import."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -132,13 +133,16 @@ ARROWS: dict[str, set[str]] = {
 """Each package, and those that it may import."""
 
 
+@functools.cache
 def imported(file):
     """Dotted names of what a file imports; ``from a import b`` gives ``a.b``, since b may be a module."""
+    names = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(names)
 
 
 def room(file):
