@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import rounded
 
+_WRAP = textwrap.TextWrapper(width=118, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 MIB_PER_GIB = 1024
 NOT_RUN_AGAIN = ("trial", "hydra")
 """Sections of a stored configuration that belong to the trial that was, not to the one that is to come."""
@@ -156,8 +158,15 @@ def recommended_yaml(record: StudyRecord, result: TrialResult, command: str, rem
     if "***" in config.get("tracking", {}).get("uri", ""):
         config["tracking"]["uri"] = "sqlite:///mlflow.db"  # A stored URL has no password; the local store needs none.
     body = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120) if config else ""
-    comment = "\n".join(f"# {' '.join(line.splitlines())}".rstrip() for line in header)
+    comment = "\n".join(_comment(line) for line in header)
     return f"{comment}\ndefaults:\n  - base\n  - _self_\n\n{body}"
+
+
+def _comment(text: str) -> str:
+    """A text as a comment: sentences in lines of 120 characters, and a command, which is indented, in one piece."""
+    line = " ".join(text.splitlines())
+    lines = [line] if line.startswith(" ") else _WRAP.wrap(line)
+    return "\n".join(f"# {part}".rstrip() for part in lines or [""])
 
 
 def shown_measurements(objectives: Sequence[Objective]) -> list[str]:

@@ -73,6 +73,16 @@ def test_nothing_in_a_result_escapes_the_yamls_comment() -> None:
     assert set(yaml.safe_load(recommended_yaml(record, result, "run"))) == {"defaults", "train"}
 
 
+def test_sentences_of_the_yamls_comment_are_wrapped_and_its_command_is_not() -> None:
+    record, result = sample.record(), sample.complete(0, {"accuracy": 0.5})
+    sentence, command = "as fast as trial 2 within the error " * 9, "python sweep.py key=value " * 9
+    lines = recommended_yaml(record, result, command.strip(), [sentence.strip()]).splitlines()
+    assert f"#   {command.strip()}" in lines
+    rest = [line for line in lines if "sweep.py" not in line]
+    assert max(map(len, rest)) <= 120
+    assert sentence.strip() in " ".join(line.removeprefix("#").strip() for line in rest)
+
+
 NO_LIMITS: dict[str, float | None] = {"memory_gib": None, "min_throughput": None, "min_accuracy": None}
 
 
