@@ -63,7 +63,8 @@ def find_baselines(
     """
     found: list[Baseline] = []
     refused: dict[str, str] = {}
-    for wanted in given_baselines(given, lr_for_adapters=_is_lr_for_adapters(space, compose_changed)):
+    lr_for_adapters = is_default(given) and _is_lr_for_adapters(space, compose_changed)
+    for wanted in given_baselines(given, lr_for_adapters=lr_for_adapters):
         try:
             composed = _composed(wanted, compose_changed)
             training = ExtraTraining(
