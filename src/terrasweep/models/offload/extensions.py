@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -44,8 +45,19 @@ def _own_folder(device: str) -> Path:
 
 
 def are_compiled(device: str) -> bool:
-    """Whether everything that NVMe needs was compiled to its end."""
-    return (extensions_folder(device) / f"{_COMPLETE}-{device}").is_file()
+    """Whether everything that NVMe needs was compiled to its end, from the headers that are installed now.
+
+    An environment that is made anew in its old place has newer headers: ninja would compile all of it again, in the
+    first trial and under its deadline.
+    """
+    complete = extensions_folder(device) / f"{_COMPLETE}-{device}"
+    return complete.is_file() and complete.stat().st_mtime > max(map(_installed_at, ("torch", "deepspeed")))
+
+
+def _installed_at(package: str) -> float:
+    """When a package was installed, in seconds since 1970, without importing it; 0 where it is not."""
+    found = importlib.util.find_spec(package)
+    return Path(found.origin).stat().st_mtime if found is not None and found.origin else 0.0
 
 
 def mark_compiled(device: str) -> None:

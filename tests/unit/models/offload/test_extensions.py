@@ -1,8 +1,10 @@
 """What DeepSpeed compiles is compiled once and to its end, and a killed build blocks nobody."""
 
 import fcntl
+import importlib.util
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +61,16 @@ def test_only_a_build_that_came_to_its_end_counts(build):
     assert not extensions.are_compiled("cpu")
     extensions.mark_compiled("cpu")
     assert extensions.are_compiled("cpu")
+
+
+@pytest.mark.parametrize("package", ["torch", "deepspeed"])
+def test_what_was_compiled_for_an_environment_before_does_not_count(build, package):
+    """Its headers are newer than what was made of them."""
+    build(seconds_ago=3600)
+    extensions.mark_compiled("cpu")
+    installed = Path(importlib.util.find_spec(package).origin).stat().st_mtime
+    os.utime(extensions.extensions_folder("cpu") / "terrasweep-complete-cpu", (installed - 1, installed - 1))
+    assert not extensions.are_compiled("cpu")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import fcntl
 import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from types import ModuleType
 
 import pytest
@@ -102,7 +104,7 @@ def test_what_is_compiled_is_marked_under_the_lock_and_a_failure_is_not(monkeypa
     monkeypatch.setattr(zero, "import_deepspeed", lambda device: None)
     monkeypatch.setitem(sys.modules, "deepspeed.ops.op_builder", builder)
     for package in ("deepspeed", "deepspeed.ops"):
-        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+        monkeypatch.setitem(sys.modules, package, module_from_spec(ModuleSpec(package, loader=None)))
     with pytest.raises(RuntimeError, match="killed"):
         zero.compile_extensions(CPU)
     assert not extensions.are_compiled("cpu")
