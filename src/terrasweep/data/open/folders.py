@@ -19,6 +19,7 @@ from terrasweep.data.find.sample_list import LABEL_ENDING, MASK, PIXEL_TASKS, Li
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.open import public
 from terrasweep.data.open.frames import combined, with_coordinates, with_frames
+from terrasweep.data.open.pixels import of_pixels_alone
 from terrasweep.data.synthetic import SyntheticScenes
 from terrasweep.machine.device import takes_gpu
 from terrasweep.results.errors import DataError, TerrasweepError, first_line, raise_out_of_memory
@@ -251,7 +252,9 @@ def build_datamodule(config: TrialConfig, num_classes: int, listing: Listing) ->
     size = config.data.resize_px
     steps = [albumentations.Resize(size, size), albumentations.ToTensorV2()] if size else None
     transforms = {f"{split}_transform": steps for split in ("train", "val", "test")} if steps else {}
-    return GenericMultiModalDataModule(**datamodule_arguments(config, num_classes, listing), **transforms)
+    source = GenericMultiModalDataModule(**datamodule_arguments(config, num_classes, listing), **transforms)
+    source.dataset_class = of_pixels_alone(source.dataset_class)
+    return source
 
 
 def _statistics(config: TrialConfig) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
