@@ -63,5 +63,6 @@ def _probe(trial: TrialResult, place: int, space: SearchSpace) -> ExtraTraining:
         role=Role.CONFIRMATION,
         name=probe_name(trial.number or 0, place),
         settings=trial.searched,
-        overrides=(*space.overrides(trial.searched), "probe.alone=true"),
+        # Operations are counted once, by the trial.
+        overrides=(*space.overrides(trial.searched), "probe.alone=true", "train.count_flops=false"),
     )

@@ -77,7 +77,7 @@ def test_a_trial_of_which_only_the_numbers_are_left_is_not_probed():
 
 def test_a_probe_says_that_it_is_one():
     (first,) = plan_round([trial(5)], ConfirmConfig(rounds=1), SearchSpace((), ()), {}, 0)
-    assert first.overrides[-1] == "probe.alone=true"
+    assert first.overrides[-2:] == ("probe.alone=true", "train.count_flops=false")
     assert first.settings == {}
 
 
