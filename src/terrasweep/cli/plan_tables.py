@@ -31,12 +31,12 @@ def show(config: TrialConfig, found: Plan, console: Console | None = None) -> No
     console.print(Text(heading), soft_wrap=True)
     console.print(_exact(config, found))
     if found.prediction is not None:
-        console.print(textwrap.fill(_peak(found.prediction), min(console.width, 120)), soft_wrap=True, markup=False)
+        peak = _peak(found.prediction, config.budget.memory_gib)
+        console.print(textwrap.fill(peak, min(console.width, 120)), soft_wrap=True, markup=False)
         console.print()
     console.print("Model states under DeepSpeed's ZeRO, by the number of GPUs in one machine")
     console.print(_zero(config, found.zero))
-    not_counted = f"Not counted: {', '.join(left_out(config, found))}."
-    for paragraph in (_answers(config, found), not_counted, " ".join(remarks(config, found))):
+    for paragraph in (_answers(config, found), _not_counted(config, found), " ".join(remarks(config, found))):
         console.print(textwrap.fill(paragraph, min(console.width, 120)), soft_wrap=True, markup=False)
         console.print()
 
@@ -65,14 +65,29 @@ def _exact(config: TrialConfig, found: Plan) -> Table:
     return table
 
 
-def _peak(prediction: Prediction) -> str:
-    """The peak on one GPU, and what it consists of."""
+def _peak(prediction: Prediction, limit_gib: float | None) -> str:
+    """The peak on one GPU, whether it is within the budget, and what it consists of."""
     memory = {phase: kinds for phase, kinds in prediction.on_device.items() if phase is not Phase.BUILD}
     worst = max(memory, key=lambda phase: sum(memory[phase].values()))
     parts = [f"{narrow_bytes(size * MIB)} of {kind}" for kind, size in memory[worst].items() if round(size)]
+    reserved, judged = prediction.peak_memory_mib * MIB, ""
+    if limit_gib is not None:
+        left = limit_gib * 2**30 - reserved
+        judged = ", within" if left >= 0 else f", {narrow_bytes(-left)} more than"
+        judged += f" budget.memory_gib={limit_gib:g}"
     return (
-        f"Predicted peak on one GPU without ZeRO: {narrow_bytes(prediction.peak_memory_mib * MIB)} reserved by torch's "
-        f"allocator. Tensors take the most in the {worst}: {', '.join(parts)}."
+        f"Predicted peak on one GPU without ZeRO: {narrow_bytes(reserved)} reserved by torch's allocator{judged}. "
+        f"Tensors take the most in the {worst}: {', '.join(parts)}."
+    )
+
+
+def _not_counted(config: TrialConfig, found: Plan) -> str:
+    lacking = ", ".join(left_out(config, found))
+    if found.prediction is None:
+        return f"Not counted: {lacking}."
+    return (
+        f"The tables do not count: {lacking}. The predicted peak has activations and fragmentation in it, and neither "
+        "the context nor what kernels take for themselves."
     )
 
 

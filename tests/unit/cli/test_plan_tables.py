@@ -43,10 +43,18 @@ def test_the_predicted_peak_is_told_with_its_parts():
         },
         reserved={Phase.BUILD: 9100.0, Phase.STEADY_STEP: 2560.0, Phase.EVALUATION: 500.0},
     )
-    prose = " ".join(printed(compose_trial(), found(prediction=prediction)).split())
-    assert "Predicted peak on one GPU without ZeRO: 2.50 GiB reserved by torch's allocator." in prose
-    assert "in the steady step: 300 MiB of weights, 2.00 GiB of activations." in prose
-    assert "Predicted peak" not in printed(compose_trial(), found())
+
+    def prose(*overrides):
+        return " ".join(printed(compose_trial(*overrides), found(prediction=prediction)).split())
+
+    assert "Predicted peak on one GPU without ZeRO: 2.50 GiB reserved by torch's allocator." in prose()
+    assert "in the steady step: 300 MiB of weights, 2.00 GiB of activations." in prose()
+    assert "allocator, within budget.memory_gib=3." in prose("budget.memory_gib=3")
+    assert "allocator, 1.50 GiB more than budget.memory_gib=1." in prose("budget.memory_gib=1")
+    assert "The tables do not count: activations" in prose(), "the prediction counts them"
+    without = printed(compose_trial(), found())
+    assert "Predicted peak" not in without
+    assert "Not counted: activations" in without
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("fp32", 32), ("bf16", 16)])
