@@ -233,6 +233,32 @@ def test_no_width_makes_the_page_scroll_sideways(page: webdriver.Chrome, width: 
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+PAPER_PX = {"Letter": 741, "A4": 717}
+"""Widths that a browser prints on, inside of its margins."""
+
+
+@pytest.mark.parametrize("paper", PAPER_PX)
+def test_printed_figures_fill_their_cards_and_nothing_is_wider_than_the_paper(
+    page: webdriver.Chrome, paper: str
+) -> None:
+    """A browser shrinks the whole page to what is too wide."""
+    metrics = {"width": PAPER_PX[paper], "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page.execute_script("dispatchEvent(new Event('beforeprint'))")
+        shares = (
+            "return [...document.querySelectorAll('.plot')].map((plot) =>"
+            " plot.querySelector('.main-svg').getBoundingClientRect().width / plot.getBoundingClientRect().width)"
+        )
+        wait(page, f"{shares}.every((share) => share > 0.9 && share < 1.02)")
+        wait(page, "return document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        page.execute_script("dispatchEvent(new Event('afterprint'))")
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_pages_of_unfinished_studies_have_no_errors(browser: webdriver.Chrome, tmp_path: Path) -> None:
     studies = {
         "empty": (sample.record(), []),

@@ -61,7 +61,7 @@
   dark.addEventListener("change", () => redraw());
   addEventListener("beforeprint", () => {
     document.documentElement.classList.add("printing"); // Paper is white.
-    redraw((id) => (/^(pair|importance)/.test(id) ? 325 : 670));
+    redraw((id) => (byId(id).closest(".figures") ? 430 : 900));
   });
   addEventListener("afterprint", () => {
     document.documentElement.classList.remove("printing");
