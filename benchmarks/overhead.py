@@ -1,6 +1,6 @@
 """What terrasweep costs around a trial, against its peers, in one run on one machine.
 
-    python benchmarks/overhead.py [--trials 10] [--repeats 5]
+    python benchmarks/overhead.py [--trials 10] [--repeats 5] [--known]
 
 Per trial that trains one step, the wall seconds that are not data opening, build, training or evaluation:
 
@@ -36,17 +36,21 @@ SMALL = [
 ]
 ONE_STEP = [*SMALL, "train.max_steps=1", "train.untimed_steps=0"]
 LONG = [*SMALL, "data.synthetic.train=64", "train.batch_size=16", "train.max_steps=60", "train.untimed_steps=5"]
-TRIALS_ALONE = ["study.baselines=none", "confirm.rounds=0", "study.test=false"]
+NO_EXTRAS = ["study.baselines=none", "study.test=false"]
+TRIALS_ALONE = [*NO_EXTRAS, "confirm.rounds=0"]
 LORA = ["quantization=none", "tuning.rank=4", "tuning.targets=attention"]
 FIXED = [*LORA, "checkpointing=none"]
+Measured = dict[str, float]
 PROBED_STEPS = 15
 """Untimed and timed ones of a probe."""
+PROBE_PARTS = dict(zip(INNER, ("opening the data", "build", f"{PROBED_STEPS} steps", "evaluation"), strict=True))
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--trials", type=int, default=10, help="trials between the short and the long sweep")
     options.add_argument("--repeats", type=int, default=5, help="training runs of either")
+    options.add_argument("--known", action="store_true", help="only trials of which something is known")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -54,19 +58,31 @@ def main() -> None:
             (home / name).symlink_to(ROOT / name)
         environment = {**os.environ, "TERRASWEEP_HOME": str(home)}
         run([sys.executable, "sweep.py", *FIXED, *ONE_STEP], environment)  # Tiles, caches and mlflow.db are made here.
-        composed = cfg_job_seconds(environment)
-        own = terrasweep_seconds(home, environment, chosen.trials)
-        shipped = shipped_seconds(home, environment, chosen.trials)
-        fresh = fresh_seconds(environment, max(3, chosen.trials // 3))
-        answered, probe, least = known_seconds(home, environment)
-        print(f"known: an answer {answered:.3f} s, a probe {probe:.2f} s of which {least:.2f} s are needed", flush=True)
-        ratio = training_ratio(home, environment, chosen.repeats)
+        print_known(home, environment)
+        if not chosen.known:
+            print_beside_peers(home, environment, chosen.trials, chosen.repeats)
+
+
+def print_known(home: Path, environment: dict[str, str]) -> None:
+    answered, probes, confirming = known_seconds(home, environment)
+    print(f"A trial that is answered takes {statistics.median(answered):.3f} s.")
+    print_probes("A probe", probes)
+    print_probes("A probe of the confirmation round, where operations are not counted again,", confirming)
+    parts = {name: [probe[part] for probe in confirming] for part, name in PROBE_PARTS.items()}
+    parts["its process"] = [probe["wall_seconds"] - sum(probe[part] for part in INNER) for probe in confirming]
+    print(", ".join(f"{name} {statistics.median(seconds):.2f} s" for name, seconds in parts.items()), flush=True)
+
+
+def print_beside_peers(home: Path, environment: dict[str, str], trials: int, repeats: int) -> None:
+    composed = cfg_job_seconds(environment)
+    own = terrasweep_seconds(home, environment, trials)
+    shipped = shipped_seconds(home, environment, trials)
+    fresh = fresh_seconds(environment, max(3, trials // 3))
     print(f"\n| overhead per trial | seconds | terrasweep is |\n| --- | --- | --- |\n| terrasweep | {own:.2f} | |")
     print(f"| (a) hydra-optuna-sweeper as shipped, in-process | {shipped:.2f} | {own - shipped:+.2f} s |")
     print(f"| (b) a fresh python per trial | {fresh:.2f} | {fresh / own:.0f} times less |")
-    print(f"\nA trial that is answered takes {answered:.3f} s.")
-    print(f"A probe takes {probe:.2f} s, its build and {PROBED_STEPS} steps {least:.2f} s.")
-    print(f"\n`sweep.py --cfg job` answers in {composed:.2f} s.")
+    print(f"\n`sweep.py --cfg job` answers in {composed:.2f} s.", flush=True)
+    ratio = training_ratio(home, environment, repeats)
     print(f"Training takes {ratio:.3f} times as long as the same Lightning loop with nothing around it.")
 
 
@@ -95,29 +111,38 @@ def terrasweep_seconds(home: Path, environment: dict[str, str], trials: int) -> 
     return (seconds["long"] - seconds["short"]) / trials - statistics.mean(inner)
 
 
-def known_seconds(home: Path, environment: dict[str, str]) -> tuple[float, float, float]:
-    """Medians: of an answered trial, of a probe, and of what a probe needs at least.
+def known_seconds(home: Path, environment: dict[str, str]) -> tuple[list[float], list[Measured], list[Measured]]:
+    """Seconds of answered trials, and the measurements of probes: of trials, and of the confirmation round.
 
     Three seeds are trained. A second study asks for them again, which is answered, and with checkpointing, which is
-    probed until nothing has disturbed a probe.
+    probed until nothing has disturbed a probe. Such a trial tells no seconds of its steps; the confirmation round does.
     """
     grid = [sys.executable, "sweep.py", "-m", "~search_spaces", "hydra/sweeper/sampler=grid", "decoder=linear"]
-    seeds = ["train.seed=choice(0,1,2)", *TRIALS_ALONE, *LORA, *LONG]
-    run([*grid, *seeds, "study.name=known", "study.n_trials=3", "checkpointing=none"], environment)
-    again = [*seeds, "study.name=again", "study.n_trials=6", "reuse.studies=[known]"]
+    seeds = ["train.seed=choice(0,1,2)", *LORA, *LONG]
+    run([*grid, *seeds, *TRIALS_ALONE, "study.name=known", "study.n_trials=3", "checkpointing=none"], environment)
+    again = [*seeds, *NO_EXTRAS, "confirm.rounds=3", "study.name=again", "study.n_trials=6", "reuse.studies=[known]"]
     run([*grid, *again, "checkpointing=choice(none,blocks)"], environment)
     trials = [json.loads(f.read_text()) for f in (home / "results/again/trials").glob("*/result.json")]
     probes = [t["measurements"] for t in trials if t["accuracy_from"] and not t["cost_from"]]
     answered = [t["measurements"]["wall_seconds"] for t in trials if t["accuracy_from"] and t["cost_from"]]
-    if not probes or not answered:
-        raise SystemExit(f"{len(probes)} probes and {len(answered)} answers of {len(trials)}: the machine is too busy")
-    least = [p["build_seconds"] + PROBED_STEPS * p["step_time_p50_s"] for p in probes]
-    whole = [p["wall_seconds"] for p in probes]
-    return statistics.median(answered), statistics.median(whole), statistics.median(least)
+    confirming = [measurements(f) for f in (home / "results/again/confirmations").glob("*/result.json")]
+    if not (probes and answered and confirming):
+        found = f"{len(probes)} probes, {len(answered)} answers and {len(confirming)} confirmations"
+        raise SystemExit(f"{found} of {len(trials)} trials: the machine is too busy")
+    return answered, probes, confirming
 
 
-def measurements(result: Path) -> dict[str, float]:
-    found: dict[str, float] = json.loads(result.read_text())["measurements"]
+def print_probes(what: str, probes: list[Measured]) -> None:
+    """What probes take, beside their build and as many median steps."""
+    whole = [probe["wall_seconds"] for probe in probes]
+    least = [probe["build_seconds"] + PROBED_STEPS * probe["step_time_p50_s"] for probe in probes]
+    ratio = statistics.median(all_of / needed for all_of, needed in zip(whole, least, strict=True))
+    print(f"{what} takes {statistics.median(whole):.2f} s ({min(whole):.2f} to {max(whole):.2f}, {len(whole)} probes),")
+    print(f"{ratio:.2f} times its build and {PROBED_STEPS} median steps, {statistics.median(least):.2f} s.", flush=True)
+
+
+def measurements(result: Path) -> Measured:
+    found: Measured = json.loads(result.read_text())["measurements"]
     return found
 
 
