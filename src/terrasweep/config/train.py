@@ -171,7 +171,7 @@ def _validation(train: TrainConfig) -> Iterator[str]:
 def find_late_validation(
     train: TrainConfig, heeding: Collection[str], batches_per_epoch: int | None = None
 ) -> Iterator[str]:
-    """One line per setting that would do nothing, since the training is over before its first validation.
+    """One line per setting that would do nothing, since the training is over with its first validation, or before.
 
     Args:
         train: How long it trains, and how often it validates.
@@ -182,21 +182,22 @@ def find_late_validation(
         interval, whole = train.validation_interval, train.whole
     except ValueError:
         return  # It has a line of its own.
-    if interval is None or whole is None or not _is_longer(interval, whole, batches_per_epoch):
+    if interval is None or whole is None or _is_shorter(interval, whole, batches_per_epoch):
         return
     for setting in heeding:
         yield (
             f"{setting} with train.validate_every={train.validate_every}: the training is over after {train.length}, "
-            "before its first validation; validate more often, or train for longer"
+            "and nothing is validated before; validate more often, or train for longer"
         )
 
 
-def _is_longer(one: Interval, other: Interval, batches_per_epoch: int | None) -> bool:
+def _is_shorter(one: Interval, other: Interval, batches_per_epoch: int | None) -> bool:
+    """Whether it is, or may be where steps are not compared with epochs."""
     if one.unit != other.unit:
         if batches_per_epoch is None:
-            return False
+            return True
         one, other = _in_steps(one, batches_per_epoch), _in_steps(other, batches_per_epoch)
-    return one.count > other.count
+    return one.count < other.count
 
 
 def _in_steps(length: Interval, batches_per_epoch: int) -> Interval:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from optuna.pruners import BasePruner
 
 from terrasweep.config.schema import ObjectiveConfig, TrialConfig
+from terrasweep.config.train import find_late_validation
 from terrasweep.measure.known_early import KNOWN_EARLY, ONLY_GROWS
 from terrasweep.measure.learning_curves import curve_of
 from terrasweep.results.errors import InvalidConfig
@@ -37,8 +38,11 @@ def find_conflicts(pruner: BasePruner | None, config: TrialConfig, searched: Col
     if config.study.stop_dominated:
         yield from _of_dominated(config)
     who = _STOP if pruner is None else "hydra/sweeper/pruner"
-    if (pruner is not None or config.study.stop_dominated) and config.train.validate_every is None:
+    if pruner is None and not config.study.stop_dominated:
+        return
+    if config.train.validate_every is None:
         yield f"{who}: nothing is validated before the end; set train.validate_every, for example epoch"
+    yield from find_late_validation(config.train, [who])
 
 
 def _of_pruner(pruner: str, config: TrialConfig, searched: Collection[str]) -> Iterator[str]:

@@ -47,6 +47,8 @@ def check_length(config: TrialConfig, data: OpenData) -> None:
     if train.steps is not None and (interval is None or interval.unit == "steps"):
         return  # There may be no training split at all, as where a trial is evaluated by itself.
     heeding = [*train.heeding_validations, *config.schedule.heeding_validations]
+    if config.trial.judged:
+        heeding.append("study.stop_dominated=true" if config.study.stop_dominated else "hydra/sweeper/pruner")
     lines = list(find_late_validation(train, heeding, data.batches_per_epoch))
     if lines := [*lines, *find_bad_warmup(config.schedule, training_steps(config, data))]:
         raise InvalidConfig("\n".join(lines))

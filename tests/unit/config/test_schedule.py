@@ -31,7 +31,7 @@ def test_what_is_right_gives_no_line(warmup):
         ({"name": "plateau"}, "schedule=plateau: nothing is validated before the end"),
         (
             {"name": "plateau", "validate_every": 11},
-            "schedule=plateau with train.validate_every=11: the training is over after 10 steps, before its first",
+            "schedule=plateau with train.validate_every=11: the training is over after 10 steps, and nothing is",
         ),
     ],
 )

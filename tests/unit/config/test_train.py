@@ -15,6 +15,7 @@ def lines(**settings):
         {},
         {"max_steps": None, "epochs": 3},
         {"validate_every": 5, "keep": "best", "patience": 1},
+        {"validate_every": 62, "patience": 1},
         {"validate_every": "2epochs"},
         {"validate_every": 1000},
         {"validate_every": 63, "keep": "best"},
@@ -46,12 +47,12 @@ def test_what_is_right_gives_no_line(settings):
         ({"keep": "best"}, "train.keep=best: nothing is validated before the end; set train.validate_every"),
         ({"patience": 2}, "train.patience=2: nothing is validated before the end; set train.validate_every"),
         (
-            {"validate_every": 64, "patience": 2},
-            "train.patience=2 with train.validate_every=64: the training is over after 63 steps, before its first",
+            {"validate_every": 63, "patience": 2},
+            "train.patience=2 with train.validate_every=63: the training is over after 63 steps, and nothing is",
         ),
         (
             {"validate_every": "3epochs", "patience": 2, "max_steps": None, "epochs": 2},
-            "train.patience=2 with train.validate_every=3epochs: the training is over after 2 epochs, before its first",
+            "train.patience=2 with train.validate_every=3epochs: the training is over after 2 epochs, and nothing is",
         ),
         ({"validate_every": 2, "patience": 0}, "train.patience=0: it must be at least 1"),
         ({"batch_size": 0}, "train.batch_size=0: it must be at least 1"),

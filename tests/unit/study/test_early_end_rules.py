@@ -71,6 +71,29 @@ def test_without_validations_in_between_there_is_no_curve(given, who):
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "who"),
+    [({"pruner": MEDIAN}, "hydra/sweeper/pruner"), ({"objectives": [ACCURACY, MEMORY], "stop": True}, STOP)],
+)
+@pytest.mark.parametrize(
+    ("length", "every", "told"),
+    [
+        (["train.max_steps=17", "train.untimed_steps=3"], "20", "20 steps"),
+        (["train.max_steps=null", "train.epochs=2"], "3epochs", "2 epochs"),
+    ],
+)
+def test_a_first_validation_at_the_end_of_a_training_or_later_ends_none(given, who, length, every, told):
+    stop = [STOP] if given.get("stop") else []
+    given = {key: value for key, value in given.items() if key != "stop"}
+    assert conflicts(*stop, *length, f"train.validate_every={every}", **given) == [
+        f"{who} with train.validate_every={every}: the training is over after {told}, and nothing is validated before; "
+        "validate more often, or train for longer"
+    ]
+    sooner = "19" if every == "20" else "epoch"
+    assert conflicts(*stop, *length, f"train.validate_every={sooner}", **given) == []
+    assert conflicts(*length, f"train.validate_every={every}", objectives=[ACCURACY, MEMORY]) == [], "nobody waits"
+
+
 def test_all_are_told_at_once():
     config = compose_trial("study.objectives=[" + MEMORY + "]")
     with pytest.raises(InvalidConfig) as refused:

@@ -40,15 +40,23 @@ def test_validations_in_steps(every, steps):
         ([*EPOCHS, "schedule=linear", "schedule.warmup=0.99"], "schedule.warmup=0.99: the learning rate would rise in"),
         (
             [*EPOCHS, "train.validate_every=16", "train.patience=4"],
-            "train.patience=4 with train.validate_every=16: the training is over after 3 epochs, before its first",
+            "train.patience=4 with train.validate_every=16: the training is over after 3 epochs, and nothing is",
         ),
         (
             ["train.max_steps=10", "train.untimed_steps=4", "train.validate_every=3epochs", "train.patience=2"],
-            "train.patience=2 with train.validate_every=3epochs: the training is over after 14 steps, before its first",
+            "train.patience=2 with train.validate_every=3epochs: the training is over after 14 steps, and nothing is",
         ),
         (
             [*EPOCHS, "train.validate_every=16", "schedule=plateau"],
-            "schedule=plateau with train.validate_every=16: the training is over after 3 epochs, before its first",
+            "schedule=plateau with train.validate_every=16: the training is over after 3 epochs, and nothing is",
+        ),
+        (
+            ["train.max_steps=12", "train.validate_every=3epochs", "trial.judged=true"],
+            "hydra/sweeper/pruner with train.validate_every=3epochs: the training is over after 15 steps, and nothing",
+        ),
+        (
+            ["train.max_steps=12", "train.validate_every=3epochs", "study.stop_dominated=true", "trial.judged=true"],
+            "study.stop_dominated=true with train.validate_every=3epochs: the training is over after 15 steps, and",
         ),
     ],
     ids=lambda given: given if isinstance(given, str) else " ".join(given),
@@ -64,13 +72,14 @@ def test_what_would_never_come_in_so_few_batches_is_refused_in_one_line(override
     "overrides",
     [
         [*EPOCHS, "schedule.warmup=14"],
-        [*EPOCHS, "train.validate_every=15", "train.keep=best", "train.patience=1"],
+        [*EPOCHS, "train.validate_every=14", "train.keep=best", "train.patience=1"],
         [*EPOCHS, "train.validate_every=16", "train.keep=best"],
-        ["train.max_steps=11", "train.untimed_steps=4", "train.validate_every=3epochs", "schedule=plateau"],
+        ["train.max_steps=12", "train.untimed_steps=4", "train.validate_every=3epochs", "schedule=plateau"],
+        ["train.max_steps=12", "train.validate_every=3epochs", "study.stop_dominated=true"],
     ],
     ids=" ".join,
 )
-def test_what_comes_at_the_very_end_is_let_pass_and_so_are_validations_that_nothing_heeds(overrides):
+def test_what_comes_just_before_the_end_is_let_pass_and_so_are_validations_that_nothing_heeds(overrides):
     check_length(compose_trial(*overrides), DATA)
 
 
