@@ -149,6 +149,19 @@ class MeasuredTask:
         if self.trial.train.accumulate == 1:
             super().optimizer_zero_grad(*args, **kwargs)  # type: ignore[misc]
 
+    def configure_gradient_clipping(self, optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> None:
+        """Lightning's, and what it refuses: scaled gradients of a fused optimizer, which unscales them in its step.
+
+        torch lets them be unscaled before, and its step then does not do it again.
+        """
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)  # type: ignore[attr-defined]
+        most = self.trial.train.clip_norm
+        if scaler is None or most is None or self.trial.optimizer.implementation != "fused":
+            super().configure_gradient_clipping(optimizer, *args, **kwargs)  # type: ignore[misc]
+            return
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_((p for group in optimizer.param_groups for p in group["params"]), most)
+
     def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
         """The optimizer has stepped."""
         self.rates.advance()

@@ -1,10 +1,12 @@
 """Meters are told where steps begin and end, and a training that makes no sense ends with its reason."""
 
 import copy
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
 
 from terrasweep.results.errors import DataError, Diverged, InvalidConfig
 from terrasweep.training.optimizers import build_optimizer
@@ -36,11 +38,24 @@ class StepMeter:
         raise AssertionError("nothing is validated in between")
 
 
-def trained(trial, batches, tmp_path, model=None, meters=()):
+class ScaledGradients(MixedPrecision):
+    """What ``precision=fp16`` does to gradients on a GPU, around 32-bit arithmetic."""
+
+    def __init__(self):
+        super().__init__("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**12))
+
+    def autocast_context_manager(self):
+        return nullcontext()
+
+
+def trained(trial, batches, tmp_path, model=None, meters=(), precision=None):
     """The clock of a training on batches, whose every epoch is the same."""
     model, data = built(model or Tiny("segmentation", 3)), opened(batches, 3)
     clock = StepClock(meters, CPU)
-    fit(build_trainer(trial, CPU, [clock], model, data, tmp_path), build_task(trial, model, data), data, clock)
+    trainer = build_trainer(trial, CPU, [clock], model, data, tmp_path)
+    if precision is not None:
+        trainer.strategy.precision_plugin = precision
+    fit(trainer, build_task(trial, model, data), data, clock)
     return clock
 
 
@@ -121,19 +136,23 @@ def test_a_training_leaves_nothing_on_the_disk(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("implementation", "scaled"), [("loop", False), ("fused", False), ("foreach", True), ("fused", True)]
+)
 @pytest.mark.parametrize("parts", [1, 2])
-def test_a_clipped_training_is_that_of_a_loop_by_hand(tmp_path, parts):
+def test_a_clipped_training_is_that_of_a_loop_by_hand(tmp_path, parts, implementation, scaled):
     """In 32 bits: AdamW on clipped gradients, groups without decay, a learning rate that falls.
 
-    Ignored pixels differ between the parts of a batch, whose gradients are summed up.
+    Ignored pixels differ between the parts of a batch, whose gradients are summed up. Scaled ones, as those of 16 bits,
+    are clipped by the norm that they have without their scale.
     """
     overrides = ("train.max_steps=6", "train.lr=0.05", "optimizer.weight_decay=0.1", "train.clip_norm=0.02")
-    recipe = (*overrides, "optimizer.implementation=loop", "schedule=linear", "schedule.warmup=0")
+    recipe = (*overrides, f"optimizer.implementation={implementation}", "schedule=linear", "schedule.warmup=0")
     trial = config("segmentation", *recipe, f"train.accumulate={parts}")
     batches, model = [batch(4), batch(2, scale=5.0)], Tiny("segmentation", 3)
     batches[0]["mask"][0], batches[0]["mask"][3, :, :5], batches[1]["mask"][1, :2] = -1, -1, -1
     by_hand = copy.deepcopy(model)
-    trained(trial, batches, tmp_path, model)
+    trained(trial, batches, tmp_path, model, precision=ScaledGradients() if scaled else None)
     weight, bias = by_hand.layer.weight, by_hand.layer.bias
     optimizer = torch.optim.AdamW(
         [{"params": [weight], "weight_decay": 0.1}, {"params": [bias], "weight_decay": 0.0}], lr=0.05, foreach=False
