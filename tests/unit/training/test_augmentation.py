@@ -177,12 +177,12 @@ class Kept(Tiny):
         return super().forward(images)
 
 
-def trained(tmp_path, augment, *overrides, evaluated=False):
+def trained(tmp_path, augment, *overrides, evaluated=False, meters=()):
     """What a model was shown in a training on two batches, or in the evaluation after it; and the losses."""
     batches = [batch(8, seed=number) | {"mask": torch.randint(0, 3, (8, 6, 6))} for number in range(2)]
     trial = config("segmentation", "train.max_steps=4", f"augment.name={augment}", *overrides)
     torch.manual_seed(0)
-    model, clock = Kept(), StepClock([], CPU)
+    model, clock = Kept(), StepClock(meters, CPU)
     data = opened(batches, 3)
     task = build_task(trial, built(model), data)
     trainer = build_trainer(trial, CPU, [clock], built(model), data, tmp_path)
@@ -236,3 +236,31 @@ def test_a_step_outside_of_a_training_takes_the_batch_as_it_is():
     task.log = lambda *_, **__: None
     task.training_step(given, 0)
     assert torch.equal(model.shown[0], given["image"])
+
+
+class ToldSteps:
+    """A meter that writes down where steps begin and end."""
+
+    def __init__(self):
+        self.told = []
+
+    def on_step_begin(self, step):
+        self.told.append(("begin", step))
+
+    def on_step_end(self, step, samples):
+        self.told.append(("end", step))
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_batch_is_augmented_within_the_step_that_is_timed(tmp_path, monkeypatch, parts):
+    """Between its begin and its end for every meter; the work is done by then, since a CPU has nothing to wait for."""
+    meter, applied = ToldSteps(), Symmetries.applied
+
+    def told(self, given):
+        shown = applied(self, given)
+        meter.told.append("augmented")
+        return shown
+
+    monkeypatch.setattr(Symmetries, "applied", told)
+    trained(tmp_path, "d4", "train.batch_size=8", f"train.accumulate={parts}", meters=[meter])
+    assert meter.told == [told for step in range(4) for told in (("begin", step), "augmented", ("end", step))]
