@@ -66,7 +66,7 @@ def test_the_loss_curve_stays(trained, quantization, precision, knob):
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
 @pytest.mark.parametrize("knob", ["offload=none", *TORCH_S, *DEEPSPEED_S])
 def test_a_batch_in_parts_trains_as_a_whole_one(trained, quantization, knob):
-    """Four samples in three parts, of which ignored pixels are not equally many."""
+    """Four samples in three parts, of which one is larger."""
     base = (f"quantization={quantization}", "precision=fp32")
     in_parts, folder = trained(*base, knob, "train.accumulate=3")
     assert largest_difference(trained(*base)[0], in_parts) <= 1e-5
@@ -77,7 +77,7 @@ def test_a_batch_in_parts_trains_as_a_whole_one(trained, quantization, knob):
 RECIPE = (
     *("quantization=none", "precision=fp32", "schedule=cosine", "schedule.warmup=4", "train.clip_norm=0.1"),
     *("tuning=full", "tuning.rank=null", "tuning.targets=null", "train.layer_decay=0.8", "train.lr=0.003"),
-    *("train.validate_every=6", "train.keep=best", "optimizer.weight_decay=0.1"),
+    *("train.backbone_lr_ratio=0.5", "train.validate_every=6", "train.keep=best", "optimizer.weight_decay=0.1"),
 )
 
 
@@ -93,8 +93,25 @@ def test_a_recipe_is_the_same_training_under_each_knob(trained, knob):
         kept = reported["measurements"]["kept_steps"]
         assert reported["measurements"]["accuracy"] == pytest.approx(max(by_step.values()), abs=1e-6)
         assert by_step[kept] == max(by_step.values())
-    unclipped = trained(*RECIPE, "train.clip_norm=null")[0]
-    assert largest_difference(plain, unclipped) > 1e-4, "the recipe does something"
+    for less in ("train.clip_norm=null", "train.backbone_lr_ratio=1"):
+        assert largest_difference(plain, trained(*RECIPE, less)[0]) > 1e-4, "the recipe does something"
+
+
+JUDGED = (
+    *("quantization=none", "precision=fp32", "schedule=plateau", "schedule.patience=0", "schedule.factor=0.5"),
+    *("train.max_steps=null", "train.epochs=7", "train.validate_every=epoch", "train.patience=2", "train.lr=1e-12"),
+)
+"""Of three steps each. A rate below the rounding of the weights: no validation is better than the first one."""
+
+
+@pytest.mark.parametrize("knob", DEEPSPEED_S)
+def test_validations_judge_a_training_under_deepspeed_as_they_do_without(trained, knob):
+    """After the second one the rate falls, after the third one the training ends."""
+    for reported, _ in (trained(*JUDGED), trained(*JUDGED, knob)):
+        curves = reported["curves"]
+        assert [step for step, _ in curves["val_accuracy"]] == [3, 6, 9]
+        assert [step for step, _ in curves["train_loss"]] == list(range(9))
+        assert [rate for _, rate in curves["learning_rate"]] == [1e-12] * 6 + [0.5e-12] * 3
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -137,9 +154,11 @@ def test_checkpointing_and_zero_together(trained, quantization):
 
 
 @pytest.mark.skipif(bool(missing_for_nvme("cpu")), reason=f"offload=nvme needs {missing_for_nvme('cpu')}")
-def test_nvme_leaves_the_loss_curve_too(trained, tmp_path):
+@pytest.mark.parametrize("parts", [1, 3])
+def test_nvme_leaves_the_loss_curve_too(trained, tmp_path, parts):
+    """Also of a batch in parts, whose gradients are added up between two reads of the disk."""
     base = ("quantization=none", "precision=fp32")
-    on_disk, _ = trained(*base, "offload=nvme", f"offload.nvme_path={tmp_path}")
+    on_disk, _ = trained(*base, "offload=nvme", f"offload.nvme_path={tmp_path}", f"train.accumulate={parts}")
     assert largest_difference(trained(*base)[0], on_disk) <= 1e-5
     assert any(tmp_path.rglob("*.swp")), "something was written to the disk"
 

@@ -10,9 +10,11 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import Dinov2Config, Dinov2Model
 
+from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.measure.flops import count_flops
 from terrasweep.models.transforms.frozen_storage import StoredInBf16, store_frozen, store_in_bf16, widen
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.training.optimizers import build_optimizer
 from tests.composing import compose_trial
 from tests.unit.models.built import BACKBONES, built, images, loss_and_gradients
 from tests.unit.models.trained import outputs
@@ -74,6 +76,18 @@ def test_gradients_are_those_of_the_rounded_weights(tuning):
     assert all(g.dtype is torch.float32 for g in stored_gradients)
     for ours, theirs in zip(stored_gradients, gradients, strict=True):
         assert float((ours - theirs).norm()) <= 1e-5 * float(theirs.norm()) + 1e-9
+
+
+def test_what_learns_and_the_optimizer_s_state_have_32_bits():
+    model = built("tuning.targets=qv", "tuning.unfreeze_last=1", BF16)
+    learning = [parameter for parameter in model.module.parameters() if parameter.requires_grad]
+    optimizer = build_optimizer(learning, OptimizerConfig(name="adamw"), lr=1e-3)
+    model.module(images()).output.square().mean().backward()
+    optimizer.step()
+    assert list(optimizer.state) == learning
+    kept = [value for state in optimizer.state.values() for value in state.values()]
+    assert {tensor.dtype for tensor in [*learning, *kept]} == {torch.float32}
+    assert torch.bfloat16 in {parameter.dtype for parameter in model.module.parameters()}
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
