@@ -19,6 +19,7 @@ from terrasweep.config.compose import _schema, composed_trial
 from terrasweep.config.data import DataConfig
 from terrasweep.config.knobs.augment import AugmentConfig
 from terrasweep.config.knobs.optimizer import OptimizerConfig
+from terrasweep.config.knobs.tuning import TuningConfig
 from terrasweep.config.schedule import ScheduleConfig
 from terrasweep.config.schema import TrialConfig
 from terrasweep.config.train import TrainConfig
@@ -226,14 +227,15 @@ def leaves(content, above=""):
 
 
 def test_each_key_of_a_training_is_shown_with_a_value():
-    """In a command or in a file that a page shows: those of the recipe, of several dates, and of the test split."""
+    """In a command or in a file that a page shows: of the recipe, of what learns, of several dates, and some others."""
     words = [word for command in (*SWEEP, *TERRASWEEP) for word in command.words]
     shown_keys = {word.partition("=")[0] for word in words if "=" in word}
     shown_keys |= {key for block in blocks("yaml") for key in leaves(yaml.safe_load(block.text))}
     recipe = {"train": TrainConfig, "schedule": ScheduleConfig, "optimizer": OptimizerConfig, "augment": AugmentConfig}
+    recipe |= {"tuning": TuningConfig}
     keys = {f"{section}.{field.name}" for section, settings in recipe.items() for field in fields(settings)}
     keys |= {f"data.{field.name}" for field in fields(DataConfig) if "frame" in field.name or "date" in field.name}
-    keys |= {"data.modalities.S1GRD.frames", "study.test"}
+    keys |= {"data.modalities.S1GRD.frames", "study.test", "precision.matmul", "task.class_weights", "task.loss"}
     assert {key.removesuffix(".name") for key in keys} - shown_keys == set()
 
 
