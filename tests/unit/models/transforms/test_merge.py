@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 LORA = ("tuning.rank=4", "tuning.targets=attention_mlp")
 
 
-QUANTIZATIONS = ["none", "int8", "fp4", "nf4", "nf4_double"]
+LOW_BIT = ["int8", "fp4", "nf4", "nf4_double"]
+QUANTIZATIONS = ["none", *LOW_BIT]
 TUNINGS = [
     ("tuning.targets=qv",),
     (*LORA, "tuning.use_rslora=true"),
@@ -35,7 +36,9 @@ STARTS = [
     [
         *itertools.product(QUANTIZATIONS, TUNINGS),
         *itertools.product(("none", "int8", "nf4"), STARTS),
-        *itertools.product(("int8", "fp4", "nf4_double"), [(*LORA, "tuning.initialisation=loftq")]),
+        *itertools.product(LOW_BIT, [(*LORA, "tuning.initialisation=loftq")]),
+        ("nf4", (*LORA, "tuning.initialisation=loftq", "tuning.use_dora=true")),
+        ("nf4", (*LORA, "tuning.initialisation=eva", "tuning.use_dora=true")),
     ],
 )
 def test_a_merged_model_predicts_what_its_parts_did(trained, tmp_path, quantization, tuning):
