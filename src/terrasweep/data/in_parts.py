@@ -42,7 +42,7 @@ def nothing() -> None:
 class InParts:
     """How long work over many files is done."""
 
-    kept: Path | None = None
+    folder: Path | None = None
     """Folder for the results of parts that are done; None: a killed work begins anew."""
     tell: Tell = silent
     processes: int = 1
@@ -79,16 +79,16 @@ class InParts:
 
     def forget(self) -> None:
         """Remove the results that were kept."""
-        if self.kept is not None:
-            shutil.rmtree(self.kept, ignore_errors=True)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
             with contextlib.suppress(OSError):  # Another look's parts may lie beside.
-                self.kept.parent.rmdir()
+                self.folder.parent.rmdir()
 
     def _file(self, what: str, part: Sequence[Any]) -> Path | None:
-        if self.kept is None:
+        if self.folder is None:
             return None
         digest = hashlib.sha256(repr((__version__, what, list(map(str, part)))).encode()).hexdigest()[:24]
-        return self.kept / f"{digest}.part"
+        return self.folder / f"{digest}.part"
 
     def _done(
         self, work: Callable[[Sequence[Thing]], Result], parts: list[Sequence[Thing]], missing: list[int]

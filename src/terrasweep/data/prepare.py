@@ -78,7 +78,7 @@ def _in_parts(config: TrialConfig, what: str, tell: Tell) -> InParts:
     """Datamodules of others may hold what can't be forked, and are read by one process."""
     processes = processes_here() if config.data.datamodule is None else 1
     kept = stored.parts_folder(config) / what
-    return InParts(kept=kept, tell=tell, processes=processes, start=start_reading)
+    return InParts(folder=kept, tell=tell, processes=processes, start=start_reading)
 
 
 def make_survey(config: TrialConfig, parts: InParts) -> Survey:
@@ -94,7 +94,7 @@ def make_survey(config: TrialConfig, parts: InParts) -> Survey:
         names = listed.names[split] if listed else [f"sample {index}" for index in range(len(dataset))]  # type: ignore[arg-type]
         task, ignore = config.task.name, config.task.ignore_index
         read = partial(_read, dataset, config.data, listed, split)
-        own = replace(parts, kept=parts.kept and parts.kept / split)
+        own = replace(parts, folder=parts.folder and parts.folder / split)
         seen[split] = scan_split(read, names, task, ignore, config.data.check_tiles, own)
     class_names = listed.class_names if listed else None
     if config.data.name == "synthetic":

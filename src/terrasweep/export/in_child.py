@@ -17,8 +17,8 @@ from terrasweep.config.losses import in_terratorch
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
+from terrasweep.data.open.exported_datamodule import augmentation_left_out, exported_arguments, refuse_dates_apart
 from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data
-from terrasweep.data.open.plain_frames import plain_frames, refuse_apart, untold_augmentation
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.paths import WEIGHTS
@@ -44,7 +44,7 @@ _HEADER = """\
 """
 
 
-def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, final: Path, title: str) -> None:
+def write_exported(report: Report, config: TrialConfig, trial: Path, draft: Path, final: Path, title: str) -> None:
     """Write a trial's model as ``config.yaml`` and ``weights.ckpt``, which the ``terratorch`` command runs.
 
     Reports ``difference``, the relative L2 difference of its outputs on a validation batch from those of the trial's
@@ -65,7 +65,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
     pl.seed_everything(config.train.seed, verbose=False)
     device = evaluation_device(config)
     data = open_data(config)
-    refuse_apart(config, next(iter(data.module.val_dataloader()))["image"])
+    refuse_dates_apart(config, next(iter(data.module.val_dataloader()))["image"])
     images = data.validation_batch(device)["image"]
     set_arithmetic("highest")
     restored = restore(trial, _in_32_bits(config), device)
@@ -86,7 +86,7 @@ def write_plain(report: Report, config: TrialConfig, trial: Path, draft: Path, f
 
 
 def _header(config: TrialConfig, title: str) -> str:
-    left_out = filter(None, (in_terratorch(config.task).left_out, untold_augmentation(config)))
+    left_out = filter(None, (in_terratorch(config.task).left_out, augmentation_left_out(config)))
     return "".join([_HEADER.format(title=title), *(f"# {line}\n" for line in left_out)])
 
 
@@ -137,7 +137,7 @@ def _datamodule(config: TrialConfig, data: OpenData) -> dict[str, Any]:
     """The datamodule and its arguments; without test tiles the validation split is tested and predicted."""
     if config.data.datamodule is not None:
         return {"class_path": config.data.datamodule, "init_args": public.built_with(config)}
-    arguments = plain_frames(datamodule_arguments(config, data.num_classes, stored.read_listing(config)), config)
+    arguments = exported_arguments(datamodule_arguments(config, data.num_classes, stored.read_listing(config)), config)
     if "test_split" not in arguments:
         arguments |= {k.replace("val_", "test_", 1): v for k, v in arguments.items() if k.startswith("val_")}
     arguments |= {"num_workers": config.data.workers, "predict_data_root": _predicted(config, arguments)}

@@ -14,7 +14,7 @@ from terrasweep import process
 from terrasweep.config.compose import stored_trial_config
 from terrasweep.config.losses import in_terratorch
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.plain_frames import refuse_untold, untold_augmentation
+from terrasweep.data.open.exported_datamodule import augmentation_left_out, check_exportable_data
 from terrasweep.data.stored import located
 from terrasweep.machine.files import put_in_place
 from terrasweep.machine.paths import expanded, results_folder
@@ -92,11 +92,11 @@ def export(trial: Trained, output: Path | None) -> Exported:
     log.unlink(missing_ok=True)
     trial = replace(trial, config=_on_present_data(trial))
     prepare.prepare(trial.config)
-    refuse_untold(trial.config)
+    check_exportable_data(trial.config)
     kept = folder_with_weights(trial.title, trial.folder, trial.result, trial.config, LOG)
     with kept as weights, _draft(final) as draft:
         arguments = {"config": trial.config, "trial": weights, "draft": draft, "final": final, "title": trial.title}
-        outcome = process.run("terrasweep.export.in_child:write_plain", arguments, log, process.Limits())
+        outcome = process.run("terrasweep.export.in_child:write_exported", arguments, log, process.Limits())
         if isinstance(outcome.error, Crashed):
             raise Crashed(f"{trial.title}: {outcome.error}; see {log}") from outcome.error
         if outcome.error is not None:
@@ -127,7 +127,7 @@ def describe(trial: Trained, exported: Exported) -> str:
     reason = ": int8 layers round their inputs too, the exported ones don't" if is_int8 else ""
     # Else TerraTorch would multiply less exactly, on GPUs and on CPUs with AMX.
     as_trained = f"terratorch_FLOAT_32_PRECISION={trial.config.precision.matmul}"
-    untold = untold_augmentation(trial.config)
+    untold = augmentation_left_out(trial.config)
     given = f"--config {_shown(exported.folder / CONFIG)} --ckpt_path {_shown(exported.folder / CHECKPOINT)}"
     return "\n".join(
         [

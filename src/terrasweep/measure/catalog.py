@@ -16,9 +16,9 @@ from terrasweep.measure import (
     flops,
     host_contention,
     host_memory,
-    kept_state,
     model_sizes,
     peak_memory,
+    training_length,
 )
 from terrasweep.measure import throughput as timing
 from terrasweep.measure.disturbance import DISTURBED
@@ -63,10 +63,10 @@ _FIRST_COLUMNS = (
     durations.EVALUATE_SECONDS,
     board.ENERGY,
     flops.FLOPS_PER_STEP,
-    kept_state.KEPT_STEPS,
-    kept_state.KEPT_EPOCHS,
-    kept_state.KEPT_SAMPLES,
-    kept_state.KEPT_SECONDS,
+    training_length.KEPT_STEPS,
+    training_length.KEPT_EPOCHS,
+    training_length.KEPT_SAMPLES,
+    training_length.KEPT_SECONDS,
     accuracy.TEST_ACCURACY,
 )
 """Readers of ``trials.csv`` rely on this order, and what no meter takes stands here alone."""

@@ -135,7 +135,7 @@ def raise_out_of_memory(error: BaseException) -> None:
             raise type(found)(str(found), violation=found.violation) from error
 
 
-def retold(error: TerrasweepError, message: str, otherwise: type[TerrasweepError]) -> TerrasweepError:
+def reworded(error: TerrasweepError, message: str, otherwise: type[TerrasweepError]) -> TerrasweepError:
     """An error of a child's with more around it: what needs too much memory stays that, any other is ``otherwise``."""
     kind = type(error) if error.reason.state is State.INFEASIBLE else otherwise
     return kind(message, violation=error.violation)

@@ -80,7 +80,7 @@ def standings(
     contest = Contest(rows, np.asarray(resolutions, dtype=np.float64))
     preferred = [(*(preference[i] if preference else ()), -contest.sums[i], i) for i in range(len(rows))]
     leaders = _leaders(preferred, alike or [None] * len(rows))
-    found = contest.settle(sorted(set(leaders), key=preferred.__getitem__))
+    found = contest.standings(sorted(set(leaders), key=preferred.__getitem__))
     return [found[leader] if leader == row else _behind(leader, found[leader]) for row, leader in enumerate(leaders)]
 
 
@@ -112,7 +112,7 @@ class Contest:
         self.sums: list[float] = self._sums.tolist()
         """Of each row in units of the resolutions, over the objectives that have one."""
 
-    def settle(self, leaders: list[int]) -> dict[int, Standing]:
+    def standings(self, leaders: list[int]) -> dict[int, Standing]:
         """The standings of the rows that stand for their configurations, given in the order of preference."""
         # What a dominated row beats, the one that dominates it beats as well: nobody else needs to be asked.
         undominated = pareto.front(self._rows[leaders], [True] * self._rows.shape[1])

@@ -162,7 +162,7 @@ class ExtraTrainings:
         """On disk first, then to MLflow, which gets what it lacks at a start's end."""
         own = training.within(self._folder.path)
         result = replace(result, number=None, searched=dict(training.settings))
-        if not attempts.write_result(own, result, self._attempt, settle=True):
+        if not attempts.write_result(own, result, self._attempt, is_final=True):
             return
         self._done += 1
         if training.role.is_training:

@@ -104,7 +104,7 @@ class StudyFolder:
         """
         from terrasweep.report import write_tables
 
-        if not self.trials.settle(result, attempt):
+        if not self.trials.write_final_result(result, attempt):
             return False
         with self.trials.locked():
             # Another process may have fixed the reference meanwhile.

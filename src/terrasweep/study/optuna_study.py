@@ -235,7 +235,7 @@ class StoredStudy:
         points = dict(result.curves.get(curve or "", []))  # The end's evaluation may be that of the last step again.
         return dict(enumerate(points.values()))
 
-    def told(self) -> list[FrozenTrial]:
+    def trials(self) -> list[FrozenTrial]:
         """All trials as the storage has them, by number."""
         return self.study.get_trials(deepcopy=False)
 

@@ -36,7 +36,7 @@ def holds_nothing(stored: StoredStudy, *, takeover: bool = False) -> bool:
         takeover: Whether processes that can't be seen from here count as gone.
     """
     without = (TrialState.FAIL, TrialState.WAITING)
-    return all((t.state in without or is_forbidden(t)) and _is_gone(t, takeover=takeover) for t in stored.told())
+    return all((t.state in without or is_forbidden(t)) and _is_gone(t, takeover=takeover) for t in stored.trials())
 
 
 def _running(stored: StoredStudy) -> list[FrozenTrial]:

@@ -41,8 +41,8 @@ def stored_record(folder: StudyFolder, stored: StoredStudy, *, takeover: bool) -
     """
     own, remembered = folder.record(), stored.remembered()
     if remembered is None:
-        if own is None and not folder.trials.numbers() and stored.told() and not takeover:
-            raise InvalidConfig(_elsewhere(stored, f"{len(stored.told())} trials of another folder"))
+        if own is None and not folder.trials.numbers() and stored.trials() and not takeover:
+            raise InvalidConfig(_elsewhere(stored, f"{len(stored.trials())} trials of another folder"))
         return own
     there = StudyRecord.from_json(remembered["record"])
     if own is not None and own.started != there.started:
@@ -68,7 +68,7 @@ def reconcile(folder: StudyFolder, stored: StoredStudy) -> list[str]:
     """
     # In this order: a trial is in the storage before it has a folder.
     numbers, results = folder.trials.numbers(), {r.number: r for r in folder.results()}
-    trials = stored.told()
+    trials = stored.trials()
     distributions = {key.name: key.distribution for key in parse_space(folder.known.space, []).keys}
     said = _tell_lost(range(len(trials), max(numbers, default=-1) + 1), numbers, results, stored, distributions)
     for trial in trials:

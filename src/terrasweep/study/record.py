@@ -109,7 +109,7 @@ def with_data(record: StudyRecord, config: TrialConfig) -> StudyRecord:
 
 def find_changed_ranges(space: SearchSpace, stored: StoredStudy) -> list[str]:
     """One line per key whose values Optuna can't take in the study that it has."""
-    known = {name: d for t in stored.told() for name, d in t.distributions.items()}
+    known = {name: d for t in stored.trials() for name, d in t.distributions.items()}
     lines = []
     for key in space.keys:
         try:

@@ -140,9 +140,9 @@ class TrialFolders:
         """Hold the lock under which results are written, and what follows from them."""
         return attempts.locked_results(self.path)
 
-    def settle(self, result: TrialResult, attempt: str) -> bool:
+    def write_final_result(self, result: TrialResult, attempt: str) -> bool:
         """Write a trial's last word; False where it is no longer this attempt's, and what is on disk counts."""
-        settled = attempts.write_result(self._of(result.number), result, attempt, settle=True)
+        settled = attempts.write_result(self._of(result.number), result, attempt, is_final=True)
         if settled:
             forget(self._of(result.number))
         return settled

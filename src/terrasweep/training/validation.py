@@ -14,7 +14,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.config.train import BEST
 from terrasweep.measure.accuracy import LOGGED_PREFIX, METRIC_PREFIX
 from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS, curve_of
-from terrasweep.training.kept_state import State, learnt_state, restore_state
+from terrasweep.training.learnt_state import State, learnt_state, restore_state
 
 Curve = list[tuple[int, float]]
 Judge = Callable[[int, int, dict[str, float]], None]

@@ -52,14 +52,14 @@ def is_settled(folder: Path) -> bool:
     return not (folder / _ATTEMPT).exists()
 
 
-def write_result(folder: Path, result: TrialResult, attempt: str | None, *, settle: bool = False) -> bool:
+def write_result(folder: Path, result: TrialResult, attempt: str | None, *, is_final: bool = False) -> bool:
     """Write a trial's result where the attempt still owns it, else keep it beside and say so in one line.
 
     Args:
         folder: The trial's folder.
         result: What it came to.
         attempt: The attempt that it was measured in; None for a trial that belongs to no study.
-        settle: Whether this is the last word; the trial then is nobody's.
+        is_final: Whether this is the last word; the trial then is nobody's.
 
     Returns:
         Whether it is the trial's result now.
@@ -71,7 +71,7 @@ def write_result(folder: Path, result: TrialResult, attempt: str | None, *, sett
         if owns(folder, attempt):
             _keep_unreadable(folder, attempt)
             write_atomically(folder / RESULT, result.to_json())
-            if settle:
+            if is_final:
                 (folder / _ATTEMPT).unlink()
             return True
     _keep_late(folder, result, attempt)

@@ -24,13 +24,13 @@ from terrasweep.measure.catalog import budget_peaks, meters_for, of_build
 from terrasweep.measure.disturbance import DISTURBED, disturbance
 from terrasweep.measure.durations import BUILD_SECONDS, EVALUATE_SECONDS, FIT_SECONDS, OPEN_DATA_SECONDS
 from terrasweep.measure.host_memory import trimmed_resident_mib
-from terrasweep.measure.kept_state import KEPT_EPOCHS, KEPT_SAMPLES, KEPT_SECONDS, KEPT_STEPS
 from terrasweep.measure.learning_curves import LEARNING_RATE
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import MeteredTrial, Phase, metered, readings
 from terrasweep.measure.model_sizes import TOTAL_PARAMETERS, TRAINABLE_PARAMETERS, WEIGHT_BYTES
 from terrasweep.measure.throughput import TRAIN_SECONDS
 from terrasweep.measure.train_loss import TRAIN_LOSS
+from terrasweep.measure.training_length import KEPT_EPOCHS, KEPT_SAMPLES, KEPT_SECONDS, KEPT_STEPS
 from terrasweep.models.assemble import BuiltModel, build_model
 from terrasweep.models.batch_statistics import describe_parts, takes_batch_statistics
 from terrasweep.models.offload.extensions import are_compiled

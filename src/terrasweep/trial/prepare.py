@@ -11,7 +11,7 @@ from terrasweep import process
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.locks import locked
 from terrasweep.machine.paths import cache_folder
-from terrasweep.results.errors import DataError, InvalidConfig, retold
+from terrasweep.results.errors import DataError, InvalidConfig, reworded
 from terrasweep.trial import rules
 from terrasweep.trial.look_progress import LookProgress
 
@@ -157,5 +157,5 @@ def _make(config: TrialConfig, task: str, missing: list[str]) -> None:
         raise outcome.error
     if outcome.error is not None:
         text = f"{', '.join(missing)} can't be prepared: {outcome.error}; see {log}"
-        raise retold(outcome.error, text, DataError) from outcome.error
+        raise reworded(outcome.error, text, DataError) from outcome.error
     log.unlink(missing_ok=True)

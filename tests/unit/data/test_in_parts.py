@@ -43,12 +43,12 @@ def test_a_broken_off_work_goes_on(tmp_path, processes):
             raise KeyboardInterrupt if processes == 1 else ValueError
         return squares(numbers)
 
-    parts = InParts(kept=tmp_path / "kept", processes=processes)
+    parts = InParts(folder=tmp_path / "kept", processes=processes)
     with pytest.raises((KeyboardInterrupt, ValueError)):
         parts.over("Squaring", range(100), lambda some: work(some, True), size=10)
     worked.unlink()
     told = []
-    again = InParts(kept=tmp_path / "kept", processes=processes, tell=lambda *news: told.append(news))
+    again = InParts(folder=tmp_path / "kept", processes=processes, tell=lambda *news: told.append(news))
     assert flat(again.over("Squaring", range(100), lambda some: work(some, False), size=10)) == squares(range(100))
     assert sorted(map(int, worked.read_text().split())) == list(range(50, 100))
     assert told[0][1] == 60
@@ -57,7 +57,7 @@ def test_a_broken_off_work_goes_on(tmp_path, processes):
 
 
 def test_other_things_and_half_written_parts_are_worked_on_anew(tmp_path):
-    parts = InParts(kept=tmp_path)
+    parts = InParts(folder=tmp_path)
     parts.over("Squaring", range(10), squares, size=5)
     for file in tmp_path.iterdir():
         file.write_bytes(file.read_bytes()[:-3])

@@ -19,7 +19,7 @@ from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
 from tests.composing import compose_trial
-from tests.unit.data.open.test_plain_frames import read_plainly
+from tests.unit.data.open.test_exported_datamodule import read_plainly
 from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
 from tests.unit.data.series import DATES, series, write_places
 

@@ -81,7 +81,7 @@ def test_surveys_of_more_tiles_do_not_replace_one_another(tiles):
 
 LISTING = Listing(
     names={"train": ["town/a b", "é"], "val": ["c"]},
-    roots={"train": {IMAGE: "/tiles"}, "val": {IMAGE: "/tiles"}},
+    image_roots={"train": {IMAGE: "/tiles"}, "val": {IMAGE: "/tiles"}},
     suffixes={IMAGE: ".tif"},
     mask_roots={},
     labels={"train": {"town/a b": [2], "é": [0]}, "val": {"c": [1]}},

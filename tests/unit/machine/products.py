@@ -48,7 +48,7 @@ def in_an_export(report, home, config, folder):
     evaluate_in_child.evaluate = looking(report, "evaluate", evaluate_in_child.evaluate)
     draft = folder / "exported"
     draft.mkdir()
-    in_child.write_plain(report, config, folder, draft, draft, "a trial")
+    in_child.write_exported(report, config, folder, draft, draft, "a trial")
 
 
 def in_a_pretraining(report, home, config):

@@ -61,19 +61,19 @@ def test_a_running_trial_s_curve_reaches_optuna_and_the_decision_the_trial(store
             "hydra/sweeper/pruner: MedianPruner ended the training after step 20 of 100: accuracy 0.4"
         )
         write_progress(good, progress(0.6, 0.7))  # Perhaps only seen when the batch is over.
-    told = stored.told()
+    told = stored.trials()
     assert told[2].intermediate_values == {0: 0.6, 1: 0.7}
     assert told[3].intermediate_values == {0: 0.3, 1: 0.4}
     for trial, reason in zip(trials, [Reason.INTERRUPTED, Reason.PRUNER], strict=True):
         stored.tell(trial, TrialResult(number=trial.number, state=reason.state, reason=reason))
-    assert [trial.state for trial in stored.told()[2:4]] == [TrialState.FAIL, TrialState.PRUNED]
+    assert [trial.state for trial in stored.trials()[2:4]] == [TrialState.FAIL, TrialState.PRUNED]
     assert stored.remaining(9) == 6, "a pruned trial counts, an interrupted one does not"
 
 
 def test_an_undefined_value_is_compared_with_nothing(stored):
     (trial,) = stored.ask(1, 9)
     assert by_pruner("accuracy")(trial, progress(0.1, None), 2) == ""
-    assert stored.told()[trial.number].intermediate_values == {}
+    assert stored.trials()[trial.number].intermediate_values == {}
 
 
 def test_a_trial_that_another_process_has_ended_is_left_alone(stored, tmp_path, capsys):
@@ -136,7 +136,7 @@ def test_a_trial_whose_accuracy_is_another_s_has_its_curve_for_the_pruner(stored
         number=trial.number, state=State.COMPLETE, measurements=measured, curves=curves, accuracy_from="0"
     )
     assert stored.tell(trial, reused)
-    assert stored.told()[trial.number].intermediate_values == {0: 0.2, 1: 0.4}
+    assert stored.trials()[trial.number].intermediate_values == {0: 0.2, 1: 0.4}
 
 
 def test_trials_of_one_cost_key_cost_the_same(tmp_path):

@@ -100,7 +100,7 @@ def test_a_trial_that_another_process_has_ended_is_no_crash_and_its_result_is_ke
 
     folder, stored = start(home, take_it_away)
     assert [r.state for r in folder.results()] == ["failed", "complete", "complete"], "two of two count"
-    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert len(list(home.glob("trials/0/result.late-*.json"))) == 1
     assert len([line for line in capsys.readouterr().err.splitlines() if "trial 0" in line]) == 1
 
@@ -141,7 +141,7 @@ def test_a_worker_that_outlives_its_sweep_changes_nothing_that_was_settled(home)
     measured = TrialResult(number=0, state=State.COMPLETE, measurements=Measurements(accuracy=0.9))
     assert not write_result(home / "trials" / "0", measured, late[0])
     assert [result.to_json() for result in StudyFolder(home).results()] == before
-    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
 
 
 def test_a_result_under_the_number_of_a_new_trial_is_another_one_s_and_stays(home):
@@ -150,7 +150,7 @@ def test_a_result_under_the_number_of_a_new_trial_is_another_one_s_and_stays(hom
     (home / "trials" / "0" / "result.json").write_text(other.to_json())
     folder, stored = start(home, lambda *_: None)
     assert folder.trials.result(0) == other
-    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
 
 
 def test_a_database_that_stays_locked_is_one_line_and_the_next_start_goes_on(home, monkeypatch, capsys):
@@ -173,12 +173,12 @@ def test_a_database_that_stays_locked_is_one_line_and_the_next_start_goes_on(hom
     held[0].close()
     _, stored = open_study(home)
     make_orphan(stored, 1)
-    for trial in stored.told():
+    for trial in stored.trials():
         if trial.state.name == "RUNNING":
             stored.storage.set_trial_user_attr(trial._trial_id, "owner", "")
     folder, stored = start(home, lambda *_: None)
     assert [r.state for r in folder.results()] == ["complete", "complete"], "what was measured counts"
-    assert [t.state.name for t in stored.told()] == ["COMPLETE", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["COMPLETE", "COMPLETE"]
 
 
 def test_a_trial_on_a_machine_out_of_sight_is_said_and_taken_by_takeover_alone(home, capsys):
@@ -187,9 +187,9 @@ def test_a_trial_on_a_machine_out_of_sight_is_said_and_taken_by_takeover_alone(h
     trial.set_user_attr("owner", f"{'0' * 8}-{'1' * 8}-7-7@node7")
     start(home, lambda *_: None)
     assert "trial 0 runs on node7" in capsys.readouterr().out
-    assert [t.state.name for t in stored.told()] == ["RUNNING", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["RUNNING", "COMPLETE"]
     start(home, lambda *_: None, "study.takeover=true")
-    assert [t.state.name for t in stored.told()] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
     assert reconcile.reconcile(*open_study(home)) == []
 
 

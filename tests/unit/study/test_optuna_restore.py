@@ -32,7 +32,7 @@ def stored(tmp_path):
 def test_values_that_fit_their_distribution_are_kept(stored, searched, kept):
     result = TrialResult(number=0, state=State.COMPLETE, measurements={"accuracy": 0.5}, searched=searched)
     restore(stored, result, SPACE)
-    (trial,) = stored.told()
+    (trial,) = stored.trials()
     assert (trial.state, trial.values, trial.params) == (TrialState.COMPLETE, [0.5], kept)
     assert trial.user_attrs["restored"]
 
@@ -47,7 +47,7 @@ def test_what_pruners_compare_is_told_again(stored):
         restore(
             stored, TrialResult(number=number, state=state, reason=reason, measurements=measured, curves=curves), {}
         )
-    complete, pruned = stored.told()
+    complete, pruned = stored.trials()
     assert complete.intermediate_values == pruned.intermediate_values == {0: 0.2, 1: 0.4}
     assert (complete.state, pruned.state) == (TrialState.COMPLETE, TrialState.PRUNED)
 

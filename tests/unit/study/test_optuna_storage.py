@@ -23,7 +23,7 @@ def test_first_tables_whose_making_was_stopped_are_completed(statement, tmp_path
         StoredStudy("s", url, OBJECTIVES, tmp_path)
     stored = StoredStudy("s", url, OBJECTIVES, tmp_path)
     stored.study.tell(stored.ask(1, 1)[0], [0.5])
-    assert [trial.values for trial in stored.told()] == [[0.5]]
+    assert [trial.values for trial in stored.trials()] == [[0.5]]
 
 
 def test_a_database_of_another_optuna_is_refused_with_the_way_out(tmp_path):

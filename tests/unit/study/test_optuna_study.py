@@ -157,7 +157,7 @@ def test_started_over_a_study_has_the_objectives_of_now_and_no_trials(stored, tm
     other = StoredStudy("s", url, [OBJECTIVES[1]], tmp_path)
     other.start_over()
     assert other.find_changed_objectives() == []
-    assert other.told() == []
+    assert other.trials() == []
     assert [t.name for t in other.study.directions] == ["MINIMIZE"]
 
 
@@ -172,7 +172,7 @@ def test_a_trial_that_another_process_has_ended_keeps_what_that_told(stored, tmp
     other = StoredStudy("s", url, OBJECTIVES, tmp_path)
     other.study.tell(trial.number, [0.5, 1.0])
     assert not stored.tell(trial, ended(Reason.INTERRUPTED))
-    (told,) = stored.told()
+    (told,) = stored.trials()
     assert (told.state.name, told.values) == ("COMPLETE", [0.5, 1.0]), "and it does not run again"
 
 
@@ -197,10 +197,10 @@ def test_a_baseline_is_the_first_proposal_once_per_study(stored, tmp_path, url):
     assert suggest(trial, "x", CHOICE) == "b"
     stored.tell(trial, complete(0.5, 1.0))
     StoredStudy("s", url, OBJECTIVES, tmp_path).propose_once({"lora": {"x": "b"}, "full": {"x": "b"}})
-    assert len(stored.told()) == 1, "neither again, nor what was proposed under another name"
+    assert len(stored.trials()) == 1, "neither again, nor what was proposed under another name"
 
 
 def test_a_grid_comes_to_a_baseline_by_itself(stored):
     stored.limit(GridSize(combinations=2))
     stored.propose_once({"lora": {"x": "b"}})
-    assert stored.told() == []
+    assert stored.trials() == []

@@ -102,7 +102,7 @@ def test_one_loss_is_made_up_for(tmp_path_factory, ends, loss):
         assert again[number].searched == result.searched
         if result.state is State.COMPLETE:
             assert again[number].value("accuracy") == result.value("accuracy")
-    told = {t.number: t for t in stored.told() if t.number in ran}
+    told = {t.number: t for t in stored.trials() if t.number in ran}
     assert {number: t.state.name for number, t in told.items()} == {n: STATES[end] for n, end in ran.items()}
     assert all(t.params == results[number].searched for number, t in told.items())
     assert all(t.constraints.get("miss") == {"complete": 0.0, "over": 0.25}.get(ran[n]) for n, t in told.items())
@@ -120,7 +120,7 @@ def test_a_trial_that_ran_when_the_storage_was_lost_keeps_its_number_and_is_an_o
     lose(path, ("no optuna.db", 0))
     _, stored, _ = start(path)
     assert [trial.number for trial in take_orphans(stored)] == [1]
-    assert [t.state.name for t in stored.told()] == ["COMPLETE", "RUNNING", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["COMPLETE", "RUNNING", "COMPLETE"]
     assert stored.ask(1, TOTAL)[0].number == 3
 
 
@@ -135,7 +135,7 @@ def test_what_a_power_cut_took_of_the_storage_s_last_commits_is_told_again(tmp_p
         file.write_bytes(saved[file]) if file in saved else file.unlink()
     kept = {file: file.read_bytes() for file in path.glob("trials/*/result.json")}
     folder, stored, _ = start(path)
-    assert [t.state.name for t in stored.told()] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert run(folder, stored, "complete") == 3
     assert {file: file.read_bytes() for file in kept} == kept
 
@@ -245,7 +245,7 @@ def test_a_trial_that_waits_but_has_a_result_is_not_begun_again(tmp_path):
     (tmp_path / "s" / "trials" / "1").mkdir()
     (tmp_path / "s" / "trials" / "1" / "result.json").write_text(result.to_json())
     start(tmp_path / "s")
-    assert [t.state.name for t in stored.told()] == ["COMPLETE", "RUNNING"]
+    assert [t.state.name for t in stored.trials()] == ["COMPLETE", "RUNNING"]
     assert [trial.number for trial in take_orphans(stored)] == [1]
 
 
@@ -258,4 +258,4 @@ def test_a_trial_whose_ends_differ_is_said_and_the_folder_s_result_stays(tmp_pat
     (line,) = start(tmp_path / "s")[2]
     assert line.startswith("trial 0 ended otherwise in Optuna's storage than in the folder, which counts")
     assert file.read_text() == before
-    assert [t.state.name for t in stored.told()] == ["COMPLETE"]
+    assert [t.state.name for t in stored.trials()] == ["COMPLETE"]

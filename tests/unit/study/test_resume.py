@@ -66,10 +66,10 @@ def test_a_trial_that_was_judged_when_its_sweep_was_killed_runs_again_with_a_cur
     for trial, result, _ in take_over_orphans(folder, stored, "new", compose_trial("study.name=s"), takeover=False):
         assert folder.add(result, "new")
         assert stored.tell(trial, result)
-    assert [t.state for t in stored.told()] == [TrialState.FAIL, TrialState.PRUNED, TrialState.WAITING]
+    assert [t.state for t in stored.trials()] == [TrialState.FAIL, TrialState.PRUNED, TrialState.WAITING]
     assert not [*tmp_path.glob("trials/*/.[va]*")], "nothing is left of what they told"
     (again,) = stored.ask(9, 2)
-    told = stored.told()
+    told = stored.trials()
     assert again.suggest_int("x", 1, 10**6) == told[0].params["x"]
     assert (told[1].intermediate_values, told[again.number].intermediate_values) == ({0: 0.25}, {})
 

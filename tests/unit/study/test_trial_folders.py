@@ -18,13 +18,13 @@ def test_a_trial_that_is_not_settled_has_no_result_and_a_changed_one_is_read_aga
     result = TrialResult(number=3, state=State.COMPLETE, measurements={"accuracy": 0.5})
     (tmp_path / "3" / "result.json").write_text(result.to_json())
     assert trials.results() == []
-    assert trials.settle(result, "mine")
+    assert trials.write_final_result(result, "mine")
     assert trials.results() == [result]
-    assert not trials.settle(result, "mine"), "it is nobody's"
+    assert not trials.write_final_result(result, "mine"), "it is nobody's"
     other = TrialFolders(tmp_path)
     assert other.take_over(3, "yours") == result
     changed = TrialResult(number=3, state=State.COMPLETE, measurements={"accuracy": 0.75})
-    assert other.settle(changed, "yours")
+    assert other.write_final_result(changed, "yours")
     assert trials.results() == [changed]
     assert trials.numbers() == [3]
 
@@ -34,9 +34,9 @@ def test_what_a_trial_told_while_it_trained_goes_with_its_last_word(tmp_path):
     assert trials.hand_out(3, "mine")
     write_progress(tmp_path / "3", Progress(length=4, validations=[]))
     write_answer(tmp_path / "3", Answer(validations=0))
-    assert not trials.settle(TrialResult(number=3, state=State.COMPLETE), "another")
+    assert not trials.write_final_result(TrialResult(number=3, state=State.COMPLETE), "another")
     assert read_progress(tmp_path / "3") is not None
-    assert trials.settle(TrialResult(number=3, state=State.PRUNED, reason=Reason.PRUNER), "mine")
+    assert trials.write_final_result(TrialResult(number=3, state=State.PRUNED, reason=Reason.PRUNER), "mine")
     assert sorted(file.name for file in (tmp_path / "3").iterdir() if "late" not in file.name) == ["result.json"]
 
 
@@ -77,4 +77,4 @@ def test_a_torn_result_of_a_trial_that_is_taken_over_is_none(tmp_path):
     assert trials.hand_out(0, "mine")
     (tmp_path / "0" / "result.json").write_text('{"number": 0, "st')
     assert trials.take_over(0, "yours") is None
-    assert not trials.settle(TrialResult(number=0, state=State.COMPLETE), "mine"), "it is another's now"
+    assert not trials.write_final_result(TrialResult(number=0, state=State.COMPLETE), "mine"), "it is another's now"

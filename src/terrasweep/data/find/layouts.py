@@ -20,7 +20,7 @@ from terrasweep.data.find.readings import (
     named_folders,
     other_folders,
     read_folders,
-    told_by_words,
+    words_in_file_names,
 )
 from terrasweep.data.find.split_folders import Tree, are_splits, folders_in
 from terrasweep.results.errors import DataError
@@ -45,7 +45,7 @@ def find_files(data: DataConfig, tree: Tree, *, masks: bool) -> Reading:
         reading = _without_empty(read_folders(data, tree, named))
         return replace(reading, note=reading.note and f"data.root={tree.root}: {reading.note}")
     failures: list[DataError] = []
-    for ways in (other_folders, folders_in_regions, told_by_words):
+    for ways in (other_folders, folders_in_regions, words_in_file_names):
         fitting: list[Reading] = []
         if len(failures) == 1:
             break  # What lies there can only be meant in this way, and has a fault.
@@ -55,7 +55,7 @@ def find_files(data: DataConfig, tree: Tree, *, masks: bool) -> Reading:
                 match_names(reading)
                 fitting.append(reading)
             except DataError as error:
-                failures += [error] if ways is not told_by_words else []
+                failures += [error] if ways is not words_in_file_names else []
         if len(fitting) > 1:
             choices = ", or ".join(reading.settings for reading in fitting)
             raise DataError(f"{_absent(tree, named)}, and {len(fitting)} ways to read what is there fit; set {choices}")
@@ -75,7 +75,7 @@ def match_names(reading: Reading) -> tuple[dict[str, list[str]], dict[str, Affix
     names = {split: {kind: list(found) for kind, found in kinds.items()} for split, kinds in reading.files.items()}
     kinds = next(iter(names.values()))
     affixes = find_affixes({kind: [name for files in names.values() for name in files[kind]] for kind in kinds})
-    places = {split: _place(roots) for split, roots in reading.roots.items()}
+    places = {split: _place(roots) for split, roots in reading.kind_folders.items()}
     return {split: matched(files, affixes, places[split]) for split, files in names.items()}, affixes
 
 

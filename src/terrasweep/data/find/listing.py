@@ -27,10 +27,10 @@ def has_mask_files(config: TrialConfig) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """Samples by split. A sample's file of a modality is ``roots[split][modality] / (name + suffixes[modality])``."""
+    """Samples by split; an image's file is ``image_roots[split][modality] / (name + suffixes[modality])``."""
 
     names: dict[str, list[str]]
-    roots: dict[str, dict[str, str]]
+    image_roots: dict[str, dict[str, str]]
     suffixes: dict[str, str]
     """By modality, and ``mask``."""
     mask_roots: dict[str, str]
@@ -61,7 +61,7 @@ class Listing:
         """A sample's image of a modality, or its mask."""
         if kind in self.scattered:
             return Path(self.scattered[kind][split][name])
-        root = self.mask_roots[split] if kind == MASK else self.roots[split][kind]
+        root = self.mask_roots[split] if kind == MASK else self.image_roots[split][kind]
         return Path(root) / (name + self.suffixes[kind])
 
     def with_notes(self, rule: str, lines: Iterable[str]) -> Listing:
@@ -83,8 +83,9 @@ class Listing:
 
     @staticmethod
     def from_json(text: str) -> Listing:
-        """The listing of a text that :meth:`to_json` wrote."""
-        return Listing(**json.loads(text))
+        """The listing of a text that :meth:`to_json` wrote, or a version before, with ``roots`` for ``image_roots``."""
+        fields = json.loads(text)
+        return Listing(**{"image_roots" if name == "roots" else name: value for name, value in fields.items()})
 
 
 def without_outer_blanks(listing: Listing) -> Listing:
@@ -102,7 +103,9 @@ def without_outer_blanks(listing: Listing) -> Listing:
             for split, names in listing.names.items()
         }
     for split, names in listing.names.items():
-        check_unique([name.strip() for name in names], f"{listing.roots[split]}, where blanks at the ends don't count")
+        check_unique(
+            [name.strip() for name in names], f"{listing.image_roots[split]}, where blanks at the ends don't count"
+        )
     labels = {s: {name.strip(): label for name, label in found.items()} for s, found in listing.labels.items()}
     stripped = {split: sorted(name.strip() for name in found) for split, found in listing.names.items()}
     return replace(listing, names=stripped, labels=labels, scattered=paths)

@@ -42,7 +42,7 @@ class Reading:
 
     files: dict[str, Files]
     """By split."""
-    roots: dict[str, dict[str, Path]]
+    kind_folders: dict[str, dict[str, Path]]
     """By split and kind."""
     settings: str = ""
     """How to ask for it."""
@@ -91,7 +91,7 @@ def read_folders(data: DataConfig, tree: Tree, folders: Mapping[str, str], *, as
     if deeper := [name for kinds in files.values() for found in kinds.values() for name in found if "/" in name]:
         _refuse_splits(tree, deeper)
         said.append(f"files lie one folder deeper, and samples are called like {_stem(deeper[0])}")
-    return Reading(files=files, roots=roots, settings=_settings(folders), note="; ".join(said))
+    return Reading(files=files, kind_folders=roots, settings=_settings(folders), note="; ".join(said))
 
 
 def other_folders(data: DataConfig, tree: Tree, named: Mapping[str, str]) -> Iterator[Attempt]:
@@ -113,7 +113,7 @@ def folders_in_regions(data: DataConfig, tree: Tree, named: Mapping[str, str]) -
         yield partial(_read_regions, data, tree, folders)
 
 
-def told_by_words(data: DataConfig, tree: Tree, named: Mapping[str, str]) -> Iterator[Attempt]:
+def words_in_file_names(data: DataConfig, tree: Tree, named: Mapping[str, str]) -> Iterator[Attempt]:
     """Images and masks in one folder, or in one per scene, told apart by a word like ``mask`` in a file's name."""
     open_to_others = all(folder in _DEFAULTS.get(kind, ()) for kind, folder in named.items())
     if tree.bases and MASK in named and open_to_others and not any(_glob(data, kind) for kind in named):
@@ -148,7 +148,7 @@ def _read_regions(data: DataConfig, tree: Tree, folders: Mapping[str, str]) -> R
     _refuse_splits(tree, samples)
     roots = {split: dict.fromkeys(folders, tree.bases[split]) for split in files}
     note = f"{_told(folders)}, in a folder per region; samples are called like {_stem(samples[0])}"
-    return Reading(files=files, roots=roots, settings=_settings(folders), note=note)
+    return Reading(files=files, kind_folders=roots, settings=_settings(folders), note=note)
 
 
 def _read_words(data: DataConfig, tree: Tree) -> Reading:
@@ -167,7 +167,7 @@ def _read_words(data: DataConfig, tree: Tree) -> Reading:
     image, mask = (next(iter(first[kind])) for kind in (IMAGE, MASK))
     note = f"read as an image and its mask, by their names: {image} and {mask}"
     roots = {split: dict.fromkeys(found, tree.bases[split]) for split, found in files.items()}
-    return Reading(files=files, roots=roots, settings=f"data.root={tree.root}", note=note)
+    return Reading(files=files, kind_folders=roots, settings=f"data.root={tree.root}", note=note)
 
 
 def _left_out(data: DataConfig, tree: Tree, folders: Mapping[str, str]) -> list[str]:

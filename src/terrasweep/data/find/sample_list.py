@@ -76,9 +76,9 @@ def _of_reading(reading: Reading, tree: Tree) -> Listing:
     images = [kind for kind in suffixes if kind != MASK]
     listing = Listing(
         names=names,
-        roots={split: {kind: str(reading.roots[split][kind]) for kind in images} for split in names},
+        image_roots={split: {kind: str(reading.kind_folders[split][kind]) for kind in images} for split in names},
         suffixes=suffixes,
-        mask_roots={split: str(reading.roots[split][MASK]) for split in names} if MASK in suffixes else {},
+        mask_roots={split: str(reading.kind_folders[split][MASK]) for split in names} if MASK in suffixes else {},
         labels={},
         scattered={kind: _scattered(reading.files, kind, affixes[kind]) for kind in suffixes if not plain[kind]},
     )
@@ -87,7 +87,7 @@ def _of_reading(reading: Reading, tree: Tree) -> Listing:
 
 def _lie_as_named(reading: Reading, kind: str) -> bool:
     return all(
-        path == reading.roots[split][kind] / name
+        path == reading.kind_folders[split][kind] / name
         for split, found in reading.files.items()
         for name, path in found[kind].items()
     )
@@ -120,7 +120,7 @@ def _with_class_folders(config: TrialConfig, tree: Tree) -> Listing:
     classes = numbered({name.partition("/")[0] for names in files.values() for name in names}, config.data.class_names)
     listing = Listing(
         names=files,
-        roots={split: {IMAGE: str(tree.bases[split])} for split in files},
+        image_roots={split: {IMAGE: str(tree.bases[split])} for split in files},
         suffixes={IMAGE: ""},
         mask_roots={},
         labels={s: {n: [classes.index(n.partition("/")[0])] for n in names} for s, names in files.items()},

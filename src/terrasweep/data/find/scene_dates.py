@@ -25,7 +25,7 @@ _ENDING = ".tif"
 class _Way:
     """A way to tell places apart."""
 
-    told: str
+    sign: str
     """By what."""
     keys: list[str]
     """One per scene, alike for those of one place."""
@@ -72,7 +72,7 @@ def gather_scenes(found: SceneList, config: TrialConfig, root: Path) -> SceneLis
     _check_counts(groups, config)
     gathered = [_place_of(name, group, root) for name, group in groups]
     note = (
-        f"{found.note}; {counted(len(gathered), 'place')} of {counted(len(scenes), 'scene')}, told apart by {way.told}"
+        f"{found.note}; {counted(len(gathered), 'place')} of {counted(len(scenes), 'scene')}, told apart by {way.sign}"
     )
     return replace(found, scenes=gathered, note=note)
 
@@ -149,9 +149,9 @@ def _ways(scenes: Sequence[Scene], data: DataConfig) -> Iterator[_Way]:
     paths = [Path(place) for place in read]
     names = read if scenes[0].is_named else _short(paths)
     told = "their names without the dates" if scenes[0].is_named else "their files' names without the dates"
-    yield _Way(told=told, keys=read, names=names, is_certain=True)
+    yield _Way(sign=told, keys=read, names=names, is_certain=True)
     masks = [str(scene.files.get(MASK, "")) for scene in scenes]
-    yield _Way(told="the mask that they share", keys=masks, names=_short([Path(mask) for mask in masks]))
+    yield _Way(sign="the mask that they share", keys=masks, names=_short([Path(mask) for mask in masks]))
     for what in sites:
         if what != PLACE:
             yield _by_site(scenes, what)
@@ -162,7 +162,7 @@ def _by_site(scenes: Sequence[Scene], what: str) -> _Way:
     keys = [scene.site.get(what, "") for scene in scenes]
     is_name = what.startswith("column")
     names = [key if is_name and key else scene.name for key, scene in zip(keys, scenes, strict=True)]
-    return _Way(told=what, keys=keys, names=names, is_certain=what == PLACE and any(scene.order for scene in scenes))
+    return _Way(sign=what, keys=keys, names=names, is_certain=what == PLACE and any(scene.order for scene in scenes))
 
 
 def _short(paths: Sequence[Path]) -> list[str]:

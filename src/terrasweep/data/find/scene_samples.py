@@ -27,7 +27,7 @@ def list_scenes(config: TrialConfig, root: Path) -> Listing:
     kinds = list(named_folders(config.data, masks=has_mask_files(config)))
     listing = Listing(
         names={split: sorted(scene.name for scene in part) for split, part in by_split.items()},
-        roots={split: {kind: str(root.parent) for kind in kinds if kind != MASK} for split in by_split},
+        image_roots={split: {kind: str(root.parent) for kind in kinds if kind != MASK} for split in by_split},
         suffixes=dict.fromkeys(kinds, ""),
         mask_roots=dict.fromkeys(by_split, str(root.parent)) if MASK in kinds else {},
         labels={},

@@ -63,7 +63,7 @@ def divide(listing: Listing, config: TrialConfig, parts: InParts | None = None) 
     return replace(
         listing,
         names=chosen,
-        roots=dict.fromkeys(chosen, listing.roots[WHOLE]),
+        image_roots=dict.fromkeys(chosen, listing.image_roots[WHOLE]),
         scattered={kind: dict.fromkeys(chosen, paths[WHOLE]) for kind, paths in listing.scattered.items()},
         frame_files={kind: dict.fromkeys(chosen, paths[WHOLE]) for kind, paths in listing.frame_files.items()},
         coordinates={split: found for found in listing.coordinates.values() for split in chosen},

@@ -66,7 +66,7 @@ def cut_scenes(
     return replace(
         listing,
         names={split: sorted(tiles) for split, tiles in names.items()},
-        roots={s: {kind: str(target / s / kind) for kind in listing.modalities} for s in listing.names},
+        image_roots={s: {kind: str(target / s / kind) for kind in listing.modalities} for s in listing.names},
         suffixes=dict.fromkeys(kinds, ENDING if lazily else ".tif"),
         mask_roots={split: str(target / split / MASK) for split in listing.names},
     )
@@ -115,7 +115,7 @@ def _view_tiles(scene: Path, folder: Path, stems: dict[str, tuple[int, int]], ti
             write_view(tile, folder / f"{stem}{ENDING}")
 
     # What is written is what counts, so that nothing is kept of it elsewhere.
-    replace(parts, kept=None).over(f"Cutting {scene.name}", list(stems.items()), write_some, size=_PART)
+    replace(parts, folder=None).over(f"Cutting {scene.name}", list(stems.items()), write_some, size=_PART)
 
 
 def _dates(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -210,8 +210,8 @@ def _check_complete(splits: dict[str, Any], listing: Listing) -> None:
     for split, samples in splits.items():
         if gone := len(listing.names[split]) - len(samples):
             raise DataError(
-                f"{next(iter(listing.roots[split].values()))}: {gone} samples of {split} are gone since the data were "
-                "listed; bring them back, or start again"
+                f"{next(iter(listing.image_roots[split].values()))}: {gone} samples of {split} are gone since the data "
+                "were listed; bring them back, or start again"
             )
 
 
@@ -238,7 +238,7 @@ def datamodule_arguments(config: TrialConfig, num_classes: int, listing: Listing
     }
     for split in listing.names:
         arguments |= {
-            f"{split}_data_root": listing.roots[split],
+            f"{split}_data_root": listing.image_roots[split],
             f"{split}_label_data_root": str(listing.label_root(split)),
             f"{split}_split": str(listing.split_file(split)),
         }

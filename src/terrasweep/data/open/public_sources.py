@@ -14,7 +14,7 @@ from terrasweep.machine.paths import absolute
 class Source:
     """A public set as its publisher lays it out."""
 
-    needs: tuple[tuple[str, ...], ...]
+    required_paths: tuple[tuple[str, ...], ...]
     """Below ``data.root``; of each tuple one has to be there."""
     where: str
     """Where to get it."""
@@ -40,11 +40,11 @@ GEOBENCH_FOLDERS = {
 }
 SOURCES = {
     "eurosat": Source(
-        needs=(("eurosat-train.txt",), ("eurosat-val.txt",), (_EUROSAT, "EuroSATallBands.zip")),
+        required_paths=(("eurosat-train.txt",), ("eurosat-val.txt",), (_EUROSAT, "EuroSATallBands.zip")),
         where="https://huggingface.co/datasets/torchgeo/eurosat (EuroSATallBands.zip and the lists eurosat-*.txt)",
     ),
     "sen1floods11": Source(
-        needs=(
+        required_paths=(
             (f"{_FLOODS}/S2Hand",),
             (f"{_FLOODS}/LabelHand",),
             (f"{_FLOOD_LISTS}/flood_train_data.txt",),
@@ -53,12 +53,12 @@ SOURCES = {
         where="gs://sen1floods11 (https://github.com/cloudtostreet/Sen1Floods11)",
     ),
     "burn_scars": Source(
-        needs=(("training",), ("validation",)),
+        required_paths=(("training",), ("validation",)),
         where="https://huggingface.co/datasets/ibm-nasa-geospatial/hls_burn_scars",
     ),
     **{
         name: Source(
-            needs=((folder,),),
+            required_paths=((folder,),),
             where="https://github.com/ServiceNow/geo-bench (geobench-download); data.root is the folder of its sets",
         )
         for name, folder in GEOBENCH_FOLDERS.items()
@@ -87,7 +87,7 @@ def find_absent(config: TrialConfig) -> str | None:
     root = absolute(data.root)
     if not is_folder(root):
         return f"data.root={data.root}: there is no folder {root}; {_way_out(source)}"
-    for alternatives in source.needs if source else ():
+    for alternatives in source.required_paths if source else ():
         if not any(exists(root / path) for path in alternatives):
             return f"data.root={data.root}: it has no {' or '.join(alternatives)}; {_way_out(source)}"
     return None

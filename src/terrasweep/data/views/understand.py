@@ -109,7 +109,7 @@ def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path, parts: In
             write_view(view, folder / split / kind / f"{name}{ENDING}")
 
     # What is written is what counts, so that nothing is kept of it elsewhere.
-    replace(parts, kept=None).over("Writing views", range(len(files.samples)), write_some, size=_PART)
+    replace(parts, folder=None).over("Writing views", range(len(files.samples)), write_some, size=_PART)
     roots = {split: str(folder / split / kind) for split in listing.names}
     listing = replace(
         listing,
@@ -118,7 +118,7 @@ def _viewed(listing: Listing, files: FileSet, kind: str, folder: Path, parts: In
     )
     if kind == MASK:
         return replace(listing, mask_roots=roots)
-    return replace(listing, roots={split: at | {kind: roots[split]} for split, at in listing.roots.items()})
+    return replace(listing, image_roots={split: at | {kind: roots[split]} for split, at in listing.image_roots.items()})
 
 
 def _source(listing: Listing, split: str, name: str, kind: str) -> Path:

@@ -17,7 +17,7 @@ from terrasweep import process
 from terrasweep.machine.files import write_atomically
 from terrasweep.machine.paths import cache_folder
 from terrasweep.machine.versions import version
-from terrasweep.results.errors import Crashed, InvalidConfig, retold
+from terrasweep.results.errors import Crashed, InvalidConfig, reworded
 
 OWN = ("earthmind_v1", "hf_vision")
 """What terrasweep adds to TerraTorch's registry."""
@@ -144,7 +144,7 @@ def _list() -> list[str]:
     outcome = process.run(_TASK, {}, log, process.Limits(), start_method="spawn")
     if outcome.error is not None:
         text = f"the backbones can't be listed: {outcome.error}; see {log}"
-        raise retold(outcome.error, text, Crashed) from outcome.error
+        raise reworded(outcome.error, text, Crashed) from outcome.error
     log.unlink(missing_ok=True)
     names: list[str] = outcome.reported["names"]
     write_atomically(_file(), json.dumps(names, indent=0) + "\n")

@@ -76,7 +76,7 @@ def widen(encoder: nn.Module) -> None:
                 if _is_stored(parameter):
                     parameter.data = parameter.data.float()
             stored: Any = module
-            stored.__class__ = stored.plain
+            stored.__class__ = stored.own_class
 
 
 def _can_be_rounded(parameter: nn.Parameter) -> bool:
@@ -100,7 +100,7 @@ class StoredInBf16(nn.Module):
     Some modules read the weights of others, or ask for their type: torch's attention, transformers' embeddings.
     """
 
-    plain: type[nn.Module]
+    own_class: type[nn.Module]
     """The module's own class."""
 
     def __getattr__(self, name: str) -> Any:
@@ -146,4 +146,4 @@ class _Product(torch.autograd.Function):
 def _stored(kind: Any, linear: bool) -> type[nn.Module]:
     """The class of a module with parameters in 16 bits, under the same name: PEFT asks for names of classes."""
     before = LinearStoredInBf16 if linear else StoredInBf16
-    return type(kind.__name__, (before, kind), {"plain": kind, "__module__": kind.__module__})
+    return type(kind.__name__, (before, kind), {"own_class": kind, "__module__": kind.__module__})

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from plotly.colors import qualitative
 
 from terrasweep.measure.accuracy import ACCURACY
-from terrasweep.measure.kept_state import KEPT_STEPS
 from terrasweep.measure.learning_curves import VAL_ACCURACY, VAL_LOSS, VAL_SECONDS
+from terrasweep.measure.training_length import KEPT_STEPS
 from terrasweep.report.figures.figure_section import FigureSection, PageFigure
 from terrasweep.report.figures.shared_look import base_layout, hover_text
 from terrasweep.report.labels import label, trial_name

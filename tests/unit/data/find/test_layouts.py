@@ -77,7 +77,7 @@ def test_two_folders_that_may_be_one_split_are_named(tmp_path):
 def test_a_folder_of_the_split_s_own_name_comes_first(tmp_path):
     files = [*split_folders("train", "val", ""), *split_folders("", "dev", "")]
     listing = listed(tmp_path, files)
-    assert listing.roots["val"][IMAGE] == str(tmp_path / "val" / "images")
+    assert listing.image_roots["val"][IMAGE] == str(tmp_path / "val" / "images")
     assert listing.remarks == []
 
 

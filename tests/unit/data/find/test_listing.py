@@ -11,7 +11,7 @@ from terrasweep.results.errors import DataError
 
 LISTING = Listing(
     names={WHOLE: ["north/a", "b"]},
-    roots={WHOLE: {"S2": "/set/images"}},
+    image_roots={WHOLE: {"S2": "/set/images"}},
     suffixes={"S2": "_S2.tif", MASK: ""},
     mask_roots={WHOLE: "/set"},
     labels={},
@@ -23,6 +23,10 @@ def test_files_lie_below_their_root_or_where_they_are_said_to_lie():
     assert LISTING.file(WHOLE, "north/a", "S2") == Path("/set/images/north/a_S2.tif")
     assert LISTING.file(WHOLE, "b", MASK) == Path("/other/b.png")
     assert Listing.from_json(LISTING.to_json()) == LISTING
+
+
+def test_a_listing_of_a_version_before_is_read():
+    assert Listing.from_json(LISTING.to_json().replace('"image_roots"', '"roots"')) == LISTING
 
 
 def test_notes_come_behind_what_was_said_before():

@@ -9,7 +9,7 @@ from terrasweep.data.find.readings import (
     named_folders,
     other_folders,
     read_folders,
-    told_by_words,
+    words_in_file_names,
 )
 from terrasweep.data.find.split_folders import Tree
 from terrasweep.data.inspect.survey import IMAGE
@@ -66,7 +66,7 @@ def test_folders_in_regions_give_names_with_regions(tmp_path):
 
 def test_a_word_is_a_word_and_no_part_of_one(tmp_path):
     at = tree(tmp_path, "damask_1.png", "damask_1_mask.png", "unlabelled.png", "unlabelled-GT2.png")
-    (reading,) = ways(told_by_words, at)
+    (reading,) = ways(words_in_file_names, at)
     assert found(reading) == {
         IMAGE: ["damask_1.png", "unlabelled.png"],
         MASK: ["damask_1_mask.png", "unlabelled-GT2.png"],
@@ -75,7 +75,7 @@ def test_a_word_is_a_word_and_no_part_of_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("way", "image", "mask"),
-    [(folders_in_regions, "north/img/a.tif", "north/gt/a.tif"), (told_by_words, "a.tif", "a_mask.tif")],
+    [(folders_in_regions, "north/img/a.tif", "north/gt/a.tif"), (words_in_file_names, "a.tif", "a_mask.tif")],
 )
 def test_a_test_split_without_masks_is_left_out_and_another_refused(tmp_path, way, image, mask):
     files = [f"{split}/{name}" for split in ("train", "val") for name in (image, mask)]

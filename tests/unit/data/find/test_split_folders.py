@@ -41,7 +41,7 @@ def test_the_split_s_own_name_comes_first(tmp_path):
         find_splits(tmp_path)
 
 
-def test_folders_of_kinds_in_splits_or_the_other_way_round(tmp_path):
+def test_kind_folders_in_splits_or_the_other_way_round(tmp_path):
     outside = find_tree(
         folders(tmp_path / "a", "Train/images", "Train/masks", "dev/images", "dev/masks", "test/images")
     )

@@ -158,7 +158,7 @@ def test_a_look_by_several_processes_is_that_of_one(tmp_path):
     names = [f"s{index}" for index in range(450)]
     looks = [
         scan_split(
-            read, names, "classification", None, 420, InParts(processes=processes, kept=tmp_path / str(processes))
+            read, names, "classification", None, 420, InParts(processes=processes, folder=tmp_path / str(processes))
         )
         for processes in (1, 3)
     ]

@@ -15,7 +15,7 @@ def test_each_part_that_is_missing_is_named_with_where_to_get_it(name, tmp_path)
     """Of the parts that a set needs, one after the other is made: the last one alone silences the line."""
     (tmp_path / "set").mkdir()
     given = config(name, tmp_path / "set")
-    for alternatives in SOURCES[name].needs:
+    for alternatives in SOURCES[name].required_paths:
         line = find_absent(given)
         assert line.startswith(f"data.root={tmp_path}/set: it has no {' or '.join(alternatives)}; ")
         assert SOURCES[name].where in line

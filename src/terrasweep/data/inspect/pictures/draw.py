@@ -63,7 +63,7 @@ class DataPictures:
     more_classes: int = 0
     ramp: tuple[str, str, str] | None = None
     """For targets: colours as a gradient, the least and the largest value."""
-    inputs: list[ModelInput] = field(default_factory=list)
+    model_inputs: list[ModelInput] = field(default_factory=list)
     augment: str = "none"
     """The option that turns them."""
     histograms: list[tuple[str, list[BandHistogram]]] = field(default_factory=list)
@@ -102,7 +102,7 @@ def draw(config: TrialConfig, survey: Survey, findings: list[Finding]) -> DataPi
         legend=legend,
         more_classes=more,
         ramp=_gradient(case),
-        inputs=input_cards(look),
+        model_inputs=input_cards(look),
         augment=config.augment.name,
         histograms=[(modality, _histograms(case, modality, found)) for modality, found in values.items()],
         counted={split: min(_COUNTED, len(names)) for split, names in listing.names.items() if split != "test"},

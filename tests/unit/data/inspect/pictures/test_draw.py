@@ -70,14 +70,14 @@ def test_samples_findings_histograms_and_map(drawn):
 
 
 def test_a_model_s_input_is_normalised_by_the_statistics_of_train(drawn):
-    (shown,) = drawn.inputs
+    (shown,) = drawn.model_inputs
     assert shown.note.startswith("4 x 24 x 24")
     mean = float(re.match(r"(-?[\d.]+) ±", shown.bands[0].note)[1])
     assert abs(mean) < 0.5
 
 
 def test_a_model_s_input_is_drawn_in_each_symmetry_of_a_training_with_its_mask(drawn):
-    (shown,) = drawn.inputs
+    (shown,) = drawn.model_inputs
     assert drawn.augment == "d4"
     assert len({picture.source for picture in shown.turned}) == 8
     for pixels in (
@@ -137,7 +137,7 @@ def test_each_date_of_a_sample_is_drawn_and_what_a_model_gets_of_them(tmp_path, 
     assert (images.title, [picture.title for picture in images.pictures], images.more) == ("3 dates", days, 0)
     assert len({picture.source for picture in images.pictures}) == 3
     assert all(picture.over for picture in images.pictures)
-    (shown,) = drawn.inputs
+    (shown,) = drawn.model_inputs
     assert (shown.note, len(shown.bands), shown.more, shown.is_mean) == (note, bands, 0, way == "mean")
     if way == "mean":
         assert [picture.title for picture in card.pictures] == ["mask", "model's input"]
@@ -160,7 +160,7 @@ def test_of_many_dates_the_first_are_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr("terrasweep.data.inspect.pictures.input_cards._BANDS", 5)
     drawn = series_drawn(tmp_path, monkeypatch, *SEVERAL_DATES["apart"][0])
     assert [(len(strip.pictures), strip.more) for strip in drawn.cards[0].strips] == [(2, 1), (2, 1)]
-    assert [(len(shown.bands), shown.more) for shown in drawn.inputs] == [(5, 1)]
+    assert [(len(shown.bands), shown.more) for shown in drawn.model_inputs] == [(5, 1)]
 
 
 def test_data_of_an_own_datamodule_have_findings_and_a_line():
@@ -198,5 +198,5 @@ def test_a_first_sample_that_can_not_be_read_is_no_input_to_show(tmp_path, monke
     config = compose_trial("data=segmentation_folder", f"data.root={tmp_path}/data", "train.batch_size=2")
     prepare_data(config)
     drawn = draw(config, stored.read_survey(config), [])
-    assert drawn.inputs == []
+    assert drawn.model_inputs == []
     assert {card.name: bool(card.problem) for card in drawn.cards} == {"t0": True, "t1": False, "t2": False}

@@ -45,7 +45,7 @@ def look(tmp_path):
     given = config(data__bands=["RED", "NIR"], data__means=[0.0, 0.0], data__stds=[1.0, 1.0])
     listing = Listing(
         names={"train": ["a"]},
-        roots={"train": {"image": str(tmp_path / "images")}},
+        image_roots={"train": {"image": str(tmp_path / "images")}},
         suffixes={"image": ".tif", "mask": ".tif"},
         mask_roots={"train": str(tmp_path / "masks")},
         labels={},

@@ -12,7 +12,7 @@ from tests.unit.data.surveys import config, image, labels, survey
 NAMES = {"train": ["1", "a b (2)", "scene.v1", "deep/x"], "val": ["1", "other"]}
 LISTING = Listing(
     names=NAMES,
-    roots={split: {"image": "/tiles"} for split in NAMES},
+    image_roots={split: {"image": "/tiles"} for split in NAMES},
     suffixes={"image": ".tif", "mask": "_mask.png"},
     mask_roots=dict.fromkeys(NAMES, "/masks"),
     labels={},

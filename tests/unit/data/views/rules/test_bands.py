@@ -121,7 +121,7 @@ def test_bands_are_chosen_by_name(root):
     assert np.array_equal(seen.pixels("f").data, pixels["f"][[3, 2]])
     by_number = look_at(root, "data.bands=[4,3]")
     assert by_number.config.data.bands == ["NIR", "RED"]
-    assert by_number.listing.roots == seen.listing.roots
+    assert by_number.listing.image_roots == seen.listing.image_roots
 
 
 def test_what_a_trial_gets_finds_the_same_files(root):

@@ -8,8 +8,13 @@ import torch
 
 from terrasweep.config.input_frames import is_averaged
 from terrasweep.data import stored
+from terrasweep.data.open.exported_datamodule import (
+    augmentation_left_out,
+    check_exportable_data,
+    exported_arguments,
+    refuse_dates_apart,
+)
 from terrasweep.data.open.folders import datamodule_arguments, open_data
-from terrasweep.data.open.plain_frames import plain_frames, refuse_apart, refuse_untold, untold_augmentation
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 from tests.unit.data.open.test_frames import ONE_DATE, PRITHVI, TL, prepared  # noqa: F401 - a fixture
@@ -24,7 +29,7 @@ def built(node):
 def plain_module(config):
     from terratorch.datamodules import GenericMultiModalDataModule
 
-    arguments = plain_frames(datamodule_arguments(config, 3, stored.read_listing(config)), config)
+    arguments = exported_arguments(datamodule_arguments(config, 3, stored.read_listing(config)), config)
     arguments |= {
         key: [built(step) for step in steps] for key, steps in arguments.items() if key.endswith("_transform")
     }
@@ -72,20 +77,20 @@ def test_terratorch_trains_on_the_symmetries_that_a_trial_trains_on(prepared, au
 
 def test_what_a_datamodule_of_others_would_not_train_on_is_said():
     given = ("data=datamodule", "data.datamodule=mine.Fields", "data.bands=[RED]")
-    assert untold_augmentation(compose_trial(*given)) is None
-    assert untold_augmentation(compose_trial("augment=d4")) is None
-    line = untold_augmentation(compose_trial(*given, "augment=flips"))
+    assert augmentation_left_out(compose_trial(*given)) is None
+    assert augmentation_left_out(compose_trial("augment=d4")) is None
+    line = augmentation_left_out(compose_trial(*given, "augment=flips"))
     assert line.startswith("augment=flips: mine.Fields has steps of its own, so that TerraTorch would train without it")
     assert line.endswith("add albumentations.HorizontalFlip and albumentations.VerticalFlip to it")
 
 
 def test_what_terratorch_can_not_do_is_refused(prepared):  # noqa: F811 - the fixture
     with pytest.raises(InvalidConfig, match=r"frames_for_one_date=mean: TerraTorch's .* can't average"):
-        refuse_untold(prepared("files", *ONE_DATE, "data.frames_for_one_date=mean"))
+        check_exportable_data(prepared("files", *ONE_DATE, "data.frames_for_one_date=mean"))
     with pytest.raises(InvalidConfig, match=r"each sample's time and location, .*coords_encoding=\[\]"):
-        refuse_untold(prepared("files", *TL))
+        check_exportable_data(prepared("files", *TL))
     for fine in (PRITHVI, (*TL, "backbone.arguments.coords_encoding=[]")):
-        refuse_untold(prepared("files", *fine))
+        check_exportable_data(prepared("files", *fine))
 
 
 OWN = ("data=datamodule", "data.datamodule=mine.Module", "data.num_classes=3", "data.frames=3")
@@ -95,8 +100,8 @@ def test_what_a_datamodule_of_ones_own_does_with_dates_is_not_asked():
     """Nothing lists its files, and it may average dates itself."""
     config = compose_trial(*OWN, *ONE_DATE, "data.frames_for_one_date=mean")
     assert is_averaged(config)
-    refuse_untold(config)
-    refuse_apart(config, torch.zeros(2, 6, 8, 8))
+    check_exportable_data(config)
+    refuse_dates_apart(config, torch.zeros(2, 6, 8, 8))
 
 
 @pytest.mark.parametrize("way", ["mean", "stack"])
@@ -104,5 +109,5 @@ def test_dates_that_it_gives_apart_are_refused_where_a_trial_makes_one_image_of_
     config = compose_trial(*OWN, *ONE_DATE, f"data.frames_for_one_date={way}")
     for images in (torch.zeros(2, 6, 3, 8, 8), {"DEM": torch.zeros(2, 1, 8, 8), "S2L2A": torch.zeros(2, 6, 3, 8, 8)}):
         with pytest.raises(InvalidConfig, match=rf"one_date={way} with data.datamodule=mine.Module: it gives dates"):
-            refuse_apart(config, images)
-        refuse_apart(compose_trial(*OWN, *PRITHVI), images)
+            refuse_dates_apart(config, images)
+        refuse_dates_apart(compose_trial(*OWN, *PRITHVI), images)

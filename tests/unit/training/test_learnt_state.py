@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from terrasweep.training.kept_state import learnt_state, restore_state
+from terrasweep.training.learnt_state import learnt_state, restore_state
 
 
 def model():

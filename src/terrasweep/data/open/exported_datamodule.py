@@ -18,7 +18,7 @@ _FLIPS = {LEFT_RIGHT: "albumentations.HorizontalFlip", UP_DOWN: "albumentations.
 _UNFLATTEN = "terratorch.datasets.transforms.UnflattenTemporalFromChannels"
 
 
-def refuse_untold(config: TrialConfig) -> None:
+def check_exportable_data(config: TrialConfig) -> None:
     """See that a configuration of TerraTorch alone can give the model what the trial gives it.
 
     Raises:
@@ -38,7 +38,7 @@ def refuse_untold(config: TrialConfig) -> None:
         )
 
 
-def refuse_apart(config: TrialConfig, images: Any) -> None:
+def refuse_dates_apart(config: TrialConfig, images: Any) -> None:
     """See that a datamodule of the user's gives no dates apart, where a trial makes one image of them by itself.
 
     Args:
@@ -59,7 +59,7 @@ def refuse_apart(config: TrialConfig, images: Any) -> None:
         )
 
 
-def plain_frames(arguments: dict[str, Any], config: TrialConfig) -> dict[str, Any]:
+def exported_arguments(arguments: dict[str, Any], config: TrialConfig) -> dict[str, Any]:
     """The arguments of TerraTorch's datamodule with what a trial does itself: resampling, symmetries, dates.
 
     Args:
@@ -76,7 +76,7 @@ def plain_frames(arguments: dict[str, Any], config: TrialConfig) -> dict[str, An
     return arguments | {argument: steps for argument, steps in by_split.items() if steps}
 
 
-def untold_augmentation(config: TrialConfig) -> str | None:
+def augmentation_left_out(config: TrialConfig) -> str | None:
     """What a training by the configuration of TerraTorch alone lacks of ``augment``; None where it lacks nothing."""
     if config.data.datamodule is None or config.augment.name == "none":
         return None
