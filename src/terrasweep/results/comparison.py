@@ -13,7 +13,6 @@ import numpy as np
 from terrasweep.results import pareto
 from terrasweep.results.estimates import (
     Estimate,
-    OtherSeeds,
     estimate,
     estimated_names,
     is_relative,
@@ -22,6 +21,7 @@ from terrasweep.results.estimates import (
     with_pooled_values,
 )
 from terrasweep.results.front_within_errors import Contest, Matrix, Place, Standing, standings
+from terrasweep.results.observations import OtherSeeds
 from terrasweep.results.simplicity import complexity
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult

@@ -18,17 +18,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from terrasweep.results.measurements import Measured
+from terrasweep.results.observations import Observation, OtherSeeds, cost_observations, finite, quality_observations
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 
-OtherSeeds = Mapping[int, Mapping[int, Mapping[str, float]]]
-"""Trial number to seed to what was learned with that seed instead of the trial's own, by the names of the accuracy and
-the metrics."""
 CONFIDENCE = 0.95
 """Share of all studies in which an interval covers the value that endless repeats would give."""
 ALWAYS_ESTIMATED = ("accuracy", "throughput_samples_per_s", "peak_memory_mib")
@@ -39,10 +36,6 @@ MEMORY_AND_SPEED = frozenset(
     | {"peak_host_memory_mib"}
 )
 """What trials with the same ``cost_key`` share. Their errors are relative: they grow with the value."""
-THROUGHPUTS = frozenset({"throughput_samples_per_s", "throughput_median_samples_per_s"})
-"""What ``throughput_error`` is the relative standard error of, from a trial's own steps."""
-SPEEDS = THROUGHPUTS | {"step_time_p50_s", "step_time_p95_s", "step_time_p99_s"}
-"""What others on the processors hold back; they take no memory from a peak."""
 COUNTED = frozenset(
     {"trainable_parameters", "total_parameters", "weight_bytes", "gradient_bytes", "optimizer_bytes", "flops_per_step"}
 )
@@ -68,18 +61,6 @@ class Estimate:
     """How many measurements the value is of."""
     held_back: float = 1.0
     """By which factor a speed may be better than it was measured, where something disturbed all of its measurements."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One measurement of something."""
-
-    value: float
-    own_error: float | None = None
-    """Standard error from within the measurement, relative to the value; None where it is unknown."""
-    disturbed: bool = False
-    held_back: float = 1.0
-    """By which factor it may be better where nothing disturbs it."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +95,7 @@ def estimate(
     estimates: list[dict[str, Estimate]] = [{} for _ in results]
     complete = [place for place, result in enumerate(results) if result.state is State.COMPLETE]
     for name in estimated_names(objectives):
-        known = [place for place in complete if _finite(results[place].value(name)) is not None]
+        known = [place for place in complete if finite(results[place].value(name)) is not None]
         found_of_all = _estimates_of([results[place] for place in known], name, other_seeds or {})
         for place, found in zip(known, found_of_all, strict=True):
             estimates[place][name] = found
@@ -180,10 +161,10 @@ def _estimates_of(results: list[TrialResult], name: str, other_seeds: OtherSeeds
     if name in COUNTED:
         return [Estimate(value=v, low=v, high=v, standard_error=0.0) for v in values]
     if is_relative(name, values):
-        return _pooled(results, values, _costs(results, name), lambda r: r.cost_key, relative=True)
+        return _pooled(results, values, cost_observations(results, name), lambda r: r.cost_key, relative=True)
     if name in LEARNED or any(name in result.metrics for result in results):
         found = _pooled(
-            results, values, _qualities(results, name, other_seeds), lambda r: r.quality_key, relative=False
+            results, values, quality_observations(results, name, other_seeds), lambda r: r.quality_key, relative=False
         )
         # No accuracy is above 1.
         return [_below(1.0, e) for e in found] if name == "accuracy" else found
@@ -259,78 +240,6 @@ def _value(centre: float, observations: list[Observation], *, relative: bool) ->
     if all(o.value == first for o in observations):
         return first
     return math.exp(centre) if relative else centre
-
-
-def _costs(results: list[TrialResult], name: str) -> dict[str, list[Observation]]:
-    """All measurements of a memory or a speed, by ``cost_key``: the trials' own, each once, and their probes."""
-    groups: dict[str, dict[str, Observation]] = {}
-    # A reused number is its source's; the source's own comes first.
-    for result in sorted((r for r in results if r.cost_key), key=lambda r: bool(r.cost_from)):
-        group = groups.setdefault(result.cost_key, {})
-        for source, measured in _measured(result, {**result.metrics, **result.measurements}, result.probes):
-            value = _finite(measured.get(name))
-            if value is not None and value > 0 and source not in group:
-                own = _finite(measured.get("throughput_error")) if name in THROUGHPUTS else None
-                disturbed = bool(measured.get("disturbed"))
-                held_back = speed_held_back(measured) if disturbed and name in SPEEDS else 1.0
-                group[source] = Observation(value, own, disturbed, held_back)
-    return {key: list(group.values()) for key, group in groups.items()}
-
-
-def speed_held_back(measured: Mapping[str, Measured]) -> float:
-    """By which factor a trial may be faster where nothing disturbs it: what its threads waited, and its steps stalled.
-
-    Args:
-        measured: The measurements of one that something disturbed.
-
-    Returns:
-        At least 1; endless where its threads did nothing but wait.
-    """
-    lost = sum(_finite(measured.get(name)) or 0.0 for name in ("processor_wait_share", "steal_share"))
-    whole, median = (_finite(measured.get(f"throughput{kind}_samples_per_s")) for kind in ("", "_median"))
-    stalled = median / whole if whole and median else 1.0
-    return max(1.0, stalled) / (1.0 - lost) if lost < 1.0 else math.inf
-
-
-def _measured(
-    result: TrialResult, own: Mapping[str, Measured], probes: Sequence[Mapping[str, Measured]]
-) -> Iterator[tuple[str, Mapping[str, Measured]]]:
-    """Each measurement of a trial with a name that is the study's only one."""
-    yield result.cost_from or _named(result), own
-    yield from ((f"{_named(result)} probe {place}", probe) for place, probe in enumerate(probes))
-
-
-def _qualities(results: list[TrialResult], name: str, other_seeds: OtherSeeds) -> dict[str, list[Observation]]:
-    """What was learned, by ``quality_key``: the trials' own value, and one per other seed.
-
-    Trials with the same key had the same seed: their values differ by rounding, say nothing of the spread, and count
-    as one.
-    """
-    own: dict[str, dict[str, float]] = {}
-    repeated: dict[str, dict[int, float]] = {}
-    for result in sorted((r for r in results if r.quality_key), key=lambda r: bool(r.accuracy_from)):
-        source, value = result.accuracy_from or _named(result), result.value(name) or 0.0
-        own.setdefault(result.quality_key, {}).setdefault(source, value)
-        by_seed = repeated.setdefault(result.quality_key, {})
-        for seed, learned in other_seeds.get(-1 if result.number is None else result.number, {}).items():
-            if (again := _finite(learned.get(name))) is not None:
-                by_seed[seed] = again
-    return {
-        key: [Observation(value) for value in (_mean(list(values.values())), *repeated[key].values())]
-        for key, values in own.items()
-    }
-
-
-def _mean(values: list[float]) -> float:
-    return values[0] if all(v == values[0] for v in values) else math.fsum(values) / len(values)
-
-
-def _named(result: TrialResult) -> str:
-    return str(id(result)) if result.number is None else str(result.number)
-
-
-def _finite(value: Measured) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _below(most: float, found: Estimate) -> Estimate:

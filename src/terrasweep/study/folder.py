@@ -16,8 +16,8 @@ from terrasweep.machine.paths import home, results_folder
 from terrasweep.results import pareto
 from terrasweep.results.comparison import Comparison, compare
 from terrasweep.results.errors import InvalidConfig, first_line
-from terrasweep.results.estimates import OtherSeeds
 from terrasweep.results.extra_trainings import Role, of_other_seeds, with_probes
+from terrasweep.results.observations import OtherSeeds
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult

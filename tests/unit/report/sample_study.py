@@ -11,8 +11,8 @@ from terrasweep.measure.catalog import MEASUREMENTS
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results import pareto
 from terrasweep.results.comparison import compare
-from terrasweep.results.estimates import OtherSeeds
 from terrasweep.results.measurements import Measurements
+from terrasweep.results.observations import OtherSeeds
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult

@@ -9,7 +9,7 @@ import pytest
 
 from terrasweep.report.study_outcome import StudyOutcome, summarize
 from terrasweep.report.ties import front_ties, resolution_note, tie_remarks
-from terrasweep.results.estimates import OtherSeeds
+from terrasweep.results.observations import OtherSeeds
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from tests.unit.report import sample_study as sample

@@ -18,13 +18,13 @@ from terrasweep.results.estimates import (
     LEARNED,
     MEMORY_AND_SPEED,
     Estimate,
-    OtherSeeds,
     estimate,
     pooled_spread,
     resolution,
     student_t,
     with_pooled_values,
 )
+from terrasweep.results.observations import OtherSeeds
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
@@ -116,24 +116,12 @@ def test_a_disturbed_measurement_is_left_out_where_there_is_another() -> None:
 
 
 def test_what_was_only_disturbed_is_known_no_further_than_it_was_measured() -> None:
-    alone = trial(0, 40.0, measured={"disturbed": "steal", "throughput_error": 0.01})
+    alone = trial(0, 40.0, measured={"disturbed": "steal", "throughput_error": 0.01, "steal_share": 0.5})
     pair = trial(1, 100.0, probes=probes(101.0))
     first, second = of(SPEED, [alone, pair])
     assert (first.value, first.low, first.standard_error) == (40.0, None, None)
+    assert (first.held_back, second.held_back) == (2.0, 1.0), "by which factor it may be faster"
     assert second == of(SPEED, [pair])[0], "and says nothing of the spread"
-
-
-def test_a_speed_was_held_back_by_what_its_threads_waited_and_its_steps_stalled() -> None:
-    """A memory was not, and neither was what was measured undisturbed as well."""
-    median = "throughput_median_samples_per_s"
-    waited = {"disturbed": "processors", "processor_wait_share": 0.4, "steal_share": 0.1, median: 80.0}
-    only = trial(0, 40.0, measured=waited)
-    assert of(SPEED, [only])[0].held_back == pytest.approx(2.0 / 0.5)
-    assert of(MEMORY, [only])[0].held_back == 1.0
-    assert of(SPEED, [trial(0, 40.0, measured=waited, probes=probes(70.0))])[0].held_back == 1.0
-    assert of(SPEED, [trial(0, 40.0, measured={**waited, "processor_wait_share": 0.95})])[0].held_back == math.inf
-    assert of(SPEED, [trial(0, 40.0, measured={"disturbed": "memory"})])[0].held_back == 1.0, "by nobody knows how much"
-    assert of(SPEED, [trial(0, 40.0, measured={**waited, "disturbed": ""})])[0].held_back == 1.0
 
 
 def test_a_trial_s_own_steps_tell_the_error_where_nothing_was_repeated() -> None:
