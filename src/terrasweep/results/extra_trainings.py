@@ -6,6 +6,7 @@ Each has a folder as a trial has, below ``baselines/``, ``confirmations/`` or ``
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -58,8 +59,20 @@ def read_extra_results(study: Path, role: Role) -> dict[str, TrialResult]:
     for file in sorted((study / role.folder).glob("*/result.json")):
         with contextlib.suppress(OSError, ValueError):
             if not file.with_name(UNSETTLED).exists():
-                found[file.parent.name] = TrialResult.from_json(file.read_text())
+                seen = file.stat()
+                found[file.parent.name] = _read(file, (seen.st_ino, seen.st_mtime_ns, seen.st_size))
     return dict(sorted(found.items(), key=lambda item: (item[1].started, item[0])))
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(file: Path, state: tuple[int, int, int]) -> TrialResult:
+    """The result in a file, parsed once for each ``state`` of it: a sweep asks for all of them at every trial.
+
+    Raises:
+        OSError: It is gone.
+        ValueError: It can't be read.
+    """
+    return TrialResult.from_json(file.read_text())
 
 
 def with_probes(study: Path, trials: Sequence[TrialResult]) -> list[TrialResult]:

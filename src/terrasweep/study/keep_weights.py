@@ -53,7 +53,7 @@ def complete(study: Path, settled: Sequence[TrialResult], wanted: Sequence[Trial
     missing: list[int] = []
     for trial in wanted:
         own = study / "trials" / str(trial.number)
-        if trial.number is None or not _keeps_weights(trial) or (own / WEIGHTS).is_dir():
+        if trial.number is None or not _may_have_lost_weights(trial) or (own / WEIGHTS).is_dir():
             continue
         holder = next(
             (folder for folder in _with_accuracy_of(trial, study, settled) if (folder / WEIGHTS).is_dir()), None
@@ -65,7 +65,8 @@ def complete(study: Path, settled: Sequence[TrialResult], wanted: Sequence[Trial
     return missing
 
 
-def _keeps_weights(trial: TrialResult) -> bool:
+def _may_have_lost_weights(trial: TrialResult) -> bool:
+    """Whether a trial wrote its weights and :func:`prune` may have removed them, which it does where not all stay."""
     saved = trial.config.get("train", {}).get("save_weights", False)
     return bool(saved) and trial.config.get("study", {}).get("keep_weights") == "front"
 

@@ -51,6 +51,20 @@ def test_what_still_runs_or_can_t_be_read_is_left_out_and_the_rest_is_in_the_ord
     assert read_extra_results(tmp_path, Role.REPEAT) == {}
 
 
+def test_each_result_is_parsed_once_for_as_long_as_its_file_stays(tmp_path, monkeypatch):
+    parsed = []
+    from_json = TrialResult.from_json
+    monkeypatch.setattr(TrialResult, "from_json", lambda text: parsed.append(text) or from_json(text))
+    for name in ("a", "b"):
+        write(tmp_path, f"baselines/{name}")
+    first = read_extra_results(tmp_path, Role.BASELINE)
+    assert (len(parsed), read_extra_results(tmp_path, Role.BASELINE), len(parsed)) == (2, first, 2)
+    write(tmp_path, "draft", 0.75)
+    (tmp_path / "draft" / "result.json").replace(tmp_path / "baselines" / "b" / "result.json")
+    found = read_extra_results(tmp_path, Role.BASELINE)
+    assert (len(parsed), found["a"], found["b"].value("accuracy")) == (3, first["a"], 0.75)
+
+
 def test_a_repeat_s_name_says_of_which_trial_and_with_which_seed(tmp_path):
     for number, seed in [(7, 3), (7, -1), (12, 3)]:
         write(tmp_path, f"repeats/{repeat_name(number, seed)}", accuracy=seed / 100)
