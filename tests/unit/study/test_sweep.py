@@ -20,6 +20,7 @@ from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import baselines, loop, mlflow_parent, mlflow_store, optuna_study, sweep
+from terrasweep.study.composer import Composer
 from tests.conftest import make_home
 from tests.integration.study import read_optuna, read_record, read_results
 from tests.studies import NoTracker
@@ -132,6 +133,28 @@ def test_a_pruner_that_can_t_judge_is_refused_before_anything_is_there_and_one_t
     assert (trial, {*others}) == (True, {None}), "what is no trial, like a confirmation, is not judged"
     unjudged = start(ACCURACY, SEARCH, "train.validate_every=5", "study.n_trials=2", "confirm.rounds=0")
     assert ["trial.judged" in launched for launched in unjudged.launched] == [False]
+
+
+def test_a_sweep_looks_at_each_trial_once_and_hydra_composes_for_its_groups_alone(start, monkeypatch):
+    """The trial itself composes and checks once more, as it may run elsewhere: test_run.py."""
+    composed, looked_at = [], []
+    by_hydra, look_at = Composer._composed_by_hydra, sweep.StudySweep.find_violations
+
+    def count_composed(own, texts):
+        composed.append(texts)
+        return by_hydra(own, texts)
+
+    def count_looks(own, values):
+        looked_at.append(values)
+        return look_at(own, values)
+
+    monkeypatch.setattr(Composer, "_composed_by_hydra", count_composed)
+    monkeypatch.setattr(sweep.StudySweep, "find_violations", count_looks)
+    launched = [start(ACCURACY, SEARCH, f"study.name=of_{n}", f"study.n_trials={n}").launched for n in (2, 3)]
+    assert [values["tuning.rank"] for trials in launched for values in trials] == [
+        values["tuning.rank"] for values in looked_at
+    ]
+    assert composed == [(), ()]
 
 
 @pytest.mark.parametrize("change", [MEMORY, "tuning.rank=choice(3,4)"])
