@@ -214,7 +214,7 @@ def _count(config: TrialConfig) -> Plan:
     log = Path(name)
     # A forkserver would import more than this one child needs.
     outcome = process.run(
-        "terrasweep.predict.in_child:plan", {"config": config}, log, process.Limits(), start_method="spawn"
+        "terrasweep.trial.plan_in_child:plan", {"config": config}, log, process.Limits(), start_method="spawn"
     )
     if outcome.error is not None and not isinstance(outcome.error, InvalidConfig):
         raise type(outcome.error)(f"{outcome.error}; see {log}") from outcome.error
