@@ -214,6 +214,34 @@ def test_the_allowed_arrows_make_no_circle():
     assert order.index("results") < order.index("config") < order.index("trial") < order.index("cli")
 
 
+def test_what_is_named_by_text_is_there_and_below():
+    """Tasks of children and transformations of knobs; a knob names what it does to models, and imports none of it."""
+    by_text = ARROWS | {"config": ARROWS["config"] | {"models"}}
+    named = [
+        (room(file).split("/")[0], module, function)
+        for file in PACKAGE.rglob("*.py")
+        for module, function in re.findall(r'"terrasweep\.([\w.]+):(\w+)"', file.read_text())
+    ]
+    assert len(named) >= 12
+    for own, module, function in named:
+        file = PACKAGE / f"{module.replace('.', '/')}.py"
+        assert f"def {function}(" in file.read_text(), f"{own} names terrasweep.{module}:{function}"
+        assert module.split(".")[0] in by_text[own] | {own}
+
+
+def test_names_say_what_they_are_of():
+    """These could be of anything: neither a module nor what it offers is called so."""
+    vague = {"criteria", "extras", "inputs", "kept", "needs", "plain", "roots", "scratch", "settle", "stages", "told"}
+    found = []
+    for file in PACKAGE.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        functions = (n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef))
+        classes = (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef))
+        fields = (n.target.id for kind in classes for n in kind.body if isinstance(n, ast.AnnAssign))
+        found += [f"{room(file)}: {name}" for name in (file.stem, *functions, *fields) if name.lower() in vague]
+    assert found == []
+
+
 def test_the_parent_process_imports_no_torch():
     code = (
         "import sys; import terrasweep.study.sweep, terrasweep.trial.run, terrasweep.cli.app, "

@@ -93,6 +93,33 @@ class Parents:
         return os.getppid()
 
 
+class LargeBlock:
+    """A data set that holds some MiB, all of which each sample is read from."""
+
+    def __init__(self, mib):
+        import numpy as np
+
+        self.block = np.ones(mib * 2**20 // 8)
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return float(self.block[::512].sum())
+
+
+def measure_growth_with_workers(report, mib):
+    """What the watch would read while all workers of a loader have read the same pages."""
+    from torch.utils.data import DataLoader
+
+    from terrasweep.process.host_memory import HostMemoryGrowth
+
+    growth = HostMemoryGrowth(os.getpid())
+    batches = iter(DataLoader(LargeBlock(mib), num_workers=3, persistent_workers=True))
+    seen = {float(batch) for batch in batches}
+    report(metrics={"seen": sorted(seen), "grown": growth.exact(), "bound": growth.bytes(allowed=2**62)})
+
+
 def read_by_workers(report):
     from torch.utils.data import DataLoader
 

@@ -149,6 +149,17 @@ def test_workers_of_a_data_loader_are_forked_and_import_nothing_anew(run, monkey
     assert seen["above"] == [seen["pid"]]
 
 
+def test_what_the_workers_of_a_data_loader_read_of_their_trial_counts_once(run):
+    """Counted for each of the three, it would be over the budget."""
+    held_mib = 256
+    outcome = run("measure_growth_with_workers", Limits(host_memory_bytes=3 * held_mib * 2**20), mib=held_mib)
+    assert outcome.error is None
+    found = outcome.reported["metrics"]
+    assert found["seen"] == [held_mib * 2**20 / 8 / 512]
+    assert 0.9 * held_mib < found["grown"] / 2**20 < 2 * held_mib
+    assert found["bound"] / 2**20 > 4 * held_mib, "the sum of what each maps"
+
+
 @pytest.mark.slow
 def test_a_fresh_interpreter_works_in_place_of_the_forkserver(run, monkeypatch):
     monkeypatch.setenv(START_METHOD, "spawn")

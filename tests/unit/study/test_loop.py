@@ -175,7 +175,7 @@ def test_a_database_that_stays_locked_is_one_line_and_the_next_start_goes_on(hom
     make_orphan(stored, 1)
     for trial in stored.trials():
         if trial.state.name == "RUNNING":
-            stored.storage.set_trial_user_attr(trial._trial_id, "owner", "")
+            stored.storage.set_trial_user_attr(stored.trial_id(trial.number), "owner", "")
     folder, stored = start(home, lambda *_: None)
     assert [r.state for r in folder.results()] == ["complete", "complete"], "what was measured counts"
     assert [t.state.name for t in stored.trials()] == ["COMPLETE", "COMPLETE"]

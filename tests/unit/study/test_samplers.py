@@ -90,7 +90,9 @@ def test_a_grid_has_as_many_trials_as_combinations_and_each_once(restarts):
     """Whenever its process is killed and another goes on."""
     sampler, size = build("grid")
     assert (size.at_most(100), size.at_most(3)) == (15, 3)
-    study = optuna.create_study(sampler=sampler)
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, sampler=sampler)
+    study_id = storage.get_study_id_from_name(study.study_name)
     drawn = []
     for number in range(15):
         if number in restarts:
@@ -98,7 +100,8 @@ def test_a_grid_has_as_many_trials_as_combinations_and_each_once(restarts):
             study.sampler = sampler
         trial = study.ask()
         drawn.append(tuple(SPACE.suggest(trial, BASE).values()))
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [0.0])
+        trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [0.0])
     assert sorted(drawn) == [(x, y) for x in (1, 2, 3) for y in (0.0, 0.1, 0.2, 0.3, 0.4)]
     assert isinstance(sampler, optuna.samplers.GridSampler)
     assert not isinstance(sampler, functools.partial)
