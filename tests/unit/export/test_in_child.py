@@ -70,7 +70,7 @@ def test_wherever_adapters_started_the_export_computes_what_the_trial_did(home, 
     save_weights(tmp_path, model, CROPS)
     draft, reported = tmp_path / "draft", {}
     draft.mkdir()
-    in_child.write_plain(lambda **found: reported.update(found), config, tmp_path, draft, draft, "a trial")
+    in_child.write_exported(lambda **found: reported.update(found), config, tmp_path, draft, draft, "a trial")
     assert reported["difference"] < 1e-5
     names = torch.load(draft / "weights.ckpt", weights_only=True)["state_dict"]
     assert not [name for name in names if "lora" in name or "absmax" in name or "q_linear" in name]
