@@ -11,7 +11,7 @@ from typing import Any
 os.environ.setdefault("TERRASWEEP_HOME", str(Path(__file__).resolve().parents[1]))
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from terrasweep.config.compose import composed_trial, register_schema
 from terrasweep.config.schema import TrialConfig
@@ -25,7 +25,7 @@ register_schema()
 @hydra.main(config_path="pkg://terrasweep.conf", config_name="config")
 def peer(config: DictConfig) -> list[float] | None:
     mode = config.peer
-    trial = composed_trial(config, without="peer")
+    trial = composed_trial(OmegaConf.masked_copy(config, [key for key in config if key != "peer"]))
     if mode == "bare":
         bare(trial)
         return None

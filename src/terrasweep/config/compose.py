@@ -80,15 +80,15 @@ def _unknown_keys(node: Any, prefix: str = "") -> Iterator[str]:
             yield from _unknown_keys(node[key], f"{prefix}{key}.")
 
 
-def composed_trial(composed: DictConfig, *, without: str = "hydra") -> TrialConfig:
+def composed_trial(composed: DictConfig) -> TrialConfig:
     """The TrialConfig of what Hydra composed, without its own part.
 
     Raises:
         InvalidConfig: As for :func:`trial_config`, and for :func:`check_composition`.
     """
-    if without in composed:
-        check_composition(composed[without])
-    return trial_config(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != without]))
+    if "hydra" in composed:
+        check_composition(composed.hydra)
+    return trial_config(OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"]))
 
 
 def check_composition(hydra: Any) -> None:
