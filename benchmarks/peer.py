@@ -25,7 +25,7 @@ register_schema()
 @hydra.main(config_path="pkg://terrasweep.conf", config_name="config")
 def peer(config: DictConfig) -> list[float] | None:
     mode = config.peer
-    trial = composed_trial(OmegaConf.masked_copy(config, [key for key in config if key != "peer"]))
+    trial = composed_trial(OmegaConf.masked_copy(config, [str(key) for key in config if key != "peer"]))
     if mode == "bare":
         bare(trial)
         return None
