@@ -6,10 +6,11 @@
 Both start from the same pretrained backbone and see the same training images. The study chooses one of its trials by
 the validation split, the regression its strength of regularization by cross-validation within the training split, and
 each is asked about the test split once. Without data.root the images are the quickstart's tiles of the target domain,
-by the crop of the largest area. Without a checkpoint or backbone.pretrained=true the backbone is trained beforehand to
-map the crops of other tiles: of the same domain (--pretrained-on target), so that its frozen features carry the
-classes, or of the other one, to whose spectra they don't quite fit. --home keeps tiles, weights and study in a folder,
-and takes from it what is there.
+by the crop of the largest area; the more of them are for the test (--test), the surer both accuracies are. Without a
+checkpoint or backbone.pretrained=true the backbone is trained beforehand to map the crops of other tiles: of the same
+domain (--pretrained-on target), so that its frozen features carry the classes, or of the other one, to whose spectra
+they don't quite fit. --seeds runs as many studies, each by a seed of its own for its trainings and its search. --home
+keeps tiles, weights and studies in a folder, and takes from it what is there.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from terrasweep.trial.run import run_trial
 ROOT = Path(__file__).resolve().parents[1]
 CLASS_FOLDERS = ("data=classification_folder", "task=classification", "decoder=identity")
 SPLITS = {"train": 600, "val": 150, "test": 300}
+"""Tiles of each split."""
 PRETRAINING = (
     *("data=synthetic", "task=segmentation", "decoder=linear", "backbone.checkpoint=null", "tuning=full"),
     *("backbone=timm_vit_small_patch16_224", "data.synthetic.seed=1", "data.synthetic.train=1200"),
@@ -50,31 +52,34 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=8, help="trials of the study")
     parser.add_argument("--pretrained-on", choices=sorted(SyntheticScenes.MEANS), default="target", help="which tiles")
     parser.add_argument("--tile-px", type=int, default=64, help="side of a tile")
+    parser.add_argument("--test", type=int, default=SPLITS["test"], help="tiles for the test")
+    parser.add_argument("--seeds", type=int, default=1, help="studies, each by a seed of its own")
     parser.add_argument("--home", type=Path, help="folder that is kept")
     parser.add_argument("overrides", nargs="*", help="key=value for both")
     arguments = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as passing:
         home = (arguments.home or Path(passing)).resolve()
         os.environ["TERRASWEEP_HOME"] = str(home)
-        own = completed(arguments.overrides, home, arguments.tile_px, arguments.pretrained_on)
+        scenes = SyntheticScenes(domain="target", tile_px=arguments.tile_px, **SPLITS | {"test": arguments.test})
+        own = completed(arguments.overrides, home, scenes, arguments.pretrained_on)
         common = ["sweeps=own_data", *CLASS_FOLDERS, *own]
-        regressed = regression(common)
-        studied = study(common, arguments.trials, home)
-    print(table(regressed, studied, arguments.trials))
+        regressed, images = regression(common)
+        studied = [study(common, arguments.trials, home, seed) for seed in range(arguments.seeds)]
+    print(table(regressed, images, studied, arguments.trials))
 
 
-def completed(overrides: list[str], home: Path, tile_px: int, domain: str) -> list[str]:
+def completed(overrides: list[str], home: Path, scenes: SyntheticScenes, domain: str) -> list[str]:
     """With a folder of images and a pretrained backbone, where none is given."""
     given = dict(override.split("=", 1) for override in overrides if "=" in override)
     backbone = [override for override in overrides if override.lstrip("+").startswith("backbone")]
     if (root := given.get("data.root")) is not None:
         overrides = [*overrides, f"data.root={Path(root).resolve()}"]
     else:
-        tiles = write_synthetic(home / "tiles", SyntheticScenes(domain="target", tile_px=tile_px, **SPLITS))
+        tiles = write_synthetic(home / "tiles", scenes)
         overrides = [*overrides, f"data.root={tiles / 'scenes'}", "data.split.by=folders", "augment=d4"]
     if given.get("backbone.pretrained") == "true" or "backbone.checkpoint" in given:
         return overrides
-    chosen = [f"data.tile_px={tile_px}", f"data.synthetic.domain={domain}", *backbone]
+    chosen = [f"data.tile_px={scenes.tile_px}", f"data.synthetic.domain={domain}", *backbone]
     return [*overrides, "backbone.pretrained=false", f"backbone.checkpoint={pretrained(chosen, home / domain)}"]
 
 
@@ -88,11 +93,12 @@ def pretrained(chosen: list[str], folder: Path) -> Path:
     return weights
 
 
-def study(common: list[str], trials: int, home: Path) -> dict[str, str]:
-    """Run the study; the row of its most accurate trial."""
-    settings = ["study.name=own_data", f"study.n_trials={trials}"]
+def study(common: list[str], trials: int, home: Path, seed: int) -> dict[str, str]:
+    """Run the study by a seed; the row of its most accurate trial."""
+    name = f"own_data_{seed}"
+    settings = [f"study.name={name}", f"study.n_trials={trials}", f"study.seed={seed}", f"train.seed={seed}"]
     subprocess.run([sys.executable, str(ROOT / "sweep.py"), "-m", *common, *settings], check=True, stdout=sys.stderr)
-    return most_accurate(home / "results" / "own_data")
+    return most_accurate(home / "results" / name)
 
 
 def most_accurate(study: Path) -> dict[str, str]:
@@ -102,8 +108,8 @@ def most_accurate(study: Path) -> dict[str, str]:
     return max(rows, key=lambda row: (float(row["accuracy"]), row["test_accuracy"] != ""))
 
 
-def regression(common: list[str]) -> float:
-    """Test accuracy of a logistic regression on the frozen backbone's features, averaged over patches."""
+def regression(common: list[str]) -> tuple[float, int]:
+    """Test accuracy of a logistic regression on the frozen backbone's features, averaged over patches; test images."""
     from sklearn.linear_model import LogisticRegressionCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -113,7 +119,7 @@ def regression(common: list[str]) -> float:
     train, test = features(config)
     model = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=8, cv=5, max_iter=2000))
     model.fit(*train)
-    return float(model.score(*test))
+    return float(model.score(*test)), len(test[1])
 
 
 def features(config: Any) -> tuple[Split, Split]:
@@ -153,14 +159,20 @@ def check(state: State, message: str) -> None:
         raise SystemExit(f"{state}: {message}")
 
 
-def table(regressed: float, studied: dict[str, str], trials: int) -> str:
-    """As Markdown."""
+def table(regressed: float, images: int, studied: list[dict[str, str]], trials: int) -> str:
+    """As Markdown, with the standard error of a share of so many test images."""
+    error = (regressed * (1 - regressed) / images) ** 0.5
+    rows = (
+        f"| `sweeps=own_data`, seed {seed}, the most accurate of {trials} trials ({best['tuning']}, "
+        f"{float(best['train.lr']):.2g}) | {float(best['accuracy']):.3f} | {float(best['test_accuracy']):.3f} |"
+        for seed, best in enumerate(studied)
+    )
     return "\n".join(
         [
-            "| | test accuracy |",
-            "| --- | ---: |",
-            f"| logistic regression on frozen features | {regressed:.3f} |",
-            f"| `sweeps=own_data`, the most accurate of {trials} trials | {float(studied['test_accuracy']):.3f} |",
+            f"| | validation | test, of {images} images, error {error:.3f} |",
+            "| --- | ---: | ---: |",
+            f"| logistic regression on frozen features | | {regressed:.3f} |",
+            *rows,
         ]
     )
 
