@@ -49,6 +49,7 @@ KNOBS = [
     ["quantization=nf4", "quantization.skip=auto", "quantization.skip_count=2", "quantization.compute_dtype=fp16"],
     ["precision=bf16"],
     ["precision=fp16"],
+    ["precision=fp16", "train.clip_norm=1", "train.accumulate=2"],
     ["tuning.targets=qv", "tuning.use_dora=true", "quantization=nf4"],
     ["tuning.initialisation=pissa", "offload=parameters"],
     ["tuning.initialisation=loftq", "quantization=nf4"],
@@ -89,6 +90,47 @@ def test_bf16_is_bf16_under_zero(tmp_path, offload):
         first[" ".join(knobs)] = outcome.reported["curves"]["train_loss"][0][1]
     in_fp32, in_bf16, offloaded = first.values()
     assert abs(offloaded - in_bf16) < abs(offloaded - in_fp32)
+
+
+ROUNDING = 1e-6
+"""Above what 512 additions in 32 bits lose; TF32, which cards have from Ampere on, loses 3e-4."""
+
+
+def test_a_trial_multiplies_in_32_bits_on_the_device(tmp_path, monkeypatch):
+    """TerraTorch's import has set TF32 for the whole process before."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    arguments = {"home": str(tmp_path), "config": tiny("train.device=cuda"), "folder": tmp_path / "trial"}
+    arguments["folder"].mkdir()
+    log = tmp_path / "log.txt"
+    outcome = process.run("tests.unit.machine.products:in_a_trial", arguments, log, Limits(timeout_s=300))
+    assert outcome.error is None, log.read_text()
+    assert outcome.reported["settings"]["before"]["cuda.matmul.allow_tf32"] == "True"
+    for where in ("build", "fit", "evaluate"):
+        assert outcome.reported["settings"][where]["cuda.matmul.allow_tf32"] == "False"
+        assert outcome.reported["errors"][where] < ROUNDING
+
+
+RECIPE = (
+    *("train.max_steps=20", "tuning.rank=4", "train.clip_norm=0.1", "schedule.warmup=4"),
+    *("train.validate_every=6", "train.keep=best"),
+)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("fp16", 5e-2)])
+def test_a_recipe_in_parts_is_that_in_whole_batches(tmp_path, precision, tolerance):
+    """Gradients of 16 bits are added up with their scale and clipped without it; the best state waits on the host."""
+    curves = {}
+    for name, knobs in {"whole": [], "parts": ["train.accumulate=2"], "free": ["train.clip_norm=null"]}.items():
+        outcome = run_measured(tmp_path, tiny(*RECIPE, f"precision={precision}", *knobs), tmp_path / name)
+        assert outcome.error is None, outcome.error
+        measured, curves[name] = outcome.reported["measurements"], outcome.reported["curves"]
+        by_step = dict(curves[name]["val_accuracy"])
+        assert list(by_step) == [6, 12, 18, 20]
+        assert by_step[measured["kept_steps"]] == max(by_step.values())
+        assert measured["accuracy"] == pytest.approx(max(by_step.values()), abs=1e-3)
+    whole, parts, free = ([loss for _, loss in curves[name]["train_loss"]] for name in ("whole", "parts", "free"))
+    assert all(abs(a - b) <= tolerance * abs(a) for a, b in zip(whole, parts, strict=True))
+    assert max(abs(a - b) / abs(a) for a, b in zip(whole, free, strict=True)) > 1e-3, "it is clipped"
 
 
 def test_a_budget_below_the_need_ends_in_a_known_way(home):

@@ -4,24 +4,24 @@ import os
 from dataclasses import replace
 
 
-def error_of_a_product():
-    """The relative error of a product of 32-bit numbers, against 64-bit ones."""
+def error_of_a_product(device="cpu"):
+    """The relative error of a product of 32-bit numbers on a device, against 64-bit ones."""
     import torch
 
-    first, second = torch.randn(2, 512, 512, generator=torch.Generator().manual_seed(0)).unbind()
+    first, second = torch.randn(2, 512, 512, generator=torch.Generator().manual_seed(0)).to(device).unbind()
     exact = first.double() @ second.double()
     return float(((first @ second).double() - exact).norm() / exact.norm())
 
 
-def look(report, where):
+def look(report, where, device="cpu"):
     from terrasweep.machine.arithmetic import float32_settings
 
-    report(errors={where: error_of_a_product()}, settings={where: float32_settings()})
+    report(errors={where: error_of_a_product(device)}, settings={where: float32_settings()})
 
 
-def looking(report, where, function):
+def looking(report, where, function, device="cpu"):
     def look_and_do(*arguments, **options):
-        look(report, where)
+        look(report, where, device)
         return function(*arguments, **options)
 
     return look_and_do
@@ -31,10 +31,11 @@ def in_a_trial(report, home, config, folder):
     os.environ["TERRASWEEP_HOME"] = home
     from terrasweep.trial import measure_in_child
 
-    look(report, "before")
-    measure_in_child.build_model = looking(report, "build", measure_in_child.build_model)
-    measure_in_child.fit = looking(report, "fit", measure_in_child.fit)
-    measure_in_child.evaluate = looking(report, "evaluate", measure_in_child.evaluate)
+    device = config.train.device
+    look(report, "before", device)
+    measure_in_child.build_model = looking(report, "build", measure_in_child.build_model, device)
+    measure_in_child.fit = looking(report, "fit", measure_in_child.fit, device)
+    measure_in_child.evaluate = looking(report, "evaluate", measure_in_child.evaluate, device)
     measure_in_child.prepare(report, config)
     measure_in_child.measure(report, config, folder)
 
