@@ -137,7 +137,7 @@ def test_a_budget_below_the_need_ends_in_a_known_way(home):
     finished = run_sweep(home, "-m", "study.n_trials=2", "budget.memory_gib=0.01", *SMALL)
     assert finished.returncode == 1
     reasons = {str(r.reason) for r in read_results(home / "results" / "quickstart").values()}
-    assert reasons <= {"oom_device", "over_budget"}
+    assert reasons <= {"oom_device", "over_budget", "predicted_oom"}
 
 
 def test_offloaded_activations_leave_the_device(home):

@@ -17,8 +17,8 @@ FAULTS = {
     # name: (what the configuration does, state, reason, state in Optuna)
     "a_none": ("train: {max_steps: 4}", "complete", "", "COMPLETE"),
     "b_late": (f"{ENDLESS}\nbudget: {{timeout_s: 6}}", "infeasible", "timeout", "PRUNED"),
-    "c_large": (f"{ENDLESS}\nbudget: {{host_memory_gib: 0.05}}", "infeasible", "oom_host", "PRUNED"),
-    "d_over": ("budget: {memory_gib: 0.01}", "infeasible", "over_budget", "PRUNED"),
+    "c_large": (f"{ENDLESS}\nbudget: {{host_memory_gib: 0.05, gate: false}}", "infeasible", "oom_host", "PRUNED"),
+    "d_over": ("budget: {memory_gib: 0.01, gate: false}", "infeasible", "over_budget", "PRUNED"),
     "e_nan": ("train: {lr: 1e30, max_steps: 1000}", "infeasible", "diverged", "PRUNED"),
     "f_raises": ("neck: {modules: [{name: SelectIndices, indices: [99]}]}", "failed", "crashed", "FAIL"),
     "g_killed": (ENDLESS, "failed", "crashed", "FAIL"),

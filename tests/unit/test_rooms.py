@@ -55,7 +55,7 @@ ROOMS = {
     "rich": ["cli", "study/terminal.py", "trial/look_progress.py"],
     "rioxarray": ["trial/preload.py"],
     "safetensors": ["models", "trial/pretrain_synthetic.py"],
-    "scipy": ["results/estimates.py", "results/seed_statistics.py"],
+    "scipy": ["results/estimates.py", "results/peak_calibration.py", "results/seed_statistics.py"],
     "segmentation_models_pytorch": ["training"],
     "shapely": ["data/views/polygons.py"],
     "sqlalchemy": ["study"],

@@ -5,7 +5,6 @@ Those of a knob stand with it in :mod:`terrasweep.config.knobs`, those of data i
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -65,9 +64,12 @@ def _study(config: TrialConfig) -> Iterator[str]:
 
 
 def _budget(config: TrialConfig) -> Iterator[str]:
-    for key, limit in dataclasses.asdict(config.budget).items():
+    for key in ("memory_gib", "timeout_s", "host_memory_gib"):
+        limit = getattr(config.budget, key)
         if limit is not None and not limit > 0:
             yield f"budget.{key}={limit}: it must be above 0; null means no limit"
+    if not 0 <= config.budget.gate_verify <= 1:
+        yield f"budget.gate_verify={config.budget.gate_verify:g}: it is a share of the trials; use 0 to 1"
 
 
 def _repeats(config: TrialConfig) -> Iterator[str]:

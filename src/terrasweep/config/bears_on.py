@@ -61,6 +61,8 @@ KEYS: dict[str, Bearing] = {
     "budget.memory_gib": Bearing(
         numbers=COST, why="near its limit the allocator gives memory back and takes it again; the numbers are the same"
     ),
+    "budget.gate": Bearing(numbers=NOTHING, why="whether a trial that can't fit is started"),
+    "budget.gate_verify": Bearing(numbers=NOTHING, why="whether a trial that can't fit is started"),
     "data.workers": Bearing(numbers=COST, why="the same samples, read beside; own datamodules may draw in them"),
     "data.in_memory": Bearing(numbers=COST, why="the same samples, kept"),
     "data.check_tiles": Bearing(numbers=NOTHING, why="what follows from it stands in data.means and data.stds"),

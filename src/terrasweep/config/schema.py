@@ -155,6 +155,10 @@ class BudgetConfig:
     """Seconds from the start of the trial's process."""
     host_memory_gib: float | None = None
     """Growth of the trial's processes on the host at which they are ended."""
+    gate: bool = True
+    """Whether a trial that can't fit by its predicted peak is not started (docs/memory.md)."""
+    gate_verify: float = 0.05
+    """Share of the trials that would not be started which are run all the same, to be counted; 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.measure.accuracy import ACCURACY, METRIC_PREFIX
-from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, POSSIBLE_OBJECTIVES
+from terrasweep.measure.catalog import MEASUREMENTS, NUMERIC_MEASUREMENTS, POSSIBLE_OBJECTIVES
 from terrasweep.results.wording import nearest
 
 
@@ -56,6 +56,8 @@ def find_unknown_objectives(config: TrialConfig, classes: Sequence[str]) -> Iter
     for name in (objective.name for objective in config.study.objectives):
         if name == f"{METRIC_PREFIX}{config.task.accuracy}":
             yield f"study.objectives: {name!r} is what task={config.task.name} calls its accuracy; use {ACCURACY.name}"
+        elif name in MEASUREMENTS and (measured := MEASUREMENTS[name].predicts):
+            yield f"study.objectives: {name!r} is predicted, and not measured; use {measured}"
         elif name in NUMERIC_MEASUREMENTS and name not in POSSIBLE_OBJECTIVES:
             yield f"study.objectives: {name!r} is measured after the search, and can't guide it; use {ACCURACY.name}"
         elif name not in (*POSSIBLE_OBJECTIVES, *known) and not (any_class and name.startswith(any_class)):

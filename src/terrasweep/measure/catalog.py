@@ -24,6 +24,7 @@ from terrasweep.measure import throughput as timing
 from terrasweep.measure.disturbance import DISTURBED
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import Meter, MeteredTrial, Phase, Reading
+from terrasweep.measure.predicted_memory import PREDICTED
 from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.results.measurements import Measured, Measurements
 
@@ -75,15 +76,20 @@ _LATER_COLUMNS = (timing.THROUGHPUT_MEDIAN, timing.THROUGHPUT_ERROR, DISTURBED)
 
 MEASUREMENTS: dict[str, Measurement] = {
     measurement.name: measurement
-    for measurement in (*_FIRST_COLUMNS, *_LATER_COLUMNS, *(m for meter in METERS for m in meter.measurements))
+    for measurement in (
+        *(*_FIRST_COLUMNS, *_LATER_COLUMNS, *(m for meter in METERS for m in meter.measurements)),
+        *PREDICTED,
+    )
 }
 """Name to measurement; a name is declared once."""
 
 NUMERIC_MEASUREMENTS: tuple[str, ...] = tuple(name for name, m in MEASUREMENTS.items() if m.number is not None)
 """Those that are an MLflow metric."""
 
-POSSIBLE_OBJECTIVES: tuple[str, ...] = tuple(n for n in NUMERIC_MEASUREMENTS if not MEASUREMENTS[n].after_search)
-"""Those that can be an objective: known as soon as a trial ends."""
+POSSIBLE_OBJECTIVES: tuple[str, ...] = tuple(
+    n for n in NUMERIC_MEASUREMENTS if not (MEASUREMENTS[n].after_search or MEASUREMENTS[n].predicts)
+)
+"""Those that can be an objective: measured as soon as a trial ends."""
 
 
 def measurement_or_metric(name: str) -> Measurement:

@@ -32,6 +32,8 @@ class Measurement:
     """Whether it tells of a training from its beginning to its end, of which a probe sees the first steps alone."""
     after_search: bool = False
     """Whether it is measured once the search is over, so that it can be no objective."""
+    predicts: str = ""
+    """The measurement that it tells of before the trial runs, so that it can be no objective either; empty: none."""
 
     @property
     def unit_symbol(self) -> str:

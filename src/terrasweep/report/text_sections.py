@@ -9,6 +9,7 @@ from terrasweep.measure.catalog import NUMERIC_MEASUREMENTS, measurement_or_metr
 from terrasweep.report.baseline_comparison import baseline_rows, beside_baselines
 from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
+from terrasweep.report.gate_note import gate_note
 from terrasweep.report.labels import arithmetic_text, label, source_name, touched_text, trial_name, violation_text
 from terrasweep.report.recommendations import by_configuration, choose, command_for, remarks_on, shown_measurements
 from terrasweep.report.repeats_section import repeats_section
@@ -38,6 +39,7 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "resolution_note": resolution_note(outcome),
         "table_note": _table_note(outcome),
         "reuse_note": reuse_note(outcome),
+        "gate_note": gate_note(outcome),
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "test_note": _test_note(outcome),
@@ -194,6 +196,7 @@ def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
         ("disturbed", str(result.measurements.get("disturbed") or "")),
         ("accuracy from", _marked(result.accuracy_from)[1]),
         ("memory and speed from", _marked(result.cost_from)[1]),
+        ("by its predicted memory", result.gate),
         ("touched", touched_text(result)),
         ("kept in full precision", ", ".join(kept_layers(result))),
         ("device", result.device),

@@ -57,6 +57,12 @@ class OverBudget(TerrasweepError):
     reason = Reason.OVER_BUDGET
 
 
+class PredictedOutOfMemory(TerrasweepError):
+    """By its predicted peak the trial can't fit its budget, so that it was not started."""
+
+    reason = Reason.PREDICTED_OOM
+
+
 class TimedOut(TerrasweepError):
     """The trial passed ``budget.timeout_s``."""
 

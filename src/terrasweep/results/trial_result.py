@@ -63,6 +63,8 @@ class TrialResult:
     """The trial whose memory and speed these are; empty: its own."""
     verifies: str = ""
     """The trial whose accuracy was known and is trained again here, to be compared; empty: none."""
+    gate: str = ""
+    """What became of it by its predicted peak, a value of :mod:`terrasweep.results.gate`; empty: it was not judged."""
     probes: list[Measurements] = field(default_factory=list)
     """Later measurements of the same memory and speed, in the order they were made, each by its measurements' names.
     ``measurements`` stays the trial's own."""

@@ -22,7 +22,7 @@ from terrasweep.process.parent import Limits, Outcome
 from terrasweep.results.errors import Interrupted, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.trial import attempt, prepare, reused, rules
+from terrasweep.trial import attempt, gate, prepare, reused, rules
 from terrasweep.trial.keys import Keys, keys_of
 from terrasweep.trial.known import Known, find_known
 from terrasweep.trial.nvme_folder import own_nvme_folder
@@ -35,7 +35,8 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     """Measure one configuration in a process of its own; never raises for what a trial does.
 
     The data say what the configuration leaves open; then it is checked, written down, and nothing of it changes any
-    more. What is known of it already is not measured again: then no child is started, or one that only probes.
+    more. No child is started where all is known or it can't fit by its predicted peak; one where its accuracy is known
+    only probes.
 
     Args:
         config: What to run.
@@ -48,9 +49,8 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     if given is not None and not attempt.owns(folder, given):
         raise Interrupted("the trial was settled by another process before it could start")
     started, clock = datetime.now(UTC), time.perf_counter()
-    outcome, known = Outcome(), Known()
+    outcome, known, verdict, verifies = Outcome(), Known(), gate.Verdict(), ""
     keys: Keys | None = None
-    verifies = ""
     log = folder / _LOG
     log.unlink(missing_ok=True)
     config = located(config)
@@ -63,20 +63,23 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
             _write_config(folder, config)
         keys = keys_of(config)
         known = find_known(config, keys)
+        is_judged = known.cost is None  # What was measured is not predicted.
         if config.probe.alone or (verifies := reused.verified(config, known)):
             known = Known()
         if reused.is_answered(known):
             write_atomically(log, reused.describe_answer(known))
         else:
+            verdict = gate.judge(config, keys, log) if is_judged else verdict
+            verdict.enforce()
             prepare.prepare(config)
             clock = time.perf_counter()  # What trials share is made outside of their own time.
             outcome = _run_child(config, folder, keys, probe=config.probe.alone or known.accuracy is not None)
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
-    result = replace(reused.with_known(_with_keys(result, keys, outcome), known), verifies=verifies)
-    if result.accuracy_from and known.accuracy is not None and config.keeps_weights:
-        reused.share_weights(known.accuracy.folder, folder)
+    result = gate.with_verdict(_with_keys(result, keys, outcome), verdict)
+    gate.learn(config, result)
+    result = _with_known(result, known, verifies, config, folder)
     attempt.write_result(folder, result, given)
     return result
 
@@ -93,6 +96,14 @@ def _with_keys(result: TrialResult, keys: Keys | None, outcome: Outcome) -> Tria
         return result
     quality = keys.quality_of(batch_statistics=outcome.reported.get("batch_statistics", False))
     return replace(result, quality_key=quality, cost_key=keys.cost)
+
+
+def _with_known(result: TrialResult, known: Known, verifies: str, config: TrialConfig, folder: Path) -> TrialResult:
+    """The result with what was known of it, and the weights that belong to it."""
+    result = replace(reused.with_known(result, known), verifies=verifies)
+    if result.accuracy_from and known.accuracy is not None and config.keeps_weights:
+        reused.share_weights(known.accuracy.folder, folder)
+    return result
 
 
 def _write_config(folder: Path, config: TrialConfig) -> None:

@@ -110,6 +110,7 @@ BAD_VALUES = {
     "repeats.seeds=1: one other seed has no spread; use 2 or more": ["repeats.seeds=1"],
     "repeats.n_trainings=0: it counts trainings": ["repeats.n_trainings=0"],
     "budget.timeout_s=0.0: it must be above 0; null means no limit": ["budget.timeout_s=0"],
+    "budget.gate_verify=1.5: it is a share of the trials; use 0 to 1": ["budget.gate_verify=1.5"],
 }
 BAD_FILES = {
     "backbone.checkpoint=/nowhere.pt: there is no such file": ["backbone.checkpoint=/nowhere.pt"],

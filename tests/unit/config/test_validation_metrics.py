@@ -47,6 +47,7 @@ def test_what_a_trial_measures_can_be_an_objective(name, overrides):
         ("acuracy", (), "did you mean accuracy?"),
         ("accuracy_name", (), "unknown objective"),
         ("test_accuracy", (), "'test_accuracy' is measured after the search, and can't guide it; use accuracy"),
+        ("predicted_peak_mib", (), "'predicted_peak_mib' is predicted, and not measured; use peak_memory_mib"),
         ("test_acuracy", (), "unknown objective 'test_acuracy'"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import os
 
-from terrasweep.predict import peak_memory
+from terrasweep.predict import kept_predictions, peak_memory
 from terrasweep.predict.count_states import count_planned
 from terrasweep.predict.in_child import plan, predict
 from terrasweep.predict.memory_needs import optimizer_bytes
@@ -11,7 +11,7 @@ from tests.composing import compose_trial
 
 
 def test_the_whole_plan_is_reported_and_no_gpu_is_seen(monkeypatch, tmp_path):
-    monkeypatch.setattr(peak_memory, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(kept_predictions, "cache_folder", lambda: tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     config = compose_trial("quantization=nf4", "tuning.rank=2", "optimizer=adamw8bit")
     reported = {}
@@ -27,7 +27,7 @@ def test_the_whole_plan_is_reported_and_no_gpu_is_seen(monkeypatch, tmp_path):
 
 
 def test_predictions_and_refusals_have_their_places(monkeypatch, tmp_path):
-    monkeypatch.setattr(peak_memory, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(kept_predictions, "cache_folder", lambda: tmp_path)
     dora = compose_trial("quantization=nf4", "tuning.use_dora=true")
     configs = [compose_trial("data.tile_px=64"), compose_trial("backbone=any", "backbone.name=nobody_knows"), dora]
     reported = {"predictions": {}, "refused": {}}

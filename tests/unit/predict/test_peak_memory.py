@@ -2,7 +2,7 @@
 
 import pytest
 
-from terrasweep.predict import peak_memory
+from terrasweep.predict import kept_predictions, peak_memory
 from terrasweep.predict.peak_memory import predict_peak_memory
 from terrasweep.predict.trace import Block, Kind, Phase, Trace
 from tests.composing import compose_trial
@@ -21,7 +21,7 @@ def traces(monkeypatch, tmp_path):
         return Trace(events=[(0, 3 * MIB)], blocks=[block], begins=[(Phase.BUILD, 0), (Phase.STEADY_STEP, 1)])
 
     monkeypatch.setattr(peak_memory, "trace_training", trace)
-    monkeypatch.setattr(peak_memory, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(kept_predictions, "cache_folder", lambda: tmp_path)
     return made
 
 

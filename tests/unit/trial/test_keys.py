@@ -21,6 +21,8 @@ OTHER = {
     "budget.timeout_s": 100.0,
     "budget.host_memory_gib": 10.0,
     "budget.memory_gib": 10.0,
+    "budget.gate": False,
+    "budget.gate_verify": 0.5,
     "data.workers": 2,
     "data.in_memory": False,
     "data.check_tiles": 7,

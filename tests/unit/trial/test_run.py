@@ -7,10 +7,12 @@ import yaml
 
 from terrasweep import process
 from terrasweep.config.compose import public_dict
-from terrasweep.results.errors import DataError
+from terrasweep.results.errors import DataError, PredictedOutOfMemory
+from terrasweep.results.gate import Gate
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.trial import prepare, rules, run
+from terrasweep.trial import gate, prepare, rules, run
+from terrasweep.trial.known import Known, Source
 from tests.composing import compose_trial
 
 
@@ -105,3 +107,41 @@ def test_what_torch_said_of_its_arithmetic_stands_in_the_result(calls, monkeypat
     said = {"float32_matmul_precision": "highest"}
     monkeypatch.setattr(process, "run", lambda *_: process.Outcome({"done": True, "arithmetic": said}))
     assert run.run_trial(compose_trial(), tmp_path / "trial").arithmetic == said
+
+
+def refused(*_):
+    error = PredictedOutOfMemory("budget.memory_gib=1: too much", violation=0.25)
+    return gate.Verdict(gate=Gate.SKIPPED, predicted={"predicted_peak_mib": 1280.0}, error=error)
+
+
+def test_a_trial_that_cannot_fit_is_not_started_and_nothing_is_prepared_for_it(calls, monkeypatch, tmp_path):
+    monkeypatch.setattr(gate, "judge", refused)
+    result = run.run_trial(compose_trial(), tmp_path / "trial")
+    assert calls == ["complete", "check", "write"]
+    assert (result.state, result.reason) == (State.INFEASIBLE, Reason.PREDICTED_OOM)
+    assert (result.violation, result.message) == (0.25, "budget.memory_gib=1: too much")
+    assert (result.gate, result.value("predicted_peak_mib")) == ("skipped", 1280.0)
+    assert TrialResult.from_json((tmp_path / "trial" / "result.json").read_text()) == result
+
+
+def test_what_is_measured_beside_its_prediction_is_learnt(calls, monkeypatch, tmp_path):
+    learnt = []
+    verdict = gate.Verdict(gate=Gate.STARTED, predicted={"predicted_peak_mib": 100.0})
+    monkeypatch.setattr(gate, "judge", lambda *_: verdict)
+    monkeypatch.setattr(gate, "remember", lambda *told: learnt.append(told))
+    measured = {"peak_memory_mib": 170.0}
+    monkeypatch.setattr(process, "run", lambda *_: process.Outcome({"done": True, "measurements": measured}))
+    result = run.run_trial(compose_trial("train.device=cpu"), tmp_path / "trial")
+    assert (result.state, result.gate) == (State.COMPLETE, "started")
+    assert learnt == [("cpu", result.cost_key, {"peak_memory_mib": (100.0, 170.0)})]
+
+
+def test_what_was_measured_before_is_not_predicted_also_where_it_is_trained_to_be_compared(
+    calls, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(gate, "judge", refused)
+    assert run.run_trial(compose_trial(), tmp_path / "before").reason is Reason.PREDICTED_OOM
+    source = Source(name="0", folder=tmp_path, result=TrialResult(number=0, state=State.COMPLETE))
+    monkeypatch.setattr(run, "find_known", lambda *_: Known(accuracy=source, cost=source))
+    result = run.run_trial(compose_trial("reuse.verify=1"), tmp_path / "again")
+    assert (result.state, result.verifies, result.gate) == (State.COMPLETE, "0", "")

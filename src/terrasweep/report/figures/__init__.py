@@ -10,6 +10,7 @@ from terrasweep.report.figures.hypervolume import hypervolume_section
 from terrasweep.report.figures.importances import importances_section
 from terrasweep.report.figures.learning_curves import learning_curves_section
 from terrasweep.report.figures.parallel_coordinates import parallel_section
+from terrasweep.report.figures.predicted_memory import predicted_memory_section
 from terrasweep.report.study_outcome import StudyOutcome
 
 FIGURES: tuple[Callable[[StudyOutcome], FigureSection | None], ...] = (
@@ -18,6 +19,7 @@ FIGURES: tuple[Callable[[StudyOutcome], FigureSection | None], ...] = (
     importances_section,
     learning_curves_section,
     hypervolume_section,
+    predicted_memory_section,
 )
 """Each makes its section of a study, or None where there is nothing to say."""
 

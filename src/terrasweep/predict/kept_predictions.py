@@ -1,0 +1,56 @@
+"""Predictions that are kept for whoever asks again, by what they depend on. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from terrasweep.config.bears_on import bearings
+from terrasweep.config.knobs.knob import MEMORY
+from terrasweep.config.schema import TrialConfig
+from terrasweep.machine.files import write_atomically
+from terrasweep.machine.own_code import code_digest
+from terrasweep.machine.paths import cache_folder
+from terrasweep.machine.versions import versions
+from terrasweep.predict.prediction import Prediction, as_json, from_json
+
+_CODE = ("config", "data/open", "measure", "models", "predict", "training")
+"""What a prediction depends on of terrasweep's own code."""
+_IRRELEVANT = ("budget", "data.workers", "data.in_memory", "train.untimed_steps")
+"""Keys that bear on measured memory and on no tensor of the model."""
+
+
+def kept_prediction(config: TrialConfig, device: str) -> Prediction | None:
+    """The prediction that was made of a trial's memory before; None where there is none that can be read.
+
+    Args:
+        config: With bands, tile and classes, as the data tell them.
+        device: ``cpu`` or ``cuda``.
+    """
+    with contextlib.suppress(OSError, KeyError, TypeError, ValueError):
+        return from_json(json.loads(_file(config, device).read_text()))
+    return None
+
+
+def keep(prediction: Prediction, config: TrialConfig) -> None:
+    """Keep a prediction; on a disk that can't be written it is made again the next time."""
+    with contextlib.suppress(OSError):
+        write_atomically(_file(config, prediction.device), json.dumps(as_json(prediction)) + "\n")
+
+
+def code_and_libraries() -> dict[str, Any]:
+    """What predictions depend on beside the trial: with another version they are others."""
+    return {"code": code_digest(_CODE), "versions": versions()}
+
+
+def _file(config: TrialConfig, device: str) -> Path:
+    """Named by the keys that bear on memory, the code and the libraries."""
+    values: dict[str, Any] = {"device": device, **code_and_libraries()}
+    for key, value, bearing in bearings(config):
+        if MEMORY in bearing.numbers and not key.startswith(_IRRELEVANT):
+            values[key] = value if bearing.cost is None else bearing.cost(value)
+    name = hashlib.sha256(json.dumps(values, sort_keys=True, default=vars).encode()).hexdigest()[:20]
+    return cache_folder() / "predictions" / f"{name}.json"
