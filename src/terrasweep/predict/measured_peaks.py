@@ -35,6 +35,16 @@ def calibrations(device: str, names: tuple[str, ...]) -> dict[str, Calibration]:
     }
 
 
+def measured_before(device: str, cost_key: str) -> dict[str, Pair]:
+    """The pairs of a trial that was measured before, by the measurements' names; none of one that was not.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        cost_key: Of the trial.
+    """
+    return {name: Pair(*pair) for name, pair in _read(_file(device)).get(cost_key, {}).items()}
+
+
 def remember(device: str, cost_key: str, pairs: Mapping[str, Pair]) -> None:
     """Keep what was measured of a trial beside its prediction; on a disk that can't be written it is not kept.
 

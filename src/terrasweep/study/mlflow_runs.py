@@ -243,6 +243,7 @@ def _tags(result: TrialResult) -> dict[str, str]:
         "git_commit": result.commit,
         "accuracy_from": result.accuracy_from,
         "cost_from": result.cost_from,
+        "gate": result.gate,
         **{f"version.{package}": number for package, number in result.versions.items()},
     }
     return {name: value for name, value in tags.items() if value}

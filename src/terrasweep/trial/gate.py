@@ -16,7 +16,7 @@ from terrasweep.measure.catalog import all_measurements
 from terrasweep.measure.peak_memory import PEAK_BUILD, PEAK_MEMORY
 from terrasweep.measure.predicted_memory import PREDICTED, PREDICTED_BUILD, PREDICTED_PEAK, measured_pair
 from terrasweep.predict.kept_predictions import kept_prediction
-from terrasweep.predict.measured_peaks import calibrations, remember
+from terrasweep.predict.measured_peaks import calibrations, measured_before, remember
 from terrasweep.predict.prediction import Prediction
 from terrasweep.process.parent import Limits
 from terrasweep.results.errors import PredictedOutOfMemory
@@ -64,10 +64,13 @@ class _Bound:
     limit: float
     predicted: float
     line: Calibration
+    measured: float | None = None
+    """What the same trial needed when it ran before; None where it has not."""
 
     @property
     def low(self) -> float:
-        return self.line.interval(self.predicted)[0]
+        low = self.line.interval(self.predicted)[0]
+        return low if self.measured is None else min(low, self.measured)
 
     def __str__(self) -> str:
         low, high = self.line.interval(self.predicted)
@@ -95,7 +98,7 @@ def judge(config: TrialConfig, keys: Keys, log: Path) -> Verdict:
     if prediction is None:
         _tell(log, [f"the peak memory can't be predicted, and the trial starts all the same: {why_not}"])
         return Verdict()
-    bounds = list(_bounds(config, prediction, device))
+    bounds = list(_bounds(config, prediction, device, keys))
     worst = max(bounds, key=lambda bound: bound.low / bound.limit)
     gate = Gate.STARTED if worst.low <= worst.limit else Gate.VERIFIED if _is_drawn(config, keys) else Gate.SKIPPED
     _tell(log, [*map(str, bounds), f"by its predicted memory it is {_SAID[gate]}"])
@@ -154,13 +157,17 @@ def _predicted(config: TrialConfig, device: str, log: Path) -> tuple[Prediction 
     return made, str(outcome.reported.get("refused", {}).get(0) or outcome.error)
 
 
-def _bounds(config: TrialConfig, prediction: Prediction, device: str) -> Iterator[_Bound]:
+def _bounds(config: TrialConfig, prediction: Prediction, device: str, keys: Keys) -> Iterator[_Bound]:
     """Each peak that a limit is held against.
+
+    What ran before and fitted is never above a limit, wherever the line has moved meanwhile: it may be trained again
+    with another seed.
 
     The growth that ``budget.host_memory_gib`` limits is no less than the peaks of a trial on a CPU. Of one on a GPU it
     is no less than its tensors on the host, of which nothing is measured: there the defaults hold for good.
     """
     lines = calibrations(device, (PEAK_MEMORY.name, PEAK_BUILD.name))
+    before = measured_before(device, keys.cost)
     peaks = {PEAK_MEMORY.name: prediction.peak_memory_mib, PEAK_BUILD.name: prediction.peak_build_mib}
     on_host = {_HOST: prediction.peak_host_mib} if device == "cuda" else peaks
     budget = config.budget
@@ -172,7 +179,9 @@ def _bounds(config: TrialConfig, prediction: Prediction, device: str) -> Iterato
             continue
         for peak, predicted in held.items():
             line = lines.get(peak) or calibrate([], device)
-            yield _Bound(peak=peak, key=key, limit=limit * _MIB_PER_GIB, predicted=predicted, line=line)
+            measured = before[peak].measured if peak in before else None
+            limit_mib = limit * _MIB_PER_GIB
+            yield _Bound(peak=peak, key=key, limit=limit_mib, predicted=predicted, line=line, measured=measured)
 
 
 def _is_drawn(config: TrialConfig, keys: Keys) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from terrasweep.predict import measured_peaks
-from terrasweep.predict.measured_peaks import calibrations, remember
+from terrasweep.predict.measured_peaks import calibrations, measured_before, remember
 from terrasweep.results.peak_calibration import Pair, calibrate
 
 NAMES = ("peak_memory_mib", "peak_build_mib")
@@ -30,6 +30,12 @@ def test_what_is_measured_again_takes_the_place_of_what_was_and_the_oldest_go(mo
     for key, measured in (("a", 110), ("b", 120), ("a", 130), ("c", 140)):
         remember("cpu", key, {"peak_memory_mib": Pair(100, measured)})
     assert calibrations("cpu", NAMES)["peak_memory_mib"] == calibrate([Pair(100, 130), Pair(100, 140)], "cpu")
+
+
+def test_a_trial_that_was_measured_is_known_by_its_key():
+    remember("cpu", "a", {"peak_memory_mib": Pair(100, 180)})
+    assert measured_before("cpu", "a") == {"peak_memory_mib": Pair(100, 180)}
+    assert measured_before("cpu", "b") == measured_before("cuda", "a") == {}
 
 
 def test_another_device_and_other_code_have_measured_nothing(monkeypatch):

@@ -226,7 +226,7 @@ def test_errors_and_standings_are_written_once_to_closed_runs_and_mended_when_th
     keys = {"quality_key": "q", "cost_key": "c"}
     measured = Measurements(accuracy=0.25, peak_memory_mib=100.0)
     first = result(0, curves={}, measurements=measured, **keys)
-    twin = dataclasses.replace(first, number=1, accuracy_from="0", cost_from="0")
+    twin = dataclasses.replace(first, number=1, accuracy_from="0", cost_from="0", gate="started")
     alone = dataclasses.replace(first, number=2, quality_key="", cost_key="", metrics={}, measurements=Measurements())
     tracker = mlflow_runs.StudyTracker(RECORD, uri)
     tracker.log_missing([first, twin, alone])
@@ -240,7 +240,7 @@ def test_errors_and_standings_are_written_once_to_closed_runs_and_mended_when_th
         "1": "tied with 0",
         "2": None,
     }
-    assert [found["1"].data.tags[tag] for tag in ("accuracy_from", "cost_from")] == ["0", "0"]
+    assert [found["1"].data.tags[tag] for tag in ("accuracy_from", "cost_from", "gate")] == ["0", "0", "started"]
     assert "accuracy_from" not in found["0"].data.tags
     for number in "01":
         metrics = found[number].data.metrics

@@ -108,6 +108,17 @@ def test_before_anything_is_measured_the_interval_is_wide(judge):
     assert judge(straddled)[0].gate is Gate.SKIPPED
 
 
+def test_a_trial_that_fitted_before_is_started_wherever_the_line_has_moved(judge):
+    """It is trained again with another seed, say, and its own peak is far below the others' line."""
+    learnt(above=400.0)
+    tight = f"budget.memory_gib={in_gib(1200)}"
+    assert judge(tight)[0].gate is Gate.SKIPPED
+    own = {"peak_memory_mib": Pair(STEP, 1190.0), "peak_build_mib": Pair(BUILD, 320.0)}
+    measured_peaks.remember("cpu", KEYS.cost, own)
+    assert judge(tight)[0].gate is Gate.STARTED
+    assert judge(f"budget.memory_gib={in_gib(1180)}")[0].gate is Gate.SKIPPED, "it did not fit this one"
+
+
 def test_the_build_has_to_fit_as_well(judge, traced):
     learnt()
     traced[0]["predictions"] = {0: on_cpu(build=3000.0, step=100.0)}
