@@ -9,6 +9,7 @@ from terrasweep.config.exclusions import exclusions_table
 from terrasweep.config.knobs import EXCLUSIONS
 from terrasweep.config.validation_metrics import validation_metrics_table
 from terrasweep.measure.catalog import measurements_table
+from terrasweep.predict.cards import cards_table
 
 BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. -->"
 
@@ -18,6 +19,7 @@ def main() -> None:
     pages = {
         "knobs.md": [exclusions_table(EXCLUSIONS)],
         "measurements.md": [measurements_table(), bearings_table()],
+        "planning.md": [cards_table()],
         "tasks.md": [validation_metrics_table()],
     }
     for name, tables in pages.items():

@@ -114,17 +114,52 @@ def test_data_tell_the_plan_what_they_tell_a_check(home):
         overrides = ["sweeps=own_data", "data.root=fields", "backbone=timm_vit_tiny_patch16_224"]
         return run_terrasweep(home, *arguments, *overrides)
 
-    seen = run("plan", "--json")
+    seen = run("plan", "--json", "--no-space")
     assert seen.returncode == 0, seen.stderr
-    stated = run("plan", "--json", "data.bands=[B1,B2]", "data.tile_px=32", "data.num_classes=7")
-    other = run("plan", "--json", "data.bands=[B1,B2,B3]", "data.tile_px=32", "data.num_classes=7")
+    stated = run("plan", "--json", "--no-space", "data.bands=[B1,B2]", "data.tile_px=32", "data.num_classes=7")
+    other = run("plan", "--json", "--no-space", "data.bands=[B1,B2,B3]", "data.tile_px=32", "data.num_classes=7")
     numbers = [json.loads(finished.stdout)["parameters"] for finished in (seen, stated, other)]
     assert numbers[0] == numbers[1] != numbers[2]
     assert "a look at the data" in seen.stderr
-    assert run("plan", "--json").stderr == run("check", "--json").stderr == ""
+    assert run("plan", "--json", "--no-space").stderr == run("check", "--json").stderr == ""
     shutil.rmtree(home / "fields")
-    absent = run("plan")
+    absent = run("plan", "--no-space")
     assert absent.returncode == 2
     (line,) = absent.stderr.splitlines()
     assert "data.bands=[]" in line
     assert "data.root=fields: there is no such folder" in line
+
+
+def test_a_space_is_planned_by_traces_that_it_shares_and_kept(home, tmp_path):
+    """A learning rate makes no other configuration; asked again, nothing is traced."""
+
+    def run():
+        files = [f"--csv={tmp_path / 'a.csv'}", f"--html={tmp_path / 'a.html'}", "--memory-gib=0.05,4"]
+        space = [
+            "backbone.checkpoint=null",
+            "backbone=prithvi_eo_tiny",
+            "search_spaces=one",
+            "train.batch_size=choice(2,4)",
+        ]
+        return run_terrasweep(home, "plan", "--json", *files, *space, "data.tile_px=32")
+
+    (home / "search_spaces").unlink()
+    (home / "search_spaces").mkdir()
+    (home / "search_spaces" / "one.yaml").write_text(
+        "# @package hydra.sweeper.params\ntrain.lr: interval(0.1, 0.2)\ntuning.rank: choice(2, 4)\n"
+    )
+    first = run()
+    assert first.returncode == 0, first.stderr
+    numbers = json.loads(first.stdout)
+    rows = numbers["fits"]["configurations"]
+    assert [row["values"] for row in rows] == [
+        {"tuning.rank": rank, "train.batch_size": batch} for rank in (2, 4) for batch in (2, 4)
+    ]
+    peaks = [row["predicted_peak_mib"] for row in rows]
+    assert peaks[1] > peaks[0] > 0
+    assert numbers["parameters"]["total"] > 0, "what is fixed is planned as well"
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 5
+    assert len(list((home / "results" / ".cache" / "predictions").glob("*.json"))) == 4
+    again = run()
+    assert [row["predicted_peak_mib"] for row in json.loads(again.stdout)["fits"]["configurations"]] == peaks
+    assert any("0 were not known before" in note for note in json.loads(again.stdout)["fits"]["notes"])

@@ -245,7 +245,8 @@ def test_names_say_what_they_are_of():
 def test_the_parent_process_imports_no_torch():
     code = (
         "import sys; import terrasweep.study.sweep, terrasweep.trial.run, terrasweep.cli.app, "
-        "terrasweep.cli.plan_tables, terrasweep.cli.check, terrasweep.cli.check_tables, "
+        "terrasweep.cli.plan_tables, terrasweep.cli.plan_space, terrasweep.cli.plan_space_tables, "
+        "terrasweep.cli.check, terrasweep.cli.check_tables, "
         "terrasweep.report, terrasweep.measure.catalog, terrasweep.report.data_page; from mlflow import MlflowClient; "
         "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
     )

@@ -28,13 +28,14 @@ from terrasweep.trial import rules
 _UNMEASURED = "All of this is counted and nothing measured on a GPU: leave room there for what is not counted."
 
 
-def plan(overrides: list[str]) -> tuple[TrialConfig, Plan]:
+def plan(overrides: list[str], start_method: str | None = "spawn") -> tuple[TrialConfig, Plan]:
     """Compose a configuration as ``python sweep.py`` does, and count what it needs in a child.
 
     What only the data tell comes from a look at them, as ``terrasweep check`` takes it, where they are there.
 
     Args:
         overrides: ``key=value`` as on the command line.
+        start_method: Of the child; None: from the forkserver, which imports more than this one child needs.
 
     Returns:
         The configuration with what the data tell, and the plan.
@@ -50,12 +51,26 @@ def plan(overrides: list[str]) -> tuple[TrialConfig, Plan]:
     _refuse(find_violations(config))
     lacking = find_lacking(config)
     if not lacking:
-        return config, _count(config)
+        return config, _count(config, start_method)
     if absent := _find_absent(config):
-        return config, _count_without_data(config, lacking, absent)
+        return config, _count_without_data(config, lacking, absent, start_method)
     config = _with_data(config)
     _refuse(find_violations(config))
-    return config, _count(config)
+    return config, _count(config, start_method)
+
+
+def completed(config: TrialConfig) -> tuple[TrialConfig, list[str]]:
+    """A configuration with what its data tell, or with a sentence on what is assumed where they are not there.
+
+    Raises:
+        InvalidConfig: The data can't be opened.
+    """
+    lacking = find_lacking(config)
+    if not lacking:
+        return config, []
+    if absent := _find_absent(config):
+        return config, [_assumption(lacking, _reason(lacking, absent))]
+    return _with_data(config), []
 
 
 def find_lacking(config: TrialConfig) -> list[str]:
@@ -91,18 +106,25 @@ def _with_data(config: TrialConfig) -> TrialConfig:
     return stored.complete(located)
 
 
-def _count_without_data(config: TrialConfig, lacking: list[str], absent: str) -> Plan:
-    reason = f"only the data tell {', '.join(lacking)}, and {absent}"
+def _count_without_data(config: TrialConfig, lacking: list[str], absent: str, start_method: str | None) -> Plan:
+    reason = _reason(lacking, absent)
     try:
-        found = _count(config)
+        found = _count(config, start_method)
     except InvalidConfig as error:
         raise InvalidConfig(f"{error} ({reason})") from error
+    return dataclasses.replace(found, notes=[*found.notes, _assumption(lacking, reason)])
+
+
+def _reason(lacking: list[str], absent: str) -> str:
+    return f"only the data tell {', '.join(lacking)}, and {absent}"
+
+
+def _assumption(lacking: list[str], reason: str) -> str:
     assumed = {
         "data.tile_px": f"tiles of {UNKNOWN_TILE_PX} px",
         "data.num_classes": f"{UNKNOWN_CLASSES} classes",
     }
-    note = f"Assumed are {' and '.join(text for key, text in assumed.items() if key in lacking)}: {reason}."
-    return dataclasses.replace(found, notes=[*found.notes, note])
+    return f"Assumed are {' and '.join(text for key, text in assumed.items() if key in lacking)}: {reason}."
 
 
 def _refuse(lines: list[str]) -> None:
@@ -208,13 +230,12 @@ def as_json(config: TrialConfig, found: Plan) -> dict[str, Any]:
     }
 
 
-def _count(config: TrialConfig) -> Plan:
+def _count(config: TrialConfig, start_method: str | None) -> Plan:
     descriptor, name = tempfile.mkstemp(prefix="terrasweep-plan-", suffix=".log")
     os.close(descriptor)
     log = Path(name)
-    # A forkserver would import more than this one child needs.
     outcome = process.run(
-        "terrasweep.trial.plan_in_child:plan", {"config": config}, log, process.Limits(), start_method="spawn"
+        "terrasweep.trial.plan_in_child:plan", {"config": config}, log, process.Limits(), start_method=start_method
     )
     if outcome.error is not None and not isinstance(outcome.error, InvalidConfig):
         raise type(outcome.error)(f"{outcome.error}; see {log}") from outcome.error

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from terrasweep.config.bears_on import bearings
+from terrasweep.config.bears_on import Bearing, bearings
 from terrasweep.config.knobs.knob import MEMORY
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import write_atomically
@@ -46,11 +46,29 @@ def code_and_libraries() -> dict[str, Any]:
     return {"code": code_digest(_CODE), "versions": versions()}
 
 
-def _file(config: TrialConfig, device: str) -> Path:
-    """Named by the keys that bear on memory, the code and the libraries."""
+def dependencies(config: TrialConfig, device: str) -> dict[str, Any]:
+    """What a prediction depends on: the keys that bear on memory, the code and the libraries.
+
+    Args:
+        config: With bands, tile and classes.
+        device: ``cpu`` or ``cuda``.
+    """
     values: dict[str, Any] = {"device": device, **code_and_libraries()}
     for key, value, bearing in bearings(config):
-        if MEMORY in bearing.numbers and not key.startswith(_IRRELEVANT):
+        if bears_on_prediction(key, bearing):
             values[key] = value if bearing.cost is None else bearing.cost(value)
-    name = hashlib.sha256(json.dumps(values, sort_keys=True, default=vars).encode()).hexdigest()[:20]
-    return cache_folder() / "predictions" / f"{name}.json"
+    return values
+
+
+def bears_on_prediction(key: str, bearing: Bearing) -> bool:
+    """Whether a key of a configuration bears on its prediction."""
+    return MEMORY in bearing.numbers and not key.startswith(_IRRELEVANT)
+
+
+def digest(values: dict[str, Any]) -> str:
+    """What stands for :func:`dependencies` as the name of a file."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=vars).encode()).hexdigest()[:20]
+
+
+def _file(config: TrialConfig, device: str) -> Path:
+    return cache_folder() / "predictions" / f"{digest(dependencies(config, device))}.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from omegaconf import DictConfig
@@ -27,11 +27,11 @@ def combinations(space: SearchSpace, base: DictConfig) -> Iterator[tuple[Values,
 
     Each model of the space comes with each use of each knob, but not with all uses of all of them together.
     """
-    models = list(_assignments(_with_ancestors(space, [key for key in space.keys if _section(key) in _MODEL]), base))
+    models = list(assignments(with_ancestors(space, [key for key in space.keys if _section(key) in _MODEL]), base))
     uses: dict[str, tuple[Values, list[str]]] = {}
     for knob in KNOBS:
         own = [key for key in space.keys if _section(key) == knob and key.name not in _NO_PART]
-        for values in _assignments(_with_ancestors(space, own), base):
+        for values in assignments(with_ancestors(space, own), base):
             uses.setdefault(repr(values), (values, []))[1].append(knob)
     for model, (values, knobs) in itertools.product(models, uses.values()):
         if all(values.get(name, value) == value for name, value in model.items()):
@@ -42,7 +42,7 @@ def _section(key: SearchKey) -> str:
     return key.name.partition(".")[0]
 
 
-def _with_ancestors(space: SearchSpace, keys: list[SearchKey]) -> list[SearchKey]:
+def with_ancestors(space: SearchSpace, keys: list[SearchKey]) -> list[SearchKey]:
     """The keys and those that their conditions ask for, in the space's order."""
     wanted = {key.name for key in keys}
     for key in reversed(space.keys):  # What a condition asks for comes before.
@@ -51,23 +51,32 @@ def _with_ancestors(space: SearchSpace, keys: list[SearchKey]) -> list[SearchKey
     return [key for key in space.keys if key.name in wanted]
 
 
-def _assignments(keys: list[SearchKey], base: DictConfig) -> Iterator[Values]:
-    """All values of the keys that are active together; of a range its ends."""
+def ends(distribution: BaseDistribution) -> list[Any]:
+    """All choices; of a range its ends."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    return list(dict.fromkeys(getattr(distribution, end) for end in ("low", "high")))
+
+
+def assignments(
+    keys: list[SearchKey], base: DictConfig, values_of: Callable[[BaseDistribution], list[Any]] = ends
+) -> Iterator[Values]:
+    """All values of the keys that are active together.
+
+    Args:
+        keys: What the condition of one asks for comes before it.
+        base: What is fixed, with the defaults of what is searched.
+        values_of: Those of a distribution.
+    """
     inactive: Values = dict.fromkeys(key.name for key in keys)
 
     def choose(index: int, chosen: Values) -> Iterator[Values]:
         if index == len(keys):
             yield chosen
         elif keys[index].active({**inactive, **chosen}, base):
-            for value in _values(keys[index].distribution):
+            for value in values_of(keys[index].distribution):
                 yield from choose(index + 1, {**chosen, keys[index].name: value})
         else:
             yield from choose(index + 1, chosen)
 
     return choose(0, {})
-
-
-def _values(distribution: BaseDistribution) -> list[Any]:
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    return list(dict.fromkeys(getattr(distribution, end) for end in ("low", "high")))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from terrasweep.predict.memory_needs import ModelCounts, Plan, ZeroNeed
+from terrasweep.results.memory_plan import MemoryPlan, PlannedConfiguration, PlannedPeak
 
 GIB = 2**30
 
@@ -41,6 +42,19 @@ def found(**changes):
         for gpus in (1, 2)
     ]
     return replace(Plan(counts=COUNTS, optimizer_bytes=2 * GIB, zero=zero, notes=["A note."]), **changes)
+
+
+def planned_row(batch, gib, note="", parts=1, **values):
+    """A configuration that needs so much, give or take a tenth; None: that is not known."""
+    mib = None if gib is None else 1024 * gib
+    peak = None if mib is None else PlannedPeak(predicted=mib, expected=mib, low=0.9 * mib, high=1.1 * mib)
+    values = {**values, "train.batch_size": batch}
+    return PlannedConfiguration(values=values, batch_size=batch, parts=parts, peak=peak, note=note)
+
+
+def space_of(limits, rows=None):
+    rows = rows or [planned_row(2, 0.5), planned_row(4, 1.5)]
+    return MemoryPlan(name="mine", limits=dict(limits), rows=rows, notes=["A note on how."])
 
 
 FITTING = ["data.num_classes=3", "data.tile_px=64", "train.batch_size=8"]

@@ -152,7 +152,7 @@ def test_what_only_the_data_tell_is_known(overrides, lacking):
 def counted(home, monkeypatch):
     """Plans without a child, and keeps the configurations that were counted and those that were looked at."""
     seen = {"counted": [], "looked": []}
-    monkeypatch.setattr("terrasweep.cli.plan._count", lambda config: seen["counted"].append(config) or found())
+    monkeypatch.setattr("terrasweep.cli.plan._count", lambda config, _: seen["counted"].append(config) or found())
     monkeypatch.setattr("terrasweep.trial.prepare.survey", seen["looked"].append)
     (home / "fields").mkdir()
     return seen
@@ -184,7 +184,7 @@ def test_what_is_assumed_of_absent_data_is_said(counted):
 
 
 def test_a_refusal_without_data_says_what_they_would_tell(counted, monkeypatch):
-    def refuse(config):
+    def refuse(config, start_method):
         raise InvalidConfig("data.bands=[]: name the bands")
 
     monkeypatch.setattr("terrasweep.cli.plan._count", refuse)

@@ -98,3 +98,32 @@ def test_hydra_composes_once_per_choice_of_groups(hydra):
         assert (found.tuning.name, found.tuning.rank) == (tuning, rank)
     assert loader.composed == 3
     assert composer.base.tuning.rank not in range(9, 20), "a copy was changed"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_trial_is_what_its_configuration_says(hydra, case):
+    loader, config = hydra
+    composer = Composer(loader, config, FIXED)
+    for _ in range(2):
+        assert composer.compose_trial(CASES[case]) == composed_trial(composer.compose(CASES[case]))
+
+
+def test_a_section_is_read_once_for_all_trials_that_have_its_values(hydra, monkeypatch):
+    loader, config = hydra
+    read = []
+    monkeypatch.setattr("terrasweep.study.composer.composed_trial", lambda c: read.append(c) or composed_trial(c))
+    composer = Composer(loader, config, FIXED)
+    combinations = list(itertools.product(("none", "blocks"), range(1, 5), (0.1, 0.2)))
+    for checkpointing, rank, lr in combinations:
+        overrides = [f"checkpointing={checkpointing}", f"tuning.rank={rank}", f"train.lr={lr}"]
+        found = composer.compose_trial(overrides)
+        assert (found.checkpointing.name, found.tuning.rank, found.train.lr) == (checkpointing, rank, lr)
+    assert len(read) == 2 + 4 + 2
+
+
+def test_a_section_that_another_one_reads_from_is_not_read_by_itself(hydra):
+    loader, config = hydra
+    composer = Composer(loader, config, (*FIXED, "tuning.rank=${train.seed}"))
+    for seed in (3, 4):
+        found = composer.compose_trial([f"train.seed={seed}"])
+        assert (found.train.seed, found.tuning.rank) == (seed, seed)
