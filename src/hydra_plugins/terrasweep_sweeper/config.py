@@ -23,6 +23,21 @@ class GroupedTPEConfig(TPESamplerConfig):
 
 
 @dataclass
+class FactoredConfig:
+    """One training for all trials that share what bears on their accuracy, the others probed; docs/search.md."""
+
+    _target_: str = "terrasweep.study.factored.sampler.FactoredSampler"
+    _partial_: bool = True
+    """The study says what is searched."""
+    seed: int | None = None
+    """null: ``study.seed``."""
+    startup_trials: int | None = None
+    """Trials that fill the space before models count; null: two more than searched keys that bear on the accuracy."""
+    candidates: int = 1500
+    """How many are looked at for each proposal."""
+
+
+@dataclass
 class TerrasweepSweeperConf:
     """What ``hydra.sweeper.*`` can set; the study's own settings are below ``study``."""
 
@@ -42,4 +57,7 @@ ConfigStore.instance().store(
 )
 ConfigStore.instance().store(
     group="hydra/sweeper/sampler", name="grouped_tpe", node=GroupedTPEConfig, provider="terrasweep_sweeper"
+)
+ConfigStore.instance().store(
+    group="hydra/sweeper/sampler", name="factored", node=FactoredConfig, provider="terrasweep_sweeper"
 )

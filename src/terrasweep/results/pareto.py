@@ -168,7 +168,14 @@ def fix_reference(first: TrialResult, objectives: Sequence[Objective]) -> dict[s
     """
     if not ranked([first], objectives):
         raise ValueError(f"trial {first.number} is {first.state} or lacks an objective; it fixes no reference")
-    return {objective.name: _reference(objective, first.value(objective.name) or 0.0) for objective in objectives}
+    values = [first.value(objective.name) or 0.0 for objective in objectives]
+    names = (objective.name for objective in objectives)
+    return dict(zip(names, reference_from(values, objectives), strict=True))
+
+
+def reference_from(first: Sequence[float], objectives: Sequence[Objective]) -> list[tuple[float, float]]:
+    """Per objective ``(worst, scale)`` by the rule of :func:`fix_reference`, from the first complete trial's values."""
+    return [_reference(objective, value) for objective, value in zip(objectives, first, strict=True)]
 
 
 def _reference(objective: Objective, first: float) -> tuple[float, float]:

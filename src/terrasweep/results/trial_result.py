@@ -50,6 +50,10 @@ class TrialResult:
     pairs of GPUs and MiB."""
     searched: dict[str, Any] = field(default_factory=dict)
     """The searched keys and the values this trial had."""
+    proposed: dict[str, Any] = field(default_factory=dict)
+    """Why the search proposed it (docs/search.md): ``as`` a training, a probe, or to fill the space; the ``promise`` of
+    hypervolume and the ``seconds`` for it; ``expected`` objectives, each with its lower and upper value. Empty where
+    its values were given, or the sampler does not say."""
     config: dict[str, Any] = field(default_factory=dict)
     """The resolved configuration."""
     device: str = ""

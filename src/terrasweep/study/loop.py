@@ -239,7 +239,8 @@ class StudyRun:
             What was written; None where another process has ended the trial meanwhile, so that this comes late.
         """
         result = _with_all_objectives(result, self._folder.known.objectives)
-        result = dataclasses.replace(result, number=trial.number, searched=searched)
+        why = self._stored.why(trial)
+        result = dataclasses.replace(result, number=trial.number, searched=searched, proposed=why)
         if not self._folder.add(result, self._attempt):
             return None
         self._stored.tell(trial, result)

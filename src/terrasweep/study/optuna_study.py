@@ -20,6 +20,10 @@ from terrasweep.measure.learning_curves import curve_of
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.factored.proposal import Proposal
+from terrasweep.study.factored.quantities import CHOSEN, MEASURED
+from terrasweep.study.factored.sampler import FactoredSampler
+from terrasweep.study.factored_search import beside_objectives
 from terrasweep.study.optuna_storage import open_storage, usable
 from terrasweep.study.samplers import GridSize, ignores_pruned
 
@@ -173,10 +177,19 @@ class StoredStudy:
     def ask(self, wanted: int, total: int) -> list[Trial]:
         """Take up to ``wanted`` new trials, never more than the total leaves, also beside other processes."""
         with self.locked():
-            trials = [self.study.ask() for _ in range(min(wanted, self.remaining(total)))]
-            for trial in trials:
-                trial.set_user_attr("owner", this_process())
-        return trials
+            return [self._ask() for _ in range(min(wanted, self.remaining(total)))]
+
+    def _ask(self) -> Trial:
+        trial = self.study.ask()
+        trial.set_user_attr("owner", this_process())
+        if (proposal := self._proposal(trial)) is not None:
+            trial.set_user_attr(CHOSEN, dict(proposal.candidate.settings))
+        return trial
+
+    def _proposal(self, trial: Trial) -> Proposal | None:
+        """What a sampler that chooses whole candidates has chosen."""
+        sampler = self.study.sampler
+        return sampler.reason(trial.number) if isinstance(sampler, FactoredSampler) else None
 
     def tell(self, trial: Trial, result: TrialResult) -> bool:
         """Tell the sampler how a trial ended (DESIGN's table of states).
@@ -212,6 +225,11 @@ class StoredStudy:
             # A grid sampler asks the study to stop at its end; our own loop ends there too.
             if "Study.stop" not in str(error):
                 raise
+
+    def why(self, trial: Trial) -> dict[str, Any]:
+        """Why the sampler proposed a trial that has not ended; nothing where it does not say."""
+        proposal = self._proposal(trial)
+        return {} if proposal is None else proposal.as_plain()
 
     def give_up(self, trial: Trial) -> None:
         """End a trial that was not begun; it does not count."""
@@ -276,9 +294,9 @@ def _describe(study: optuna.Study) -> str:
     return ", ".join(f"{direction.name.lower()} {name}" for direction, name in pairs)
 
 
-def attributes(result: TrialResult) -> dict[str, str]:
+def attributes(result: TrialResult) -> dict[str, Any]:
     """What of a result stands beside its values in the storage."""
-    return {"state": str(result.state), "reason": str(result.reason or "")}
+    return {"state": str(result.state), "reason": str(result.reason or ""), MEASURED: beside_objectives(result)}
 
 
 def _counts(trial: FrozenTrial) -> bool:

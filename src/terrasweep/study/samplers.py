@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,15 @@ from optuna.samplers import BaseSampler
 from terrasweep.config.schema import StudyConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.study.factored.sampler import FactoredSampler
+from terrasweep.study.factored_search import search_arguments
 from terrasweep.study.ranges import grid_values
 from terrasweep.study.search_space import SearchSpace
 
 MOST_COMBINATIONS = 1_000_000
 """Of a grid; Optuna lists all of them."""
-_TRUSTED = ("hydra_plugins.*", "optuna.samplers.*")
-_LEARNS_FROM_PRUNED = (optuna.samplers.TPESampler,)
+_TRUSTED = ("hydra_plugins.*", "optuna.samplers.*", "terrasweep.study.factored.sampler.*")
+_LEARNS_FROM_PRUNED = (optuna.samplers.TPESampler, FactoredSampler)
 _LEARNS_FROM_NOTHING = (
     optuna.samplers.BruteForceSampler,
     optuna.samplers.GridSampler,
@@ -54,7 +56,12 @@ def ignores_pruned(sampler: BaseSampler) -> bool:
 
 
 def build_sampler(
-    settings: DictConfig, study: StudyConfig, space: SearchSpace, base: DictConfig, drawn: int
+    settings: DictConfig,
+    study: StudyConfig,
+    space: SearchSpace,
+    base: DictConfig,
+    drawn: int,
+    allowed: Callable[[dict[str, Any]], bool] = lambda _: True,
 ) -> tuple[BaseSampler, GridSize]:
     """Build the sampler, and say how many trials it has.
 
@@ -64,7 +71,9 @@ def build_sampler(
         space: What is searched.
         base: The composed configuration, for the conditions of a grid's keys.
         drawn: Added to the study's seed: neither a restart nor another process must draw again what was drawn. Not so
-            with a grid: it numbers its combinations by the seed, and a restart has to mean the same ones.
+            with a grid: it numbers its combinations by the seed, and a restart has to mean the same ones; nor with the
+            factored sampler, which sees by the trials what was drawn.
+        allowed: Whether the rules allow searched values; for a sampler that asks.
 
     Raises:
         InvalidConfig: The sampler refuses its settings, or the space has no grid.
@@ -81,6 +90,8 @@ def build_sampler(
         except Exception as error:  # Whatever a sampler makes of its settings.
             reason = first_line(error.__cause__ or error)
             raise InvalidConfig(f"hydra.sweeper.sampler: {reason}; correct its settings") from error
+    if isinstance(built, functools.partial) and built.func is FactoredSampler:
+        return built(**search_arguments(study, space, base, allowed)), GridSize()
     if isinstance(built, functools.partial):
         grid = build_grid(space, base)
         return built(grid), GridSize(combinations=math.prod(len(values) for values in grid.values()))

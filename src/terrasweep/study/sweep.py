@@ -137,7 +137,10 @@ class StudySweep:
         write_data_page(folder.path, config, record, existing)
         drawn = max([stored.trials_before(), *(number + 1 for number in folder.trials.numbers())])
         drawn = stored.reserve_seed(drawn) if missing else drawn  # Of processes that start together, each has its own.
-        sampler, _ = build_sampler(self._sampler_settings, config.study, self._space, self._composer.base, drawn)
+        sampler, _ = build_sampler(
+            *(self._sampler_settings, config.study, self._space, self._composer.base, drawn),
+            allowed=lambda values: not self.find_violations(values),
+        )
         stored.use(sampler, grid, self._pruner)
         for line in reconcile.reconcile(folder, stored):
             print(f"warning: {line}", file=sys.stderr)

@@ -125,7 +125,17 @@ def training_line(counted: str, name: str, result: TrialResult, objectives: list
     if result.state is not State.COMPLETE:
         measured = result.message.splitlines()[0]
     searched = " ".join(f"{key}={value}" for key, value in result.searched.items())
-    return f"{counted} {name}  {outcome}  {measured}  ({searched})"
+    return f"{counted} {name}  {outcome}  {measured}  ({searched}){_expected(result)}"
+
+
+def _expected(result: TrialResult) -> str:
+    """What the search expected of a trial, where it says so."""
+    expected: dict[str, tuple[float, float, float]] = result.proposed.get("expected", {})
+    shown = []
+    for name, (value, low, high) in expected.items():
+        unit = measurement_or_metric(name).unit_symbol
+        shown.append(f"{name}={with_error(value, low, high, unit)}")
+    return f"  expected {' '.join(shown)}" if shown else ""
 
 
 def front_table(comparison: Comparison, keys: list[str]) -> Table:

@@ -80,6 +80,11 @@ def test_a_sampler_that_ignores_pruned_trials_is_told_the_worst_values_and_the_m
     assert (told.state.name, told.values, told.constraints) == ("COMPLETE", [0.3, 30.0], {"miss": 0.1})
 
 
+def test_what_is_no_objective_and_a_sampler_may_want_stands_beside_the_values(stored):
+    assert run_one(stored, complete(0.8, 500.0)).user_attrs["measured"] == {"peak_memory_mib": 500.0}
+    assert run_one(stored, ended(Reason.CRASHED)).user_attrs["measured"] == {}
+
+
 def over_the_limit(stored, tell_miss):
     """How many of a GP's trials lie above 0.5, where the accuracy would be higher and nothing fits.
 

@@ -6,6 +6,9 @@ import optuna
 import pytest
 
 from terrasweep.study import proposals
+from terrasweep.study.factored.candidates import split_by
+from terrasweep.study.factored.quantities import BearsOn, Quantity
+from terrasweep.study.factored.sampler import FactoredSampler
 from terrasweep.study.samplers import GridSize, build_grid
 from tests.unit.study.instant_trials import BASE, SPACE, Sweep, broken, complete, start
 
@@ -28,6 +31,30 @@ def test_what_the_rules_forbid_is_neither_run_nor_counted(tmp_path, name, n_jobs
     assert all(values["x"] == values["y"] for values in sweep.ran)
     assert len(folder.results()) == 6
     assert len(stored.study.trials) > 6
+
+
+def factored(allowed=lambda values: True):
+    space = {key.name: key.distribution for key in SPACE.keys}
+    accuracy = Quantity(name="accuracy", of=BearsOn.QUALITY)
+    return FactoredSampler(space, [accuracy], keys=split_by("x", "xy"), allowed=allowed, startup_trials=2), GridSize()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_sampler_that_asks_for_the_rules_proposes_nothing_that_they_forbid(tmp_path, n_jobs):
+    sweep = Sweep(complete, forbids=lambda v: v["x"] != v["y"], n_jobs=n_jobs)
+    sampler = factored(lambda values: not sweep.find_violations(values))
+    _, stored, _ = start(tmp_path, sweep, total=3, sampler=sampler)
+    assert len(stored.study.trials) == 3
+    assert {(values["x"], values["y"]) for values in sweep.ran} == {(1, 1), (2, 2), (3, 3)}
+
+
+def test_a_result_keeps_why_it_was_proposed(tmp_path):
+    _, _, folder = start(tmp_path, Sweep(complete), total=3, sampler=factored())
+    reasons = [result.proposed for result in folder.results()]
+    assert [why["as"] for why in reasons] == ["filling", "filling", "training"]
+    value, low, high = reasons[2]["expected"]["accuracy"]
+    assert low <= value <= high
+    assert reasons[2]["promise"] > 0
 
 
 def test_a_grid_ends_when_all_that_is_allowed_has_run(tmp_path):

@@ -50,6 +50,16 @@ def test_without_a_terminal_each_trial_is_one_plain_line():
     ]
 
 
+def test_a_trial_s_line_tells_what_the_search_expected_of_it():
+    expected = {"accuracy": [0.5, 0.48, 0.52], "peak_memory_mib": [200.0, 200.0, 200.0]}
+    proposed = {"as": "training", "promise": 0.01, "seconds": 9.0, "expected": expected}
+    result = dataclasses.replace(trial(0, 0.5, 200.0), proposed=proposed)
+    out = io.StringIO()
+    with SweepProgress("mine", 1, OBJECTIVES, Console(file=out, width=200, highlight=False)) as progress:
+        progress.finished([result], front_size=1, last=result)
+    assert out.getvalue().endswith("tuning.rank=4)  expected accuracy=0.5 ± 0.020 peak_memory_mib=200 MiB\n")
+
+
 def test_a_message_is_never_cut_before_its_way_out():
     out = io.StringIO()
     message = "backbone.pretrained=true: its files can't be had " + "(the Hub is away) " * 20 + "; use random weights"

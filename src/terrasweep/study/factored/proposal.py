@@ -1,0 +1,181 @@
+"""Which candidate is worth its seconds most: a training in its group's fastest member, or a probe."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrasweep.study.factored.candidates import Candidate, Identity
+from terrasweep.study.factored.forecast import Estimate, Models
+from terrasweep.study.factored.history import History
+from terrasweep.study.factored.promise import expected_gains, find_open_region
+from terrasweep.study.factored.quantities import BearsOn, Quantity
+
+Array = NDArray[np.float64]
+Reference = Sequence[tuple[float, float]]
+
+_OPTIMISM = 2.0
+"""Standard deviations that a candidate may do better than expected, where it is looked for what can be gained."""
+_MARGIN = 0.1
+"""How far beyond the worst that was measured hypervolume counts, as a share of the range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What is tried next, and why."""
+
+    candidate: Candidate
+    is_new: bool = True
+    """False where all were tried that may be."""
+    is_probe: bool = False
+    """Whether its quality is known."""
+    promise: float | None = None
+    """Expected gain of hypervolume, of the whole group where it is trained; None where nothing was compared yet."""
+    seconds: float | None = None
+    """What it is expected to take, attempts that do not fit included."""
+    expected: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Objective to its expectation, and to one standard deviation below and above it."""
+
+    @property
+    def rate(self) -> float:
+        """Gain per second."""
+        return (self.promise or 0.0) / (self.seconds or 1.0)
+
+    def as_plain(self) -> dict[str, Any]:
+        """The reason in plain values, as a result keeps it."""
+        if self.promise is None:
+            return {"as": "filling"}
+        return {
+            "as": "probe" if self.is_probe else "training",
+            "promise": self.promise,
+            "seconds": self.seconds,
+            "expected": {name: list(values) for name, values in self.expected.items()},
+        }
+
+
+def measured_reference(values: Sequence[Sequence[float]], maximize: Sequence[bool]) -> Reference:
+    """Where hypervolume counts from: a little beyond the worst that was measured, in units of what was between."""
+    found = []
+    for column, up in zip(np.array(values).T, maximize, strict=True):
+        low, high = float(column.min()), float(column.max())
+        span = (high - low) or abs(high) or 1.0
+        found.append(((low - _MARGIN * span) if up else (high + _MARGIN * span), span))
+    return found
+
+
+class Ranking:
+    """Compares candidates at one moment of a study."""
+
+    def __init__(
+        self,
+        history: History,
+        models: Models,
+        objectives: Sequence[Quantity],
+        reference: Reference,
+        *,
+        reuse: bool,
+        by_seconds: bool = True,
+    ) -> None:
+        """Look at what is had.
+
+        Args:
+            history: The trials so far, of which some completed.
+            models: Fitted to them.
+            objectives: What is searched for.
+            reference: Of the hypervolume.
+            reuse: Whether a quality that was trained needs no other training.
+            by_seconds: Whether seconds count, or proposals; for comparison.
+        """
+        self._history, self._models, self._objectives = history, models, objectives
+        self._reference, self._reuse, self._by_seconds = reference, reuse, by_seconds
+        self._maximize = [objective.maximize for objective in objectives]
+        rows = [list(values) for _, values in history.complete]
+        if history.pending:
+            expected = [models.estimate(objective, history.pending).at(0.0) for objective in objectives]
+            rows += np.column_stack(expected).tolist()
+        self._front = np.array(rows)
+
+    def best(self, candidates: Iterable[Candidate], points: int) -> list[Proposal]:
+        """Proposals, the best first: one for each quality that is not known, one for each candidate of those that are.
+
+        Args:
+            candidates: Those that were tried are passed over.
+            points: How finely gains are told apart.
+        """
+        together: dict[Identity, dict[Identity, Candidate]] = {}
+        for candidate in candidates:
+            if self._is_open(candidate):
+                together.setdefault(self._group(candidate), {})[candidate.identity] = candidate
+        ordered = [candidate for members in together.values() for candidate in members.values()]
+        if not ordered:
+            return []
+        estimates = [self._models.estimate(objective, ordered) for objective in self._objectives]
+        fits = self._models.chance_to_fit(ordered)
+        region = find_open_region(
+            self._front, self._optimistic(estimates), self._maximize, self._reference, count=points
+        )
+        if not len(region.points):
+            return []
+        sizes = [len(members) for members in together.values()]
+        groups, firsts = np.repeat(np.arange(len(sizes)), sizes), np.cumsum([0, *sizes[:-1]])
+        of_quality = self._chances(BearsOn.QUALITY, [e.of(firsts) for e in estimates], region.points)
+        of_cost = self._chances(BearsOn.COST, estimates, region.points) * fits.astype(np.float32)
+        gains = expected_gains(of_quality, of_cost, groups, region.volume_each)
+        return self._by_rate(ordered, groups, gains, fits)
+
+    def _is_open(self, candidate: Candidate) -> bool:
+        history = self._history
+        closed = candidate.quality in history.hopeless or (self._reuse and candidate.quality in history.busy)
+        return candidate.identity not in history.tried and not closed
+
+    def _group(self, candidate: Candidate) -> Identity:
+        """Candidates that one training tells the quality of; each by itself where it is known."""
+        together = self._reuse and candidate.quality not in self._history.trained
+        return (*candidate.quality, ("", "")) if together else candidate.identity
+
+    def _optimistic(self, estimates: Sequence[Estimate]) -> Array:
+        signs = [1.0 if up else -1.0 for up in self._maximize]
+        return np.column_stack([e.at(sign * _OPTIMISM) for e, sign in zip(estimates, signs, strict=True)])
+
+    def _chances(self, of: BearsOn, estimates: Sequence[Estimate], points: Array) -> NDArray[np.float32]:
+        """Of all objectives of quality together, or of all others."""
+        chances = np.ones((len(points), len(estimates[0].mean)), dtype=np.float32)
+        for column, (objective, estimate) in enumerate(zip(self._objectives, estimates, strict=True)):
+            if (objective.of is BearsOn.QUALITY) == (of is BearsOn.QUALITY):
+                chances *= estimate.chance_of(points[:, column], at_least=objective.maximize)
+        return chances
+
+    def explained(self, proposal: Proposal) -> Proposal:
+        """A proposal with what is expected of it."""
+        estimates = [self._models.estimate(objective, [proposal.candidate]) for objective in self._objectives]
+        named = zip(self._objectives, estimates, strict=True)
+        expected = {o.name: (float(e.at(0.0)[0]), float(e.at(-1.0)[0]), float(e.at(1.0)[0])) for o, e in named}
+        return dataclasses.replace(proposal, expected=expected)
+
+    def _by_rate(
+        self, ordered: Sequence[Candidate], groups: NDArray[np.intp], gains: Array, fits: Array
+    ) -> list[Proposal]:
+        training, probe = self._models.seconds(ordered)
+        # What does not fit ends where a probe would, and then the next one is tried.
+        in_vain = (1 - fits) / np.maximum(fits, 1e-6) * probe
+        probed = np.array([self._reuse and c.quality in self._history.trained for c in ordered])
+        needed = np.where(probed, probe, training) + in_vain
+        if not self._by_seconds:
+            needed = np.ones(len(ordered))
+        by_needed = np.lexsort((needed, groups))
+        fastest = by_needed[np.flatnonzero(np.diff(groups[by_needed], prepend=-1))]
+        found = [
+            Proposal(
+                candidate=ordered[index],
+                is_probe=bool(probed[index]),
+                promise=float(gain),
+                seconds=float(needed[index]),
+            )
+            for index, gain in zip(fastest, gains, strict=True)
+        ]
+        return sorted(found, key=lambda p: -p.rate)
