@@ -2,12 +2,13 @@
 
     python benchmarks/memory.py
     python benchmarks/memory.py tuning=full backbone=prithvi_eo_v2_300
-    python benchmarks/memory.py --file configurations.txt --calibrate 10
+    python benchmarks/memory.py --file benchmarks/memory_configurations.txt --calibrate 10 --folder /tmp/memory
 
 A file has one configuration a line, as ``key=value key=value``; what stands on the command line holds for all of them.
 Beside the prediction stand what DeepSpeed's estimator (ZeRO-2 without offload) and "weights x 4" say. On a CPU the
 measured peak is the resident set's growth, on CUDA what torch's allocator reserved. With ``--calibrate N``, a line
-reserved = a + b x predicted is fitted to the first N configurations, which are not scored.
+measured = a + b x predicted is fitted to the first N configurations, which are not scored. ``--folder`` keeps what was
+measured and predicted, so that a run that was ended goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,11 +16,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.transform import from_origin
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
@@ -82,22 +91,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--file", type=Path, help="configurations, one a line")
     parser.add_argument("--calibrate", type=int, default=0, help="to how many of the first rows a line is fitted")
+    parser.add_argument("--folder", type=Path, help="where measured rows and predictions are kept, and taken from")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("overrides", nargs="*", help="key=value for every configuration")
     arguments = parser.parse_intermixed_args()
     lines = arguments.file.read_text().splitlines() if arguments.file else CONFIGURATIONS
-    knobs = [line for line in lines if line.strip() and not line.startswith("#")]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["TERRASWEEP_HOME"] = folder
-        configs = [compose([*COMMON, *line.split(), *arguments.overrides]) for line in knobs]
-        predictions = predict(configs, Path(folder))
-        rows = [
-            row
-            for place, (line, config) in enumerate(zip(knobs, configs, strict=True))
-            if (row := score(line, config, predictions.get(place), Path(folder) / str(place))) is not None
-        ]
-    rows = calibrated(rows, arguments.calibrate)
+    knobs = [" ".join([line, *arguments.overrides]) for line in lines if line.strip() and not line.startswith("#")]
+    with tempfile.TemporaryDirectory() if arguments.folder is None else nullcontext(arguments.folder) as folder:
+        rows = compare(knobs, Path(folder).absolute())
+    rows = calibrated(rows, set(knobs[: arguments.calibrate]))
     print(json.dumps([asdict(row) for row in rows], indent=1) if arguments.json else table(rows))
+
+
+def compare(knobs: list[str], folder: Path) -> list[Row]:
+    """Measure and predict each configuration; what can't be is told, and left out."""
+    os.environ["TERRASWEEP_HOME"] = str(folder)
+    write_modalities(folder / "modalities")
+    configs = [compose([*COMMON, *line.split()]) for line in knobs]
+    kept = folder / "measured.jsonl"
+    known = {found["knobs"]: found for found in map(json.loads, kept.read_text().splitlines())} if kept.exists() else {}
+    for line, config in zip(knobs, configs, strict=True):
+        if line not in known and (found := measure(line, config, folder / "trial")) is not None:
+            known[line] = found
+            with kept.open("a") as file:
+                file.write(json.dumps(found) + "\n")
+    predictions = predict([config for line, config in zip(knobs, configs, strict=True) if line in known], folder)
+    measured = [known[line] for line in knobs if line in known]
+    return [
+        Row(**found, predicted=predictions[place].peak_memory_mib, by_line=predictions[place].peak_memory_mib)
+        for place, found in enumerate(measured)
+        if place in predictions
+    ]
 
 
 def predict(configs: list[TrialConfig], folder: Path) -> dict[int, Prediction]:
@@ -112,24 +136,39 @@ def predict(configs: list[TrialConfig], folder: Path) -> dict[int, Prediction]:
     return predictions
 
 
-def score(knobs: str, config: TrialConfig, prediction: Prediction | None, folder: Path) -> Row | None:
-    """Measure one configuration; None where nothing can be compared, which is told."""
-    if prediction is None:
-        return None
+def measure(knobs: str, config: TrialConfig, folder: Path) -> dict[str, Any] | None:
+    """A row without its predictions, from a trial in a process of its own; None where it has no peak."""
+    shutil.rmtree(folder, ignore_errors=True)
     result = run_trial(config, folder)
-    measured = result.value("peak_memory_mib")
-    if measured is None:
-        print(f"{knobs}: {result.state}: {result.message}", file=sys.stderr)
+    peak = result.value("peak_memory_mib")
+    print(f"{knobs}: {result.state}: {result.message or peak}", file=sys.stderr, flush=True)
+    if peak is None:
         return None
-    print(f"{knobs}: measured {measured:.0f}, predicted {prediction.peak_memory_mib:.0f} MiB", file=sys.stderr)
-    return Row(
-        knobs=knobs,
-        measured=measured,
-        predicted=prediction.peak_memory_mib,
-        by_line=prediction.peak_memory_mib,
-        deepspeed=estimated(result),
-        weights_x4=4 * (result.value("total_parameters") or 0.0) * 4 / 2**20,
-    )
+    weights = (result.value("total_parameters") or 0.0) * 4 / 2**20
+    return {"knobs": knobs, "measured": peak, "deepspeed": estimated(result), "weights_x4": 4 * weights}
+
+
+def write_modalities(folder: Path, px: int = 224, samples: int = 16) -> None:
+    """Samples of two sensors and a mask of two classes, for ``data=multimodal_folder``."""
+    if folder.exists():
+        return
+    rng = np.random.default_rng(0)
+    for number in range(samples):
+        split = folder / ("train" if number % 4 else "val")
+        mask = rng.random((1, px, px)) < 0.5
+        for name, bands in (("S2", 6), ("S1", 2)):
+            write_tile(split / name / f"{number}.tif", rng.normal(0, 1, (bands, px, px)).astype(np.float32) + mask)
+        write_tile(split / "masks" / f"{number}.tif", mask.astype(np.uint8))
+
+
+def write_tile(file: Path, values: NDArray[Any]) -> None:
+    """A GeoTIFF of an array (bands, height, width), each at a place of its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    bands, height, width = values.shape
+    place = from_origin(10_000 * int(file.stem), 0, 10, 10)
+    size = {"count": bands, "height": height, "width": width, "dtype": values.dtype}
+    with rasterio.open(file, "w", driver="GTiff", crs="EPSG:32632", transform=place, **size) as raster:
+        raster.write(values)
 
 
 def estimated(result: TrialResult) -> float:
@@ -141,15 +180,16 @@ def estimated(result: TrialResult) -> float:
     return float(gpu) / 2**20
 
 
-def calibrated(rows: list[Row], count: int) -> list[Row]:
-    """The rows with what a line through the first of them says."""
-    if count < 2:
+def calibrated(rows: list[Row], fitted: set[str]) -> list[Row]:
+    """The rows with what a line through some of them says, by their relative errors."""
+    known = [row for row in rows if row.knobs in fitted]
+    if len(known) < 2:
         return rows
-    known = rows[:count]
-    slope, intercept = statistics.linear_regression([row.predicted for row in known], [row.measured for row in known])
+    terms = [(1 / row.measured, row.predicted / row.measured) for row in known]
+    intercept, slope = np.linalg.lstsq(np.array(terms), np.ones(len(known)), rcond=None)[0]
+    print(f"measured = {intercept:.1f} MiB + {slope:.4f} x predicted", file=sys.stderr)
     return [
-        replace(row, by_line=None if place < count else intercept + slope * row.predicted)
-        for place, row in enumerate(rows)
+        replace(row, by_line=None if row.knobs in fitted else float(intercept + slope * row.predicted)) for row in rows
     ]
 
 

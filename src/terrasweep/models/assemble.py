@@ -27,6 +27,7 @@ from terrasweep.models.backbones.registry import (
 from terrasweep.models.pretrained.checkpoint import fit_checkpoint, load_checkpoint
 from terrasweep.models.pretrained.input_layers import copy_per_date
 from terrasweep.models.pretrained.synthetic import pretrained_file
+from terrasweep.models.transforms.dora_weights import unpacked_by_shape
 from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
 from terrasweep.models.transforms.sensitivity import Images
 from terrasweep.models.transforms.unfinished_model import UnfinishedModel, transform
@@ -106,7 +107,7 @@ def build_on_paper(config: TrialConfig) -> BuiltModel:
     model, layout, _ = on_paper(lambda: _build_plain(without_weights(config), planned_classes(config)))
     model.to(meta)
     started = replace(config, tuning=replace(config.tuning, initialisation="default"))
-    with shapes_alone():
+    with shapes_alone(), unpacked_by_shape():
         return _finished(UnfinishedModel(model=model, config=started, device=meta), layout, {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
@@ -67,7 +68,8 @@ def predict(report: Report, configs: list[TrialConfig], device: str) -> None:
 
     from terrasweep.predict.peak_memory import predict_peak_memory
 
-    for place, config in enumerate(configs):
+    for place in sorted(range(len(configs)), key=outermost_first(configs)):
+        config = configs[place]
         try:
             report(predictions={place: predict_peak_memory(config, device)})
         except InvalidConfig as error:
@@ -75,3 +77,15 @@ def predict(report: Report, configs: list[TrialConfig], device: str) -> None:
         except Exception as error:  # noqa: BLE001 - what can't be traced costs no other prediction
             traceback.print_exc()
             report(refused={place: f"{type(error).__name__}: {first_line(error)}"})
+
+
+def outermost_first(configs: list[TrialConfig]) -> Callable[[int], int]:
+    """A key to sort places by: what has the extreme batches and tiles is traced before what follows from it."""
+    batches = [config.train.batch_size for config in configs]
+    tiles = [config.data.tile_px or 0 for config in configs]
+
+    def depth(place: int) -> int:
+        inner_batch = batches[place] not in (min(batches), max(batches))
+        return 2 * inner_batch + (tiles[place] not in (min(tiles), max(tiles)))
+
+    return depth

@@ -21,6 +21,8 @@ _CODE = ("config", "data/open", "measure", "models", "predict", "training")
 """What a prediction depends on of terrasweep's own code."""
 _IRRELEVANT = ("budget", "data.workers", "data.in_memory", "train.untimed_steps")
 """Keys that bear on measured memory and on no tensor of the model."""
+_SIZES = ("train.batch_size", "data.tile_px")
+"""Keys whose values may lie between those of traces that are kept."""
 
 
 def kept_prediction(config: TrialConfig, device: str) -> Prediction | None:
@@ -39,6 +41,12 @@ def keep(prediction: Prediction, config: TrialConfig) -> None:
     """Keep a prediction; on a disk that can't be written it is made again the next time."""
     with contextlib.suppress(OSError):
         write_atomically(_file(config, prediction.device), json.dumps(as_json(prediction)) + "\n")
+
+
+def traces_folder(config: TrialConfig, device: str) -> Path:
+    """Where traces are kept of trials that differ from this one in batch and tile alone."""
+    alike = dependencies(config, device) | dict.fromkeys(_SIZES)
+    return cache_folder() / "traces" / digest(alike)
 
 
 def code_and_libraries() -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
 from terrasweep.predict import kept_predictions
+from terrasweep.predict.kept_traces import KeptTraces
 from terrasweep.predict.prediction import MIB, Memory, Prediction
 from terrasweep.predict.reserved_memory import reserved_bytes
 from terrasweep.predict.trace import Trace
@@ -14,19 +14,26 @@ from terrasweep.predict.trace_training import trace_training
 def predict_peak_memory(config: TrialConfig, device: str, *, keep: bool = True) -> Prediction:
     """The memory that a trial will need, by phase and kind, and what a step computes; nothing is trained.
 
-    The same question is answered from :func:`terrasweep.machine.paths.cache_folder` the next time.
+    The same question is answered from :func:`terrasweep.machine.paths.cache_folder` the next time, and so is one whose
+    batch or tile lies between those of traces that were made.
 
     Args:
         config: With bands, tile and classes, as the data tell them.
         device: ``cpu`` or ``cuda``; no GPU is needed for either.
-        keep: Whether the answer is written there.
+        keep: Whether the answer and the trace are written there.
 
     Raises:
         InvalidConfig: The model can't be built.
     """
     if (known := kept_predictions.kept_prediction(config, device)) is not None:
         return known
-    found = predicted(trace_training(config, device), config, device)
+    traces = KeptTraces(kept_predictions.traces_folder(config, device), config)
+    trace = traces.between()
+    if trace is None:
+        trace = trace_training(config, device)
+        if keep:
+            traces.keep(trace)
+    found = predicted(trace, config, device)
     if keep:
         kept_predictions.keep(found, config)
     return found
@@ -52,8 +59,10 @@ def _in_mib(trace: Trace, *, on_host: bool) -> Memory:
 
 def _notes(config: TrialConfig) -> list[str]:
     notes = []
-    if config.offload.name in ZERO:
-        notes.append(f"offload={config.offload.name}: what ZeRO divides and sends is not traced; this is without it.")
+    if config.offload.name == "nvme":
+        notes.append("offload=nvme: what lies on the disk counts as if it were on the host.")
+    if config.offload.deepspeed_config is not None:
+        notes.append("offload.deepspeed_config: terrasweep's own settings are taken.")
     if config.quantization.skip == "auto":
         notes.append("quantization.skip=auto: the largest layers are taken to stay in full precision.")
     if config.tuning.initialisation != "default":

@@ -7,6 +7,7 @@ What asks for values gets an answer that is never too small: a mask chooses ever
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from terrasweep.predict.trace import Block, Kind, Phase, Trace, Work
 aten = torch.ops.aten
 _SOME = 2
 """As many as any count: metrics want at least two samples."""
+_COLLECTED_EVERY = 64
+"""Operators from one look for tensors that hold each other in a circle to the next; Python's own looks are chance."""
 _NOT_SO = "is_not_so"
 """Marks what is taken to be false: that a count is short, that anything is wrong with an evaluated batch."""
 
@@ -51,6 +54,7 @@ class StorageWatch(TorchDispatchMode):
         self._begins: list[tuple[Phase, int]] = []
         self._live: dict[int, tuple[int, weakref.ref[torch.UntypedStorage]]] = {}
         """By a storage's address in torch: its name, and what tells its end."""
+        self._operators = 0
         self._flops, self._moved, self._kernels = 0.0, 0, 0
         self._steps: dict[Phase, Work] = {}
 
@@ -107,11 +111,16 @@ class StorageWatch(TorchDispatchMode):
         if func not in _ANSWERS and consists_of_others(func):
             with self:
                 return func.decompose(*args, **kwargs)
+        self._operators += 1
+        if self._operators % _COLLECTED_EVERY == 0:
+            gc.collect(1)
         made = _ANSWERS.get(func, func)(*args, **kwargs)
         if func in _SHORTAGES or (func is aten.any.default and self._begins[-1][0] is Phase.EVALUATION):
             setattr(made, _NOT_SO, True)
         for tensor in _tensors(made):
             self._record(tensor)
+        if func in _PRODUCTS and self._for_gpu and not self._makes_on_host:
+            self._record_scratch(_PRODUCT_WORKSPACE)
         if not func.is_view and func is not aten.detach.default:
             self._count(func, args, kwargs, made)
         return made
@@ -127,6 +136,14 @@ class StorageWatch(TorchDispatchMode):
         self._kinds.append(self._kind())
         self._events.append((name, size))
         self._live[address] = (name, weakref.ref(storage, lambda _: self._end(address)))
+
+    def _record_scratch(self, size: int) -> None:
+        """What a kernel takes while it computes."""
+        name = len(self._sizes)
+        self._sizes.append(size)
+        self._on_host.append(self._makes_on_host)
+        self._kinds.append(Kind.WORKSPACES)
+        self._events += [(name, size), (name, -1)]
 
     def _kind(self) -> Kind:
         """What a new storage is for: what a forward pass makes is made with gradients in mind."""
@@ -207,6 +224,11 @@ def _all_alike(tensor: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tens
     )
 
 
+_PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default}
+"""Operators that cuBLAS computes."""
+_PRODUCT_WORKSPACE = 32 * 2**20
+"""Bytes that each of them takes from torch's allocator meanwhile, on Hopper and Blackwell; on others it is a quarter
+(``parseChosenWorkspaceSize`` in torch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``)."""
 _SHORTAGES = {
     *(aten.eq.Scalar, aten.eq.Tensor, aten.lt.Scalar, aten.lt.Tensor, aten.le.Scalar, aten.le.Tensor),
 }

@@ -5,8 +5,10 @@ Nothing is computed and no GPU is needed, also for a trial on one.
 
 from __future__ import annotations
 
+import gc
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data.open.folders import OpenData, SplitData
 from terrasweep.measure.flops import operator_formulas
 from terrasweep.models.assemble import BuiltModel, build_on_paper, planned_classes
+from terrasweep.models.transforms.dora_weights import unpacked_by_shape
 from terrasweep.predict.fake_batches import FakeBatches
 from terrasweep.predict.fake_model import own_code_tables, place_on_fakes
 from terrasweep.predict.fake_tensors import fake_tensors
@@ -25,6 +28,7 @@ from terrasweep.predict.fake_trainer import build_fake_trainer
 from terrasweep.predict.gpu_rules import as_on_gpu
 from terrasweep.predict.storage_watch import StorageWatch
 from terrasweep.predict.trace import Kind, Phase, Trace
+from terrasweep.predict.under_zero import under_zero
 from terrasweep.training.tasks import build_task
 
 
@@ -36,7 +40,7 @@ class Milestones(Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """The batch is there."""
-        self._watch.begin(Phase.STEADY_STEP if batch_idx else Phase.FIRST_STEP)
+        self._begin(Phase.STEADY_STEP if batch_idx else Phase.FIRST_STEP)
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: Any, optimizer: Any) -> None:
         """All gradients are there."""
@@ -52,14 +56,19 @@ class Milestones(Callback):
         self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """The batch is there."""
-        self._watch.begin(Phase.EVALUATION)
+        self._begin(Phase.EVALUATION)
+
+    def _begin(self, phase: Phase) -> None:
+        """Nothing of the last one is left that only holds itself."""
+        gc.collect()
+        self._watch.begin(phase)
 
 
 def trace_training(config: TrialConfig, device: str) -> Trace:
     """What a trial allocates on the device and on the host, from its build to its evaluation.
 
     Args:
-        config: With bands, tile and classes; ZeRO's offloads are traced as if there were none.
+        config: With bands, tile and classes.
         device: ``cpu`` or ``cuda``.
 
     Raises:
@@ -69,7 +78,15 @@ def trace_training(config: TrialConfig, device: str) -> Trace:
     model = build_on_paper(config)
     watch = StorageWatch(operator_formulas(), for_gpu=for_gpu)
     gpu = as_on_gpu(watch) if for_gpu else nullcontext()
-    with fake_tensors(), own_code_tables(), gpu, watch, warnings.catch_warnings():
+    with (
+        fake_tensors(),
+        own_code_tables(),
+        unpacked_by_shape(),
+        gpu,
+        _own_collections(),
+        watch,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         watch.begin(Phase.BUILD)
         read = config.backbone.pretrained or config.backbone.checkpoint is not None
@@ -77,7 +94,22 @@ def trace_training(config: TrialConfig, device: str) -> Trace:
         place_on_fakes(model.module, watch, to_gpu=for_gpu, loaded=encoder if read else None)
         watch.begin(Phase.FIRST_STEP)
         _train_and_evaluate(config, model, watch)
-    return watch.trace()
+    stage = config.offload.zero_stage
+    return under_zero(watch.trace(), stage=stage) if stage else watch.trace()
+
+
+@contextmanager
+def _own_collections() -> Iterator[None]:
+    """Within it the watch alone looks for what holds itself in a circle, so that one trial has one trace."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()  # What is there already is looked at by nobody.
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _train_and_evaluate(config: TrialConfig, model: BuiltModel, watch: StorageWatch) -> None:

@@ -32,6 +32,14 @@ def test_the_same_question_is_traced_once(traces):
     assert first.peak_memory_mib == 3
 
 
+def test_a_batch_between_two_that_were_traced_needs_no_trace(traces):
+    for batch in (4, 16):
+        predict_peak_memory(compose_trial(f"train.batch_size={batch}"), "cpu")
+    assert predict_peak_memory(compose_trial("train.batch_size=8"), "cpu").peak_memory_mib == 3
+    predict_peak_memory(compose_trial("train.batch_size=8", "checkpointing=blocks"), "cpu")
+    assert traces == ["cpu"] * 3
+
+
 @pytest.mark.parametrize("knob", ["train.batch_size=16", "tuning.rank=3", "checkpointing=blocks", "data.tile_px=96"])
 def test_what_bears_on_memory_is_traced_anew(traces, knob):
     predict_peak_memory(compose_trial(), "cpu")
@@ -47,7 +55,7 @@ def test_a_gpu_reserves_in_whole_segments(traces):
 
 def test_a_file_that_cannot_be_read_is_made_anew(traces, tmp_path):
     predict_peak_memory(compose_trial(), "cpu")
-    for file in (tmp_path / "predictions").iterdir():
+    for file in (*(tmp_path / "predictions").iterdir(), *(tmp_path / "traces").glob("*/*")):
         file.write_text("{}")
     assert predict_peak_memory(compose_trial(), "cpu").peak_memory_mib == 3
     assert traces == ["cpu", "cpu"]
@@ -57,5 +65,9 @@ def test_what_was_assumed_is_told(traces):
     knobs = ("quantization=nf4", "quantization.skip=auto", "quantization.skip_count=2", "tuning.initialisation=loftq")
     notes = predict_peak_memory(compose_trial(*knobs), "cpu").notes
     assert [note.partition(":")[0] for note in notes] == ["quantization.skip=auto", "tuning.initialisation=loftq"]
-    assert predict_peak_memory(compose_trial("offload=optimizer"), "cpu").notes[0].startswith("offload=optimizer:")
+    assert (
+        predict_peak_memory(compose_trial("offload=nvme", "offload.nvme_path=/tmp"), "cpu")
+        .notes[0]
+        .startswith("offload=nvme:")
+    )
     assert predict_peak_memory(compose_trial(), "cpu").notes == []

@@ -106,6 +106,20 @@ def test_what_stands_for_a_gpu_is_apart_from_what_is_on_the_host():
     assert (on_gpu, on_host) == (440, 200)
 
 
+def test_a_product_on_a_gpu_has_a_workspace_while_it_is_computed():
+    def use(watch):
+        made = torch.ones(8, 64) @ torch.ones(64, 64)
+        assert made.shape == (8, 64)
+
+    with fake_tensors():
+        on_gpu, on_cpu = watched(use, for_gpu=True), watched(use)
+    *tensors, workspace = on_gpu.blocks
+    assert [block.size for block in tensors] == [block.size for block in on_cpu.blocks]
+    assert (workspace.size, workspace.kind) == (32 * 2**20, Kind.WORKSPACES)
+    name = len(tensors)
+    assert [event for event in on_gpu.events if event[0] == name] == [(name, workspace.size), (name, -1)]
+
+
 def test_an_evaluation_takes_what_a_training_s_forward_pass_does():
     """In inference mode operators arrive that consist of others."""
 

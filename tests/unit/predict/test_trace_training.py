@@ -29,6 +29,8 @@ def held(trace, phase=Phase.STEADY_STEP, *, on_host=True):
         ("cuda", ("quantization=nf4",)),
         ("cuda", ("quantization=int8", "tuning.targets=mlp", "optimizer=adamw8bit")),
         ("cuda", ("tuning.frozen_dtype=bf16", "precision=bf16")),
+        ("cuda", ("quantization=nf4_double", "tuning.use_dora=true")),
+        ("cpu", ("quantization=int8", "tuning.use_dora=true")),
     ],
 )
 def test_states_are_those_that_a_plan_counts(device, knobs):

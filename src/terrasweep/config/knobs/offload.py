@@ -29,6 +29,11 @@ class OffloadConfig:
     deepspeed_config: str | None = None
     """A DeepSpeed JSON file whose settings win over terrasweep's; of use to ZeRO's offloads alone."""
 
+    @property
+    def zero_stage(self) -> int | None:
+        """ZeRO's stage; None where the offload is none of ZeRO's."""
+        return {"optimizer": 2, "parameters": 3, "nvme": 3}.get(self.name)
+
 
 def find_absent_files(offload: OffloadConfig) -> Iterator[str]:
     """One line per folder that is not there. DeepSpeed's file is read in models/offload/deepspeed_settings.py."""
