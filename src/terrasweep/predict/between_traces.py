@@ -59,7 +59,7 @@ def trace_between(traced: Sequence[tuple[Extent, Trace]], at: Extent) -> Trace:
 def _order(trace: Trace) -> tuple[object, ...]:
     """What has to be equal: which block begins or ends when, where it lies, and what it is for."""
     kinds = [(block.on_host, block.kind) for block in trace.blocks]
-    return [(name, size < 0) for name, size in trace.events], kinds, trace.begins, trace.step.kernels
+    return [(name, size < 0) for name, size in trace.events], kinds, trace.begins
 
 
 def _shares(known: list[int], at: int) -> list[Fraction]:
@@ -92,9 +92,9 @@ def _whole(size: Fraction | int) -> int:
 
 
 def _work(works: list[Work], shares: list[Fraction]) -> Work:
-    """What a step computes, whose operators are the same."""
+    """What a step computes; some operators without tensors of their own come once per sample."""
     return Work(
         flops=float(sum(share * Fraction(work.flops) for share, work in zip(shares, works, strict=True))),
         moved_bytes=round(sum(share * work.moved_bytes for share, work in zip(shares, works, strict=True))),
-        kernels=works[0].kernels,
+        kernels=_whole(sum(share * work.kernels for share, work in zip(shares, works, strict=True))),
     )

@@ -52,10 +52,8 @@ class Milestones(Callback):
         tensors = (value for state in states for value in state.values() if isinstance(value, torch.Tensor))
         self._watch.name(tensors, Kind.OPTIMIZER)
 
-    def on_validation_batch_start(
-        self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        """The batch is there."""
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """What comes next is of the batches to evaluate, of another size than those to train on."""
         self._begin(Phase.EVALUATION)
 
     def _begin(self, phase: Phase) -> None:

@@ -7,7 +7,8 @@ element that learns the host keeps, with four bytes each, a master copy, its gra
 - in stage 3 the parameter itself, as of those that are frozen, and a gradient more (``grad_partitions_flat_buffer``).
 
 The device gathers gradients in one bucket, in stage 2 for as long as a step lasts. In stage 3 it holds of the
-parameters those that the next layers need. Imports no torch.
+parameters those that the next layers need, and two more copies of the bucket when it is full
+(``reduce_scatter_coalesced``). Imports no torch.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ def under_zero(trace: Trace, *, stage: int) -> Trace:
     """
     on_gpu = any(not block.on_host for block in trace.blocks)
     blocks = [replace(b, on_host=True) if stage == 3 and b.kind is Kind.WEIGHTS else b for b in trace.blocks]
-    # A step on a CPU fills the pages of the bucket one by one, as it would make gradients; a GPU takes it as a whole.
-    at_once = {name for name, b in enumerate(blocks) if b.kind is Kind.GRADIENTS and (on_gpu or stage == 3)}
+    gradients = {name for name, b in enumerate(blocks) if b.kind is Kind.GRADIENTS}
     states = {name for name, b in enumerate(blocks) if b.kind is Kind.OPTIMIZER}
     lasting = _lasting(trace, stage, on_gpu=on_gpu)
     bucket = _bucket(trace, on_host=not on_gpu) if stage == 2 and on_gpu else None
@@ -46,10 +46,18 @@ def under_zero(trace: Trace, *, stage: int) -> Trace:
         if lasting and phase is not Phase.BUILD:
             events += [(len(blocks) + number, block.size) for number, block in enumerate(lasting)]
             blocks, lasting = blocks + lasting, []
-        if bucket is not None and phase in (Phase.FIRST_STEP, Phase.STEADY_STEP):
+        given = [(name, size) for name, size in given if name not in states]
+        if phase not in (Phase.FIRST_STEP, Phase.STEADY_STEP):
+            events += [event for event in given if event[0] not in gradients]
+            continue
+        if stage == 3:
+            blocks.append(Block(2 * learning_bytes(trace), not on_gpu, Kind.GRADIENTS))
+        full = [(len(blocks) - 1, blocks[-1].size), (len(blocks) - 1, -1)] if stage == 3 else []
+        if bucket is not None:
             given = [(len(blocks), bucket.size), *given, (len(blocks), -1)]
             blocks.append(bucket)
-        events += _without(given, states, at_once)
+        # A step on a CPU fills the pages of stage 2's bucket one by one; a GPU takes it as a whole.
+        events += _gathered(given, gradients, full, at_once=on_gpu or stage == 3)
     return replace(trace, events=events, blocks=blocks, begins=begins)
 
 
@@ -96,11 +104,21 @@ def _phases(trace: Trace) -> Iterator[tuple[Phase, list[Event]]]:
         yield phase, trace.events[0 if number == 0 else place : end]
 
 
-def _without(events: list[Event], gone: set[int], at_once: set[int]) -> Iterator[Event]:
-    """The events without some blocks, and with others that end as soon as they begin."""
-    for name, size in events:
-        if name in gone or (name in at_once and size < 0):
-            continue
-        yield name, size
-        if name in at_once:
+def _gathered(given: list[Event], gradients: set[int], full: list[Event], *, at_once: bool) -> Iterator[Event]:
+    """A step's events with gradients that go into a bucket, at once or when all of them are there.
+
+    Args:
+        given: The step's.
+        gradients: Names of theirs.
+        full: What happens when the last one is there.
+        at_once: Whether a gradient ends as soon as it begins.
+    """
+    made = [place for place, (name, size) in enumerate(given) if name in gradients and size >= 0]
+    for place, (name, size) in enumerate(given):
+        if name not in gradients or size >= 0:
+            yield name, size
+        if place in made and at_once:
             yield name, -1
+        if made and place == made[-1]:
+            yield from [] if at_once else [(given[other][0], -1) for other in made]
+            yield from full

@@ -3,6 +3,7 @@
 import pytest
 
 from terrasweep.predict.between_traces import Extent, NotBetween, trace_between
+from terrasweep.predict.reserved_memory import reserved_bytes
 from terrasweep.predict.trace import Block, Kind, Phase, Trace, Work
 from terrasweep.predict.trace_training import trace_training
 from tests.composing import compose_trial
@@ -43,11 +44,31 @@ def test_three_give_a_parabola():
 @pytest.mark.parametrize(
     "other",
     [of_sizes(7, 101, 200), of_sizes(7, 100, 200, kernels=6), Trace(events=[], blocks=[], begins=[])],
-    ids=["a part of a byte", "another kernel", "other blocks"],
+    ids=["a part of a byte", "a part of a kernel", "other blocks"],
 )
 def test_what_does_not_follow_is_told(other):
     with pytest.raises(NotBetween):
         trace_between([(extent(2), of_sizes(7, 20, 200)), (extent(10), other)], extent(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("device", "knobs"),
+    [
+        ("cuda", ("precision=bf16", "checkpointing=blocks")),
+        ("cpu", ("quantization=nf4", "decoder=unet", "augment=d4", "train.accumulate=2")),
+    ],
+)
+def test_a_batch_between_two_is_as_traced(device, knobs):
+    """Batches to evaluate are a quarter of the larger ones."""
+
+    def traced(batch):
+        return trace_training(compose_trial("data.tile_px=64", f"train.batch_size={batch}", *knobs), device)
+
+    low, middle, high = map(traced, (8, 24, 48))
+    found = trace_between([(extent(8, 8), low), (extent(48, 12), high)], extent(24, 8))
+    assert found == middle
+    assert reserved_bytes(found) == reserved_bytes(middle)
 
 
 @pytest.mark.slow

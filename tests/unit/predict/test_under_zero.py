@@ -69,3 +69,18 @@ def test_on_a_cpu_all_is_on_the_host_and_every_block_that_ends_has_begun(stage):
         (live.add if size >= 0 else live.remove)(name)
     assert [phase for phase, _ in trace.begins] == list(Phase)
     assert trace.peaks(on_host=True)[Phase.BUILD] == training(on_gpu=False).peaks(on_host=True)[Phase.BUILD]
+
+
+def most_gradients(trace):
+    """The most bytes of gradients at a moment of the steady step."""
+    held, most, begin = 0, 0, dict(trace.begins)[Phase.STEADY_STEP]
+    for place, (name, size) in enumerate(trace.events[: dict(trace.begins)[Phase.EVALUATION]]):
+        if trace.blocks[name].kind is Kind.GRADIENTS:
+            held += trace.blocks[name].size if size >= 0 else -trace.blocks[name].size
+        most = max(most, held) if place >= begin else 0
+    return most
+
+
+@pytest.mark.parametrize(("stage", "copies"), [(2, 2), (3, 5)])
+def test_a_full_bucket_is_beside_the_gradients_on_the_host_and_is_copied_in_stage_3(stage, copies):
+    assert most_gradients(under_zero(training(on_gpu=False), stage=stage)) == copies * (LEARNS + BIAS)

@@ -10,6 +10,9 @@ import bitsandbytes as bnb
 from peft.tuners.lora import dora
 from torch import Tensor, nn
 
+_UNPACKS = "dequantize_module_weight"
+"""How PEFT's module calls what it unpacks weights with."""
+
 
 @contextmanager
 def unpacked_by_shape() -> Iterator[None]:
@@ -17,21 +20,25 @@ def unpacked_by_shape() -> Iterator[None]:
 
     PEFT goes by the class of the weight, which no fake tensor can have.
     """
-    own = dora.dequantize_module_weight
-    dora.dequantize_module_weight = _unpacked  # type: ignore[assignment]
+    names: dict[str, Any] = vars(dora)
+    own = names[_UNPACKS]
+    names[_UNPACKS] = _unpacked
     try:
         yield
     finally:
-        dora.dequantize_module_weight = own
+        names[_UNPACKS] = own
 
 
 def _unpacked(layer: nn.Module) -> Tensor:
     weight: Any = layer.weight
-    if weight.is_meta:
-        return weight.data  # type: ignore[no-any-return]
-    if (state := getattr(weight, "quant_state", None)) is not None:
-        return bnb.functional.dequantize_4bit(weight.data, state)
+    unpacked: Tensor = weight
+    # The first forward pass moves int8's scales from the parameter to the layer's state.
     scales = getattr(weight, "SCB", None)
-    if scales is None:
-        scales = getattr(getattr(layer, "state", None), "SCB", None)  # The first forward pass moves them there.
-    return weight if scales is None else bnb.functional.int8_vectorwise_dequant(weight.data, scales)
+    scales = getattr(getattr(layer, "state", None), "SCB", None) if scales is None else scales
+    if weight.is_meta:
+        unpacked = weight.data
+    elif (state := getattr(weight, "quant_state", None)) is not None:
+        unpacked = bnb.functional.dequantize_4bit(weight.data, state)
+    elif scales is not None:
+        unpacked = bnb.functional.int8_vectorwise_dequant(weight.data, scales)
+    return unpacked
