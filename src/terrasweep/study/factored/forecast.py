@@ -79,6 +79,7 @@ class Models:
         self._history, self._limited, self._kernels = history, limited, kernels
         self._sd_factor = 0.0 if sure else 1.0
         quantities = {quantity.name: quantity for quantity in (*objectives, *limited)}
+        self._last: dict[str, tuple[Sequence[Candidate], Estimate]] = {}
         self._models = {name: _NumberModel(q, history, self._kernel(name)) for name, q in quantities.items()}
 
     def _kernel(self, name: str) -> dict[str, Any]:
@@ -86,8 +87,12 @@ class Models:
 
     def estimate(self, quantity: Quantity, candidates: Sequence[Candidate]) -> Estimate:
         """An objective, or a limited measurement, of candidates."""
-        found = self._models[quantity.name].estimate(candidates)
-        return Estimate(mean=found.mean, sd=np.maximum(self._sd_factor * found.sd, 1e-9), log=found.log)
+        asked, found = self._last.get(quantity.name, (None, None))
+        if found is None or asked is not candidates:  # What is limited is often an objective, too.
+            found = self._models[quantity.name].estimate(candidates)
+            found = Estimate(mean=found.mean, sd=np.maximum(self._sd_factor * found.sd, 1e-9), log=found.log)
+            self._last[quantity.name] = (candidates, found)
+        return found
 
     def chance_to_fit(self, candidates: Sequence[Candidate]) -> Array:
         """How likely candidates come to an answer within their limits."""
@@ -100,8 +105,7 @@ class Models:
             x = np.array([candidate.rows[BearsOn.BOTH] for candidate, _ in seen])
             y = np.array([float(fits) for _, fits in seen])
             model = GaussianProcess(x, y, spread=0.3, kernels=self._kernel("fits"))
-            mean, _ = model.predict(_rows(candidates, BearsOn.BOTH), with_noise=False)
-            chances *= np.clip(mean, _LEAST_CHANCE, 1.0)
+            chances *= np.clip(model.expect(_rows(candidates, BearsOn.BOTH)), _LEAST_CHANCE, 1.0)
         return chances
 
     def seconds(self, candidates: Sequence[Candidate]) -> tuple[Array, Array]:
@@ -117,7 +121,7 @@ class Models:
         for probed in (False, True):
             x = np.array([_with_kind(candidate, probed and len(kinds) > 1) for candidate in candidates])
             offset = np.array([_expected_seconds(candidate, probed=probed) for candidate in candidates])
-            both.append(np.exp(model.predict(x, with_noise=True)[0] + offset))
+            both.append(np.exp(model.expect(x) + offset))
         return both[0], both[1]
 
 
@@ -163,7 +167,14 @@ class _NumberModel:
     def estimate(self, candidates: Sequence[Candidate]) -> Estimate:
         """What is known or expected of candidates."""
         offsets, errors = self._predicted(candidates)
-        mean, sd = self._model.predict(_rows(candidates, self._of), with_noise=self._of is not BearsOn.QUALITY)
+        firsts: dict[Any, Candidate] = {}
+        for candidate in candidates:
+            firsts.setdefault(candidate.key(self._of), candidate)
+        place = {key: index for index, key in enumerate(firsts)}
+        places = np.array([place[candidate.key(self._of)] for candidate in candidates], dtype=np.intp)
+        rows = _rows(list(firsts.values()), self._of)
+        mean, sd = self._model.predict(rows, with_noise=self._of is not BearsOn.QUALITY)
+        mean, sd = mean[places], sd[places]
         if not self._learns:
             sd = errors
         mean = mean + offsets

@@ -62,6 +62,13 @@ class GaussianProcess:
         variance = sd**2 - (0.0 if with_noise else self._noise)
         return self._centre + self._scale * mean, self._scale * np.sqrt(np.maximum(variance, 1e-10))
 
+    def expect(self, x: Matrix) -> Matrix:
+        """The means of :meth:`predict` alone, which take a fraction of the time."""
+        if self._model is None or not len(x):
+            return np.full(len(x), self._centre)
+        mean: Matrix = self._centre + self._scale * self._model.predict(x)
+        return mean
+
 
 class _WithPriors(GaussianProcessRegressor):
     """Adds to the likelihood what is known of the kernel's settings before."""

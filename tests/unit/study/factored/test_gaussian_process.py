@@ -62,5 +62,6 @@ def test_whoever_comes_later_finds_the_same_kernel():
         carried = GaussianProcess(x[:count], y[:count], spread=1.0, kernels=kernels)
     anew = GaussianProcess(x, y, spread=1.0, kernels={})
     others, _ = points(5, seed=3)
+    assert carried.expect(others) == pytest.approx(carried.predict(others, with_noise=True)[0])
     for one, other in zip(carried.predict(others, with_noise=True), anew.predict(others, with_noise=True), strict=True):
         assert (one == other).all()
