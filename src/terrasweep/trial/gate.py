@@ -148,7 +148,7 @@ def _is_asked(config: TrialConfig) -> bool:
 def _predicted(config: TrialConfig, device: str, log: Path) -> tuple[Prediction | None, str]:
     """The prediction, or why there is none."""
     if config.offload.name in ZERO:
-        return None, f"offload={config.offload.name}: what ZeRO divides and sends is not traced"
+        return None, f"offload={config.offload.name}: what DeepSpeed holds was compared with too few peaks"
     if (known := kept_prediction(config, device)) is not None:
         return known, ""
     arguments = {"configs": [config], "device": device}
