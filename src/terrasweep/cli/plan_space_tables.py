@@ -17,7 +17,7 @@ from rich.text import Text
 from terrasweep.machine.files import write_atomically
 from terrasweep.report.memory_page import write_memory_page
 from terrasweep.results.memory_plan import BATCH, PARTS, MemoryPlan, PlannedConfiguration, PlannedPeak
-from terrasweep.results.wording import ABSENT, counted, listed, narrow
+from terrasweep.results.wording import ABSENT, counted, listed, narrow, rounded
 from terrasweep.study.terminal import plain_console
 
 _MIB_PER_GIB = 1024
@@ -156,7 +156,7 @@ def _counts(plan: MemoryPlan) -> Iterator[str]:
         verdicts = [peak.fit(gib) for peak in peaks]
         fitting = sum(verdict.fits for verdict in verdicts)
         doubtful = sum(str(verdict).endswith("?") for verdict in verdicts)
-        name = limit if limit.endswith("GiB") else f"{limit} ({gib:.4g} GiB)"
+        name = limit if limit.endswith("GiB") else f"{limit} ({rounded(gib)} GiB)"
         yield (
             f"{name}: {fitting:,} of {len(peaks):,} fit, {len(peaks) - fitting:,} do not; of {doubtful:,} the interval "
             "reaches over the limit."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from terrasweep.results.errors import InvalidConfig
-from terrasweep.results.wording import nearest
+from terrasweep.results.wording import nearest, rounded
 
 SET_ASIDE_GIB, SET_ASIDE_SHARE = 0.5, 0.01
 """Of a card: the CUDA context of the trial's process (some hundred MiB), and its driver's part: ``nvidia-smi`` shows
@@ -64,7 +64,7 @@ def cards_table() -> str:
     """The cards as a Markdown table: name, memory, and what a trial can have of it."""
     rows = ["| `--card` | memory (GiB) | for a trial (GiB) | by |", "| --- | ---: | ---: | --- |"]
     rows += [
-        f"| `{name}` | {card.memory_gib:g}{', ECC' if card.ecc_inside else ''} | {card.usable_gib:.4g} | "
+        f"| `{name}` | {card.memory_gib:g}{', ECC' if card.ecc_inside else ''} | {rounded(card.usable_gib)} | "
         f"[data sheet]({card.source}) |"
         for name, card in CARDS.items()
     ]

@@ -10,7 +10,7 @@ from terrasweep import __version__
 from terrasweep.machine.files import write_atomically
 from terrasweep.report.packaged import packaged, page_environment
 from terrasweep.results.memory_plan import BATCH, MemoryPlan, PlannedConfiguration
-from terrasweep.results.wording import ABSENT, counted, narrow, narrow_bytes
+from terrasweep.results.wording import ABSENT, counted, narrow, narrow_bytes, whole_percent
 
 _MIB = 2**20
 _MIB_PER_GIB = 1024
@@ -95,7 +95,8 @@ def _square(row: PlannedConfiguration, room: float) -> Square:
     share = row.peak.expected / room
     depth = round(10 + 60 * share) if share <= 1 else round(min(90, 30 + 30 * (share - 1)))
     low, high = (narrow_bytes(end * _MIB) for end in (row.peak.low, row.peak.high))
-    title = f"{narrow_bytes(row.peak.expected * _MIB)} expected, {low} to {high}; {share:.0%} of the limit. {row.note}"
+    expected = f"{narrow_bytes(row.peak.expected * _MIB)} expected, {low} to {high}"
+    title = f"{expected}; {whole_percent(share)} of the limit. {row.note}"
     kind = "fits" if share <= 1 else "over"
     return Square(text=narrow(row.peak.expected / _MIB_PER_GIB), title=title.strip(), kind=kind, depth=depth)
 

@@ -24,6 +24,7 @@ from terrasweep.results.gate import Gate
 from terrasweep.results.measurements import Measured
 from terrasweep.results.peak_calibration import Calibration, calibrate
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.results.wording import rounded, significant
 from terrasweep.trial.keys import Keys
 
 _CHILD = "terrasweep.predict.in_child:predict"
@@ -76,8 +77,9 @@ class _Bound:
         low, high = self.line.interval(self.predicted)
         trials = f"{self.line.pairs} measured trials" if self.line.pairs else "defaults, before any measured trial"
         return (
-            f"{self.peak}: predicted {self.predicted:,.0f} MiB, expected {self.line.expected(self.predicted):,.0f} "
-            f"({low:,.0f} to {high:,.0f}, by {trials}), {self.key}={self.limit / _MIB_PER_GIB:g}"
+            f"{self.peak}: predicted {rounded(self.predicted)} MiB, "
+            f"expected {rounded(self.line.expected(self.predicted))} ({rounded(low)} to {rounded(high)}, by {trials}), "
+            f"{self.key}={self.limit / _MIB_PER_GIB:g}"
         )
 
 
@@ -192,9 +194,10 @@ def _is_drawn(config: TrialConfig, keys: Keys) -> bool:
 
 def _refusal(bound: _Bound) -> PredictedOutOfMemory:
     expected = max(bound.low, bound.line.expected(bound.predicted))
+    expected_gib, low_gib = (significant(peak / _MIB_PER_GIB, 3) for peak in (expected, bound.low))
     return PredictedOutOfMemory(
-        f"{bound.key}={bound.limit / _MIB_PER_GIB:g}: {bound.peak} is predicted as {expected / _MIB_PER_GIB:.3g} GiB, "
-        f"{bound.low / _MIB_PER_GIB:.3g} at least, so that the trial was not started; use a smaller batch or "
+        f"{bound.key}={bound.limit / _MIB_PER_GIB:g}: {bound.peak} is predicted as {expected_gib} GiB, "
+        f"{low_gib} at least, so that the trial was not started; use a smaller batch or "
         "checkpointing=blocks, or budget.gate=off to try it",
         violation=expected / bound.limit - 1,
     )

@@ -38,7 +38,7 @@ def pictures(**changes):
         "cards": [card],
         "shown": "RED, GREEN, BLUE",
         "legend": [(HOSTILE, "#00ff00")],
-        "inputs": [
+        "model_inputs": [
             ModelInput(
                 heading=HOSTILE,
                 note="2 x 8 x 8",
@@ -92,7 +92,7 @@ def test_strips_of_dates_say_what_they_leave_out(tmp_path):
     strips = [DateStrip(title="5 dates", pictures=days, more=3), DateStrip(title=HOSTILE, pictures=days, more=1)]
     card = SampleCard(split="train", name="a", pictures=[Picture(title="mask", source=DOT)], strips=strips)
     shown = ModelInput(heading="train/a", note="2 x 5 x 8 x 8", bands=days, more=8, is_mean=True)
-    page = written(tmp_path, pictures(cards=[card], inputs=[shown]))
+    page = written(tmp_path, pictures(cards=[card], model_inputs=[shown]))
     for text in (
         "<h4>5 dates</h4>",
         "2024-02-10",
@@ -110,7 +110,7 @@ def test_the_symmetries_of_a_training_are_shown_where_there_are_any(page, tmp_pa
     assert "augment=d4: whenever a training sample comes to its turn" in page
     assert page.count("turned by 180°") == 1
     plain = ModelInput(heading="train/a", note="2 x 8 x 8", bands=[Picture(title="RED", source=DOT)])
-    assert "augment=" not in written(tmp_path, pictures(inputs=[plain], augment="none"))
+    assert "augment=" not in written(tmp_path, pictures(model_inputs=[plain], augment="none"))
 
 
 def test_without_pictures_there_are_numbers_and_a_line(tmp_path):

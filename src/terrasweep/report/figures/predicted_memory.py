@@ -15,7 +15,7 @@ from terrasweep.report.labels import label
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.results.peak_calibration import LEVEL, Calibration, Pair, calibrate, errors_of_unseen
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import counted, percent, rounded
+from terrasweep.results.wording import counted, percent, rounded, with_decimals
 
 _FEW = 3
 """Pairs below which nothing is said of errors."""
@@ -81,7 +81,8 @@ def _note(pairs: Sequence[Pair], line: Calibration, device: str) -> str:
     """The line in words, and how far predictions are off, with it and without."""
     said = (
         f"The line through {counted(len(pairs), 'trial')}: measured = {rounded(line.intercept_mib)} MiB + "
-        f"{line.slope:.3f} x predicted; between the dotted ones {percent(LEVEL)} of the next trials are expected."
+        f"{with_decimals(line.slope, 3)} x predicted; between the dotted ones {percent(LEVEL)} of the next trials are "
+        "expected."
     )
     if len(pairs) < _FEW:
         return said
