@@ -1,11 +1,15 @@
 """The default recipe beside the former one, by the program that compares them."""
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from terrasweep.data.synthetic import SyntheticScenes, write_synthetic
 from tests.benchmarks import load_benchmark
+from tests.composing import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +69,15 @@ FOLDER = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["synthetic", "folder"])
-def test_both_recipes_are_trained_on_synthetic_tiles_and_on_a_folder(benchmark, home, tmp_path, kind):
+def test_both_recipes_are_trained_on_synthetic_tiles_and_on_a_folder(benchmark, home, kind):
     overrides = SYNTHETIC
     if kind == "folder":
         tiles = write_synthetic(home / "tiles", SyntheticScenes(domain="target", tile_px=32, train=12, val=6, test=0))
         overrides = (*FOLDER, f"data.root={tiles / 'scenes'}")
-    curves = benchmark.train_all([*overrides, *MODEL, *FEW], 1, tmp_path / kind)
+    program = [sys.executable, str(ROOT / "benchmarks" / "recipe.py"), "--json", "--seeds=1"]
+    finished = subprocess.run([*program, *overrides, *MODEL, *FEW], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    curves = json.loads(finished.stdout)
     assert list(curves) == ["constant", "default"]
     for (found,) in curves.values():
         assert [step for step, _, _ in found] == list(range(1, 9))
