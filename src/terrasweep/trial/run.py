@@ -45,9 +45,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     Raises:
         Interrupted: The sweep has settled the trial before it came to run; nothing is touched.
     """
-    given = config.trial.attempt
-    if given is not None and not attempt.owns(folder, given):
-        raise Interrupted("the trial was settled by another process before it could start")
+    given = _owned_attempt(config, folder)
     started, clock = datetime.now(UTC), time.perf_counter()
     outcome, known, verdict, verifies = Outcome(), Known(), gate.Verdict(), ""
     keys: Keys | None = None
@@ -63,13 +61,14 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
             _write_config(folder, config)
         keys = keys_of(config)
         known = find_known(config, keys)
-        is_judged = known.cost is None  # What was measured is not predicted.
+        is_measured = known.cost is not None
         if config.probe.alone or (verifies := reused.verified(config, known)):
             known = Known()
         if reused.is_answered(known):
             write_atomically(log, reused.describe_answer(known))
         else:
-            verdict = gate.judge(config, keys, log) if is_judged else verdict
+            if not is_measured:
+                verdict = gate.judge(config, keys, log)
             verdict.enforce()
             prepare.prepare(config)
             clock = time.perf_counter()  # What trials share is made outside of their own time.
@@ -82,6 +81,14 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     result = _with_known(result, known, verifies, config, folder)
     attempt.write_result(folder, result, given)
     return result
+
+
+def _owned_attempt(config: TrialConfig, folder: Path) -> str | None:
+    """The attempt that the trial was given to; None where it is run by itself."""
+    given = config.trial.attempt
+    if given is not None and not attempt.owns(folder, given):
+        raise Interrupted("the trial was settled by another process before it could start")
+    return given
 
 
 def _run_child(config: TrialConfig, folder: Path, keys: Keys, *, probe: bool) -> Outcome:
