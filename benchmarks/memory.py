@@ -6,9 +6,10 @@
 
 A file has one configuration a line, as ``key=value key=value``; what stands on the command line holds for all of them.
 Beside the prediction stand what DeepSpeed's estimator (ZeRO-2 without offload) and "weights x 4" say. On a CPU the
-measured peak is the resident set's growth, on CUDA what torch's allocator reserved. With ``--calibrate N``, a line
-measured = a + b x predicted is fitted to the first N configurations, which are not scored. ``--folder`` keeps what was
-measured and predicted, so that a run that was ended goes on where it was.
+measured peak is the resident set's growth, on CUDA what torch's allocator reserved, beside what tensors occupied of it.
+With ``--calibrate N``, a line measured = a + b x predicted is fitted to the first N configurations, which are not
+scored. ``--folder`` keeps what was measured, so that a run that was ended goes on where it was; what
+``--measure-only`` measured there can be predicted later, and on another machine.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 from terrasweep import process
 from terrasweep.config.compose import compose
 from terrasweep.config.schema import TrialConfig
-from terrasweep.machine.hardware import effective_device, gpu_names
+from terrasweep.machine.hardware import gpu_names
 from terrasweep.predict.prediction import Prediction
 from terrasweep.process.parent import Limits
 from terrasweep.results.trial_result import TrialResult
@@ -71,6 +72,7 @@ CONFIGURATIONS = (
     f"{BASE} tuning=full optimizer=adamw8bit",
     f"{BASE} tuning=lora decoder=upernet",
 )
+ESTIMATES = ("predicted", "by_line", "deepspeed", "weights_x4")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,11 @@ class Row:
     predicted: float
     by_line: float | None
     """The prediction after calibration; None for a row that it was fitted to."""
+    allocated: float | None
+    """On CUDA, what tensors occupied at their peak."""
+    predicted_allocated: float
+    on: str
+    """The device's name."""
     deepspeed: float
     """DeepSpeed's ZeRO-2 estimate for one GPU without offload, which knows no activations."""
     weights_x4: float
@@ -92,18 +99,21 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="configurations, one a line")
     parser.add_argument("--calibrate", type=int, default=0, help="to how many of the first rows a line is fitted")
     parser.add_argument("--folder", type=Path, help="where measured rows and predictions are kept, and taken from")
+    parser.add_argument("--measure-only", action="store_true", help="predict nothing; needs --folder")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("overrides", nargs="*", help="key=value for every configuration")
     arguments = parser.parse_intermixed_args()
     lines = arguments.file.read_text().splitlines() if arguments.file else CONFIGURATIONS
     knobs = [" ".join([line, *arguments.overrides]) for line in lines if line.strip() and not line.startswith("#")]
     with tempfile.TemporaryDirectory() if arguments.folder is None else nullcontext(arguments.folder) as folder:
-        rows = compare(knobs, Path(folder).absolute())
+        rows = compare(knobs, Path(folder).absolute(), measure_only=arguments.measure_only)
+    if arguments.measure_only:
+        return
     rows = calibrated(rows, set(knobs[: arguments.calibrate]))
     print(json.dumps([asdict(row) for row in rows], indent=1) if arguments.json else table(rows))
 
 
-def compare(knobs: list[str], folder: Path) -> list[Row]:
+def compare(knobs: list[str], folder: Path, *, measure_only: bool) -> list[Row]:
     """Measure and predict each configuration; what can't be is told, and left out."""
     os.environ["TERRASWEEP_HOME"] = str(folder)
     write_modalities(folder / "modalities")
@@ -115,18 +125,27 @@ def compare(knobs: list[str], folder: Path) -> list[Row]:
             known[line] = found
             with kept.open("a") as file:
                 file.write(json.dumps(found) + "\n")
-    predictions = predict([config for line, config in zip(knobs, configs, strict=True) if line in known], folder)
-    measured = [known[line] for line in knobs if line in known]
-    return [
-        Row(**found, predicted=predictions[place].peak_memory_mib, by_line=predictions[place].peak_memory_mib)
-        for place, found in enumerate(measured)
-        if place in predictions
-    ]
+    if measure_only:
+        return []
+    there = [(known[line], config) for line, config in zip(knobs, configs, strict=True) if line in known]
+    predictions = predict(there, folder)
+    return [row_of(found, predictions[place]) for place, (found, _) in enumerate(there) if place in predictions]
 
 
-def predict(configs: list[TrialConfig], folder: Path) -> dict[int, Prediction]:
-    """Predictions by place, made in one child."""
-    arguments = {"configs": configs, "device": effective_device("auto")}
+def row_of(found: dict[str, Any], prediction: Prediction) -> Row:
+    """A kept measurement beside its prediction."""
+    said = prediction.peak_memory_mib
+    allocated = found["measurements"].get("peak_allocated_mib")
+    of_file = {name: found[name] for name in ("knobs", "measured", "deepspeed", "weights_x4", "on")}
+    return Row(
+        **of_file, predicted=said, by_line=said, allocated=allocated, predicted_allocated=prediction.peak_allocated_mib
+    )
+
+
+def predict(measured: list[tuple[dict[str, Any], TrialConfig]], folder: Path) -> dict[int, Prediction]:
+    """Predictions by place, made in one child, for the kind of device that they were measured on."""
+    on_cuda = any("peak_allocated_mib" in found["measurements"] for found, _ in measured)
+    arguments = {"configs": [config for _, config in measured], "device": "cuda" if on_cuda else "cpu"}
     outcome = process.run("terrasweep.predict.in_child:predict", arguments, folder / "predict.log", Limits())
     if outcome.error is not None:
         raise SystemExit(f"{outcome.error}\n{(folder / 'predict.log').read_text()}")
@@ -145,7 +164,8 @@ def measure(knobs: str, config: TrialConfig, folder: Path) -> dict[str, Any] | N
     if peak is None:
         return None
     weights = (result.value("total_parameters") or 0.0) * 4 / 2**20
-    return {"knobs": knobs, "measured": peak, "deepspeed": estimated(result), "weights_x4": 4 * weights}
+    row = {"knobs": knobs, "measured": peak, "deepspeed": estimated(result), "weights_x4": 4 * weights}
+    return {**row, "measurements": result.measurements, "on": ", ".join(gpu_names()) or "a CPU"}
 
 
 def write_modalities(folder: Path, px: int = 224, samples: int = 16) -> None:
@@ -207,14 +227,19 @@ def table(rows: list[Row]) -> str:
             f"| {row.weights_x4:.0f} |"
         )
     scored = [row for row in rows if row.by_line is not None]
-    for name in ("predicted", "by_line", "deepspeed", "weights_x4"):
-        errors = sorted(abs(getattr(row, name) / row.measured - 1) for row in scored)
-        if errors:
+    on_cuda = [row for row in scored if row.allocated is not None]
+    against = {
+        **{name: [(getattr(r, name), r.measured) for r in scored] for name in ESTIMATES},
+        "predicted, of what tensors occupied": [(row.predicted_allocated, row.allocated or 0.0) for row in on_cuda],
+    }
+    for name, pairs in against.items():
+        if errors := sorted(abs(said / measured - 1) for said, measured in pairs):
             high = errors[min(len(errors) - 1, round(0.95 * (len(errors) - 1)))]
             lines.append(
                 f"\n{name}: median {100 * statistics.median(errors):.1f} %, 95th percentile {100 * high:.1f} %"
             )
-    return "\n".join(lines) + f"\n\non {', '.join(gpu_names()) or 'a CPU'}, {len(scored)} scored"
+    where = " and ".join(sorted({row.on for row in rows}))
+    return "\n".join(lines) + f"\n\non {where}, {len(scored)} scored"
 
 
 if __name__ == "__main__":

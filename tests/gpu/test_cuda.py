@@ -77,8 +77,8 @@ def test_a_trial_measures_device_memory_and_energy(home, knobs):
     assert float(printed["peak_memory_mib"]) < 4096
     assert float(printed["flops_per_step"]) > 0
     if any(knob.startswith("quantization=") and knob != "quantization=none" for knob in knobs):
-        # Quantized at the build, and not at the first step.
-        assert float(printed["weight_bytes"]) < 2 * float(printed["total_parameters"])
+        # Quantized at the build, and not at the first step: all but two layers in the least of the cases.
+        assert float(printed["weight_bytes"]) < 2.5 * float(printed["total_parameters"])
 
 
 @pytest.mark.parametrize("offload", ["optimizer", "parameters"])
