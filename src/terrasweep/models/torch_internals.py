@@ -25,6 +25,7 @@ __all__ = [
     "FakeTensorMode",
     "TorchDispatchMode",
     "consists_of_others",
+    "in_backward_pass",
     "storage_address",
     "tables_of_tensors",
     "unwrapped",
@@ -69,6 +70,11 @@ def consists_of_others(operator: Any) -> bool:
     """Whether an operator is a sequence of others; those of tensors from an inference mode arrive as a whole."""
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key  # noqa: SLF001 - the dispatcher has no public table
     return bool(has_kernel(operator.name(), "CompositeImplicitAutograd"))
+
+
+def in_backward_pass() -> bool:
+    """Whether autograd's engine runs what asks; on a GPU that is a thread of its own."""
+    return bool(torch._C._current_graph_task_id() != -1)  # noqa: SLF001 - torch's own checkpointing asks it
 
 
 def tables_of_tensors(module: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -35,7 +35,7 @@ def as_on_gpu(watch: StorageWatch) -> Iterator[None]:
     low_bit_products.MatMul8bitFp = low_bit_products.MatMul8bitLt  # type: ignore[misc,assignment]
     kept = SAVED.set(lambda _: _kept_on_host(watch))
     try:
-        with _Autocast():
+        with _Functions():
             yield
     finally:
         SAVED.reset(kept)
@@ -52,8 +52,8 @@ def _kept_on_host(watch: StorageWatch) -> saved_tensors_hooks:
     return saved_tensors_hooks(pack, torch.clone)
 
 
-class _Autocast(TorchFunctionMode):
-    """CUDA's list of what is computed in 32 bits."""
+class _Functions(TorchFunctionMode):
+    """CUDA's list of what is computed in 32 bits, and its dropout, which keeps a byte an element."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -61,7 +61,17 @@ class _Autocast(TorchFunctionMode):
         if function in _IN_32_BITS and torch.is_autocast_enabled("cpu"):
             args = tuple(_widened(value) for value in args)
             kwargs = {key: _widened(value) for key, value in (kwargs or {}).items()}
+        if function is functional.dropout:
+            function = _fused_dropout
         return function(*args, **(kwargs or {}))
+
+
+def _fused_dropout(values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """As ``is_fused_kernel_acceptable`` in torch's ``aten/src/ATen/native/Dropout.cpp`` has it."""
+    if not training or inplace or not 0 < p < 1:
+        return functional.dropout(values, p, training, inplace)
+    kept: Tensor = torch.native_dropout(values, p, train=True)[0]
+    return kept
 
 
 def _widened(value: Any) -> Any:

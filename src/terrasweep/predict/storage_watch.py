@@ -8,11 +8,13 @@ What asks for values gets an answer that is never too small: a mask chooses ever
 from __future__ import annotations
 
 import gc
+import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import bitsandbytes  # noqa: F401 - its operators are there once it is imported
 import torch
 from torch import Tensor
 
@@ -21,12 +23,14 @@ from terrasweep.models.torch_internals import (
     UNIQUE,
     TorchDispatchMode,
     consists_of_others,
+    in_backward_pass,
     storage_address,
 )
 from terrasweep.predict.cuda_allocator import Event
 from terrasweep.predict.trace import Block, Kind, Phase, Trace, Work
 
 aten = torch.ops.aten
+low_bit = torch.ops.bitsandbytes
 _SOME = 2
 """As many as any count: metrics want at least two samples."""
 _COLLECTED_EVERY = 64
@@ -54,6 +58,8 @@ class StorageWatch(TorchDispatchMode):
         self._begins: list[tuple[Phase, int]] = []
         self._live: dict[int, tuple[int, weakref.ref[torch.UntypedStorage]]] = {}
         """By a storage's address in torch: its name, and what tells its end."""
+        self._threads_with_workspace: set[bool] = set()
+        """Of the forward pass (False) and of the backward pass (True)."""
         self._operators = 0
         self._flops, self._moved, self._kernels = 0.0, 0, 0
         self._steps: dict[Phase, Work] = {}
@@ -119,8 +125,8 @@ class StorageWatch(TorchDispatchMode):
             setattr(made, _NOT_SO, True)
         for tensor in _tensors(made):
             self._record(tensor)
-        if func in _PRODUCTS and self._for_gpu and not self._makes_on_host:
-            self._record_scratch(_PRODUCT_WORKSPACE)
+        if self._for_gpu and not self._makes_on_host:
+            self._record_inner(func, args, made)
         if not func.is_view and func is not aten.detach.default:
             self._count(func, args, kwargs, made)
         return made
@@ -137,13 +143,24 @@ class StorageWatch(TorchDispatchMode):
         self._events.append((name, size))
         self._live[address] = (name, weakref.ref(storage, lambda _: self._end(address)))
 
-    def _record_scratch(self, size: int) -> None:
-        """What a kernel takes while it computes."""
+    def _record_inner(self, func: Any, args: Any, made: Any) -> None:
+        """What an operator takes on a GPU beside its results."""
+        thread = in_backward_pass()
+        if func in _PRODUCTS and thread not in self._threads_with_workspace:
+            self._threads_with_workspace.add(thread)
+            self._take(_PRODUCT_WORKSPACE)  # It is kept.
+        if (size_of := _INNER.get(func)) is not None:
+            name = self._take(size_of(args, made))
+            self._events.append((name, -1))
+
+    def _take(self, size: int) -> int:
+        """Record a block on the device that is no tensor's; returns its name."""
         name = len(self._sizes)
+        self._events.append((name, size))
         self._sizes.append(size)
-        self._on_host.append(self._makes_on_host)
+        self._on_host.append(False)
         self._kinds.append(Kind.WORKSPACES)
-        self._events += [(name, size), (name, -1)]
+        return name
 
     def _kind(self) -> Kind:
         """What a new storage is for: what a forward pass makes is made with gradients in mind."""
@@ -224,11 +241,20 @@ def _all_alike(tensor: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor, Tens
     )
 
 
-_PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default}
-"""Operators that cuBLAS computes."""
+_GEMM_4BIT, _SCALED_INT8 = (
+    getattr(getattr(low_bit, name, None), "default", None) for name in ("gemm_4bit", "int8_scaled_mm")
+)
+_PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default, _GEMM_4BIT}
+"""Operators that cuBLAS computes; on few rows of 4-bit weights a kernel of bitsandbytes' own may."""
 _PRODUCT_WORKSPACE = 32 * 2**20
-"""Bytes that each of them takes from torch's allocator meanwhile, on Hopper and Blackwell; on others it is a quarter
-(``parseChosenWorkspaceSize`` in torch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``)."""
+"""Bytes of torch's allocator that cuBLAS works in, one piece for each thread and stream, on Hopper and Blackwell; on
+others it is a quarter (``getChosenWorkspaceSize`` in torch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``)."""
+_INNER: dict[Any, Callable[[Any, Any], int]] = {
+    _GEMM_4BIT: lambda args, _: math.prod(args[2]) * args[0].element_size(),
+    _SCALED_INT8: lambda _, made: made.numel() * (4 + 2),
+}
+"""Bytes within operators of bitsandbytes that are one here and several on a GPU (its ``backends/cuda/ops.py``):
+unpacked weights, and a product as integers of 32 bits that become numbers of 16 bits first."""
 _SHORTAGES = {
     *(aten.eq.Scalar, aten.eq.Tensor, aten.lt.Scalar, aten.lt.Tensor, aten.le.Scalar, aten.le.Tensor),
 }

@@ -31,6 +31,9 @@ from terrasweep.predict.trace import Kind, Phase, Trace
 from terrasweep.predict.under_zero import under_zero
 from terrasweep.training.tasks import build_task
 
+_LEAST_PAGED = 100_000
+"""Elements of a state from which on bitsandbytes pages it, with a byte each."""
+
 
 class Milestones(Callback):
     """Tells the watch where phases begin, and what tensors are for once they have a place."""
@@ -72,6 +75,7 @@ def trace_training(config: TrialConfig, device: str) -> Trace:
     Raises:
         InvalidConfig: The model can't be built.
     """
+    paged = config.optimizer.name == "paged_adamw8bit"
     config, for_gpu = _traceable(config), device == "cuda"
     model = build_on_paper(config)
     watch = StorageWatch(operator_formulas(), for_gpu=for_gpu)
@@ -92,8 +96,23 @@ def trace_training(config: TrialConfig, device: str) -> Trace:
         place_on_fakes(model.module, watch, to_gpu=for_gpu, loaded=encoder if read else None)
         watch.begin(Phase.FIRST_STEP)
         _train_and_evaluate(config, model, watch)
+    trace = watch.trace()
+    if for_gpu and paged:
+        trace = with_paged_states(trace)
     stage = config.offload.zero_stage
-    return under_zero(watch.trace(), stage=stage) if stage else watch.trace()
+    return under_zero(trace, stage=stage) if stage else trace
+
+
+def with_paged_states(trace: Trace) -> Trace:
+    """The training whose large optimizer states lie in pages that CUDA moves, beside torch's allocator.
+
+    What is shorter stays where it was (``get_state_buffer`` in bitsandbytes' ``optim/optimizer.py``).
+    """
+    blocks = [
+        replace(block, on_host=True) if block.kind is Kind.OPTIMIZER and block.size >= _LEAST_PAGED else block
+        for block in trace.blocks
+    ]
+    return replace(trace, blocks=blocks)
 
 
 @contextmanager

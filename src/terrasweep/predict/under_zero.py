@@ -7,8 +7,8 @@ element that learns the host keeps, with four bytes each, a master copy, its gra
 - in stage 3 the parameter itself, as of those that are frozen, and a gradient more (``grad_partitions_flat_buffer``).
 
 The device gathers gradients in one bucket, in stage 2 for as long as a step lasts. In stage 3 it holds of the
-parameters those that the next layers need, and two more copies of the bucket when it is full
-(``reduce_scatter_coalesced``). Imports no torch.
+parameters those that the next layers need, and one more copy of the bucket when it is full
+(``reduce_scatter_coalesced``); on a CPU the group's own reduction holds another. Imports no torch.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def under_zero(trace: Trace, *, stage: int) -> Trace:
             events += [event for event in given if event[0] not in gradients]
             continue
         if stage == 3:
-            blocks.append(Block(2 * learning_bytes(trace), not on_gpu, Kind.GRADIENTS))
+            blocks.append(Block((1 if on_gpu else 2) * learning_bytes(trace), not on_gpu, Kind.GRADIENTS))
         full = [(len(blocks) - 1, blocks[-1].size), (len(blocks) - 1, -1)] if stage == 3 else []
         if bucket is not None:
             given = [(len(blocks), bucket.size), *given, (len(blocks), -1)]

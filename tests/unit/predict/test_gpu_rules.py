@@ -12,7 +12,7 @@ from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.models.offload.apply import apply_offload
 from terrasweep.predict.fake_tensors import fake_tensors
 from terrasweep.predict.storage_watch import StorageWatch
-from terrasweep.predict.trace import Phase
+from terrasweep.predict.trace import Kind, Phase
 
 TOLD = f"bitsandbytes {bnb.__version__}"
 
@@ -79,3 +79,32 @@ def test_everything_is_as_before_afterwards(watch, as_on_gpu, low_bit_products):
     with as_on_gpu(watch):
         assert low_bit_products.MatMul8bitFp is low_bit_products.MatMul8bitLt
     assert low_bit_products.MatMul8bitFp is before
+
+
+@pytest.mark.parametrize(("module", "kept_bytes"), [(nn.Dropout(0.1), 4 + 1), (nn.Dropout(0.0), 4)])
+def test_dropout_keeps_a_byte_of_each_element(watch, as_on_gpu, module, kept_bytes):
+    """Beside its result, which the next layer keeps."""
+    with fake_tensors(), as_on_gpu(watch), watch:
+        values = torch.ones(100, 100, requires_grad=True)
+        before = sum(watch.trace().peaks(on_host=False)[Phase.STEADY_STEP].values())
+        made = module(values * 1.0)
+        held = sum(size for name, size in watch.trace().events if size > 0) - before
+        ended = sum(watch.trace().blocks[name].size for name, size in watch.trace().events if size < 0)
+    assert made.shape == values.shape
+    assert held - ended == pytest.approx(100 * 100 * kept_bytes, abs=1024)
+
+
+def test_what_bitsandbytes_does_in_one_operator_is_several_on_a_gpu(watch, as_on_gpu):
+    """Unpacked weights with four bytes each; 32-bit integers, and 16-bit numbers of them."""
+    rows, inner, outer = 3, 64, 128
+    with fake_tensors(), as_on_gpu(watch), watch:
+        values, packed = torch.ones(rows, inner), torch.ones(inner * outer // 2, 1, dtype=torch.uint8)
+        blocks = torch.ones(inner * outer // 64)
+        torch.ops.bitsandbytes.gemm_4bit(values, packed, [outer, inner], blocks, 64, "nf4")
+        integers = (torch.ones(size, inner, dtype=torch.int8) for size in (rows, outer))
+        torch.ops.bitsandbytes.int8_scaled_mm(*integers, torch.ones(rows), torch.ones(outer), dtype=torch.float32)
+    trace = watch.trace()
+    ended = [name for name, size in trace.events if size < 0]
+    inner_sizes = {trace.blocks[name].size for name in ended if trace.blocks[name].kind is Kind.WORKSPACES}
+    assert {inner * outer * 4, rows * outer * (4 + 2)} <= inner_sizes
+    assert 32 * 2**20 in [block.size for block in trace.blocks], "cuBLAS multiplies by unpacked weights"

@@ -106,3 +106,16 @@ def test_every_loss_can_be_traced(loss):
 def test_every_task_can_be_traced(task):
     decoder = "decoder=identity" if task in ("classification", "multilabel") else "decoder=fcn"
     assert held(traced(f"task={task}", decoder, "tuning=frozen"), Phase.EVALUATION)[Kind.ACTIVATIONS] > 0
+
+
+def test_paged_states_lie_beside_the_device_s_memory_but_for_short_ones():
+    """Of parameters of 100,000 elements and more, with a byte for each moment."""
+    knobs = ("tuning=full", "optimizer=paged_adamw8bit")
+    usual = held(traced("tuning=full", "optimizer=adamw8bit", device="cuda"), on_host=False)[Kind.OPTIMIZER]
+    trace = traced(*knobs, device="cuda")
+    stays, paged = (held(trace, on_host=place)[Kind.OPTIMIZER] for place in (False, True))
+    assert stays + paged == usual
+    counts, _ = count_planned(compose_trial(*COMMON, *knobs))
+    assert 0 < stays < 0.1 * usual
+    assert paged <= 2 * counts.trainable_parameters
+    assert all(held(traced(*knobs))[kind] == held(traced("tuning=full", "optimizer=adamw8bit"))[kind] for kind in Kind)

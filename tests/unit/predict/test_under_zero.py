@@ -81,6 +81,7 @@ def most_gradients(trace):
     return most
 
 
-@pytest.mark.parametrize(("stage", "copies"), [(2, 2), (3, 5)])
-def test_a_full_bucket_is_beside_the_gradients_on_the_host_and_is_copied_in_stage_3(stage, copies):
-    assert most_gradients(under_zero(training(on_gpu=False), stage=stage)) == copies * (LEARNS + BIAS)
+@pytest.mark.parametrize(("on_gpu", "stage", "copies"), [(False, 2, 2), (False, 3, 5), (True, 3, 4)])
+def test_a_full_bucket_is_beside_the_gradients_and_is_copied_in_stage_3(on_gpu, stage, copies):
+    """On the host and the device together: a master gradient and a flat buffer, the bucket, and one or two copies."""
+    assert most_gradients(under_zero(training(on_gpu=on_gpu), stage=stage)) == copies * (LEARNS + BIAS)
