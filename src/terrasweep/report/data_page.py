@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from terrasweep import __version__
 from terrasweep.data.inspect.checks.case import ERROR, WARNING
 from terrasweep.data.inspect.pictures.draw import DataPictures
 from terrasweep.data.inspect.pictures.histograms import BandHistogram
 from terrasweep.data.inspect.pictures.tile_map import WIDTH
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.colours import STATE_COLOURS
 from terrasweep.report.data_section import data_section
-from terrasweep.report.packaged import packaged, page_environment
+from terrasweep.report.packaged import render_page
 from terrasweep.results.wording import counted, percent, rounded
 
 DATA_PAGE = "data.html"
@@ -56,26 +54,21 @@ def write_data_page(file: Path, pictures: DataPictures, described: dict[str, Any
     summary = described["summary"]
     classes = sorted(summary["classes"], key=lambda entry: -(entry["shares"].get("train") or 0.0))[:CLASSES]
     shown = [entry for entry in summary["classes"] if entry in classes]
-    page = (
-        page_environment()
-        .get_template("data.html")
-        .render(
-            place=summary["place"],
-            task=summary["task"],
-            verdict=_verdict(pictures),
-            pictures=pictures,
-            section=data_section(described),
-            splits=[split["name"] for split in summary["splits"]],
-            classes=_bars(shown),
-            more_classes=len(summary["classes"]) - len(shown),
-            histograms=[plotted(modality, bands, summary) for modality, bands in pictures.histograms if bands],
-            colours={str(state): colour for state, colour in STATE_COLOURS.items()},
-            image=IMAGE,
-            map_width=WIDTH,
-            plot=PLOT,
-            style=packaged("report.css") + packaged("data.css"),
-            version=__version__,
-        )
+    page = render_page(
+        "data.html",
+        "data.css",
+        place=summary["place"],
+        task=summary["task"],
+        verdict=_verdict(pictures),
+        pictures=pictures,
+        section=data_section(described),
+        splits=[split["name"] for split in summary["splits"]],
+        classes=_bars(shown),
+        more_classes=len(summary["classes"]) - len(shown),
+        histograms=[plotted(modality, bands, summary) for modality, bands in pictures.histograms if bands],
+        image=IMAGE,
+        map_width=WIDTH,
+        plot=PLOT,
     )
     write_atomically(file, page)
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from terrasweep import __version__
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.packaged import packaged, page_environment
+from terrasweep.report.packaged import render_page
 from terrasweep.results.memory_plan import BATCH, MemoryPlan, PlannedConfiguration
 from terrasweep.results.wording import ABSENT, counted, narrow, narrow_bytes, whole_percent
 
@@ -47,20 +46,16 @@ def write_memory_page(file: Path, plan: MemoryPlan) -> None:
         plan: What is drawn; with no limit, all peaks are drawn against the largest of them.
     """
     batches = sorted({row.batch_size for row in plan.rows}) if BATCH in plan.keys else []
-    page = (
-        page_environment()
-        .get_template("memory.html")
-        .render(
-            name=plan.name,
-            count=counted(len(plan.rows), "configuration"),
-            keys=[key for key in plan.keys if key != BATCH],
-            batch_key=BATCH,
-            batches=batches,
-            maps=[_map(plan, limit, batches) for limit in plan.limits] or [_map(plan, None, batches)],
-            notes=plan.notes,
-            style=packaged("report.css") + packaged("memory.css"),
-            version=__version__,
-        )
+    page = render_page(
+        "memory.html",
+        "memory.css",
+        name=plan.name,
+        count=counted(len(plan.rows), "configuration"),
+        keys=[key for key in plan.keys if key != BATCH],
+        batch_key=BATCH,
+        batches=batches,
+        maps=[_map(plan, limit, batches) for limit in plan.limits] or [_map(plan, None, batches)],
+        notes=plan.notes,
     )
     write_atomically(file, page)
 

@@ -9,13 +9,11 @@ from typing import Any
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from terrasweep import __version__
 from terrasweep.machine.files import write_atomically
-from terrasweep.report.colours import KNEE_COLOUR, STATE_COLOURS
 from terrasweep.report.data_page import DATA_PAGE
 from terrasweep.report.figures import figure_sections
 from terrasweep.report.figures.figure_section import FigureSection
-from terrasweep.report.packaged import packaged, page_environment
+from terrasweep.report.packaged import packaged, render_page
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.text_sections import text_sections, trial_rows
 
@@ -23,21 +21,15 @@ from terrasweep.report.text_sections import text_sections, trial_rows
 def write_page(folder: Path, outcome: StudyOutcome) -> None:
     """Write ``report.html`` with Plotly's script, the figures' data, the style and the behaviour inside."""
     sections = figure_sections(outcome)
-    page = (
-        page_environment()
-        .get_template("report.html")
-        .render(
-            text_sections(outcome),
-            rows=trial_rows(outcome),
-            figure_sections=sections,
-            colours={**{str(state): colour for state, colour in STATE_COLOURS.items()}, "knee": KNEE_COLOUR},
-            figures=_embedded(sections),
-            data_page=DATA_PAGE if (folder / DATA_PAGE).is_file() else "",
-            style=packaged("report.css"),
-            script=packaged("report.js"),
-            plotly=Markup(get_plotlyjs()),  # noqa: S704 - the library's own script
-            version=__version__,
-        )
+    page = render_page(
+        "report.html",
+        **text_sections(outcome),
+        rows=trial_rows(outcome),
+        figure_sections=sections,
+        figures=_embedded(sections),
+        data_page=DATA_PAGE if (folder / DATA_PAGE).is_file() else "",
+        script=packaged("report.js"),
+        plotly=Markup(get_plotlyjs()),  # noqa: S704 - the library's own script
     )
     write_atomically(folder / "report.html", page)
 
