@@ -1,4 +1,4 @@
-"""All files of a data set, and how each is to be read: what the rules of :mod:`~terrasweep.data.views.rules` change."""
+"""All files of a data set, and how each is to be read: what :mod:`~terrasweep.data.views.reading_rules` change."""
 
 from __future__ import annotations
 

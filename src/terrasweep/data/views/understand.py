@@ -14,7 +14,7 @@ from terrasweep.data.views.file_set import FileSet
 from terrasweep.data.views.frames import open_frames, written
 from terrasweep.data.views.headers import Header, read_headers
 from terrasweep.data.views.own_bands import read_own_bands
-from terrasweep.data.views.rules import RULES
+from terrasweep.data.views.reading_rules import READING_RULES
 from terrasweep.data.views.stacked_frames import stacked
 from terrasweep.data.views.view import ENDING, BandSource, View, whole_file, write_view
 
@@ -66,7 +66,7 @@ def _of_dates(listing: Listing, config: TrialConfig, folder: Path, own_bands: di
 
 
 def _ruled(files: FileSet) -> FileSet:
-    for rule in RULES:
+    for rule in READING_RULES:
         files = rule(files)
     return files
 

@@ -7,7 +7,7 @@ import pytest
 
 from terrasweep.data.inspect import checks
 from terrasweep.data.inspect.checks import RULES, find_problems, refuse
-from terrasweep.data.views import rules
+from terrasweep.data.views import reading_rules
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import ROOT
 from tests.unit.data.inspect.checks.faults import FAULTS
@@ -56,7 +56,7 @@ def test_the_documentation_has_each_check_with_its_level():
 
 
 def test_the_documentation_has_what_files_say_of_themselves():
-    sources = "".join(file.read_text() for file in Path(rules.__path__[0]).glob("*.py"))
+    sources = "".join(file.read_text() for file in Path(reading_rules.__path__[0]).glob("*.py"))
     told = set(re.findall(r'rule="([a-z-]+)"', sources))
     assert told
     assert told <= set(re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), re.MULTILINE))

@@ -104,7 +104,7 @@ def test_a_rule_sees_each_date_and_is_heard_once(tmp_path, monkeypatch):
         views = [replace(v, bands=tuple(replace(b, scale=2.0) for b in v.bands)) for v in files.views[IMAGE]]
         return files.with_views(IMAGE, views).with_remarks(Remark(rule="twice", level=NOTE, line="doubled"))
 
-    monkeypatch.setattr(module, "RULES", (doubled,))
+    monkeypatch.setattr(module, "READING_RULES", (doubled,))
     write_places(tmp_path / "data", "band_major")
     listing = understood(tmp_path / "data", "data.frame_order=band_major")
     assert np.array_equal(read(listing, "p0")[0], 2 * series(0).reshape(6, 32, 32))

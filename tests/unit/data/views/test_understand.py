@@ -36,7 +36,7 @@ def test_a_rule_changes_how_files_are_read_and_says_so(tmp_path, monkeypatch):
         views = [replace(view, bands=view.bands[1:], names=view.names[1:]) for view in files.views[IMAGE]]
         return files.with_views(IMAGE, views).with_remarks(Remark(rule="bands", level=NOTE, line="one band"))
 
-    monkeypatch.setattr(module, "RULES", (last_band_only,))
+    monkeypatch.setattr(module, "READING_RULES", (last_band_only,))
     changed = understand(listing, config, tmp_path / "kept")
     assert changed.names == listing.names
     assert changed.remarks == [{"rule": "bands", "level": "note", "line": "one band"}]

@@ -6,7 +6,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
-from tests.unit.data.views.rules.looking import MASK, look_at, places
+from tests.unit.data.views.reading_rules.looking import MASK, look_at, places
 
 WEST, NORTH = NORTH_WEST
 

@@ -12,8 +12,8 @@ from terrasweep.data.views.file_set import ERROR, NOTE, FileSet, Remark
 from terrasweep.data.views.ground_pixels import GroundPixel, ground_pixels, utm_zone
 from terrasweep.data.views.headers import Header
 from terrasweep.data.views.pixel_grid import PixelGrid, grid_at, image_grids
+from terrasweep.data.views.reading_rules.ground import lies_over
 from terrasweep.data.views.resampled_view import resampled
-from terrasweep.data.views.rules.ground import lies_over
 from terrasweep.data.views.view import ENDING, View
 from terrasweep.results.wording import counted, listed, percent
 

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 
 from tests.unit.data.rasters import classes, write_raster
-from tests.unit.data.views.rules.looking import look_at, places
+from tests.unit.data.views.reading_rules.looking import look_at, places
 
 
 def scenes(root, declared, dtype="uint16", **profile):

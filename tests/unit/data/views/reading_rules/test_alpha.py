@@ -6,7 +6,7 @@ import rasterio
 from PIL import Image
 
 from tests.unit.data.rasters import classes, write_raster
-from tests.unit.data.views.rules.looking import look_at, places
+from tests.unit.data.views.reading_rules.looking import look_at, places
 
 
 def colours(seed, bands=4, px=32):

@@ -8,7 +8,7 @@ import rasterio
 
 from terrasweep.data import stored
 from tests.unit.data.rasters import classes, noise, write_raster
-from tests.unit.data.views.rules.looking import look_at, places
+from tests.unit.data.views.reading_rules.looking import look_at, places
 
 BGR = ("BLUE", "GREEN", "RED")
 

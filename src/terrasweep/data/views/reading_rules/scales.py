@@ -16,7 +16,7 @@ from terrasweep.data.inspect.lone_values import written
 from terrasweep.data.views.file_set import ERROR, NOTE, WARNING, FileSet, Remark
 from terrasweep.data.views.headers import Header
 from terrasweep.data.views.own_bands import spread
-from terrasweep.data.views.rules.no_data import named_no_data, no_data_key
+from terrasweep.data.views.reading_rules.no_data import named_no_data, no_data_key
 from terrasweep.data.views.stored_marks import find_stored_mark
 from terrasweep.data.views.view import BandSource, View
 from terrasweep.results.errors import raise_out_of_memory

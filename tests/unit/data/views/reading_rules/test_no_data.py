@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from terrasweep.data.inspect.survey import IMAGE
-from terrasweep.data.views.rules.no_data import holds
+from terrasweep.data.views.reading_rules.no_data import holds
 from tests.unit.data.rasters import noise, write_raster
-from tests.unit.data.views.rules.files import pixels_of, remarks_of, understood, write_set
+from tests.unit.data.views.reading_rules.files import pixels_of, remarks_of, understood, write_set
 
 LOWEST = float(np.finfo(np.float32).min)
 

@@ -6,7 +6,7 @@ import pytest
 from terrasweep.data.find.sample_list import MASK
 from terrasweep.data.inspect.survey import IMAGE
 from tests.unit.data.rasters import classes, noise, write_declaring
-from tests.unit.data.views.rules.files import pixels_of, remarks_of, understood, write_set
+from tests.unit.data.views.reading_rules.files import pixels_of, remarks_of, understood, write_set
 
 
 def every_second(value):

@@ -12,8 +12,8 @@ from terrasweep.data import stored
 from terrasweep.data.inspect.checks import errors
 from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
 from tests.unit.data.series import DATES
-from tests.unit.data.views.rules.looking import MASK, look_at, places
-from tests.unit.data.views.rules.test_pixel_sizes import geographic, projected, said
+from tests.unit.data.views.reading_rules.looking import MASK, look_at, places
+from tests.unit.data.views.reading_rules.test_pixel_sizes import geographic, projected, said
 from tests.unit.data.views.test_resampled_view import lines as between
 from tests.unit.data.views.test_resampled_view import weights
 

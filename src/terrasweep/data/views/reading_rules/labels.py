@@ -21,8 +21,13 @@ from terrasweep.data.views.class_numbers import (
 )
 from terrasweep.data.views.file_set import NOTE, FileSet, Remark
 from terrasweep.data.views.mask_colours import colours_in, values_in
-from terrasweep.data.views.rules.coloured_labels import about_palettes, is_in_colours, propose_colours, read_by_colours
-from terrasweep.data.views.rules.drawn_labels import draw_masks
+from terrasweep.data.views.reading_rules.coloured_labels import (
+    about_palettes,
+    is_in_colours,
+    propose_colours,
+    read_by_colours,
+)
+from terrasweep.data.views.reading_rules.drawn_labels import draw_masks
 from terrasweep.data.views.view import View
 from terrasweep.results.wording import listed
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from terrasweep.data.find.sample_list import MASK
 from tests.unit.data.rasters import classes
-from tests.unit.data.views.rules.files import pixels_of, remarks_of, understood, write_set
+from tests.unit.data.views.reading_rules.files import pixels_of, remarks_of, understood, write_set
 
 
 def test_a_marked_class_is_kept_as_it_is_stored(tmp_path):

@@ -5,9 +5,9 @@ import pytest
 import rasterio
 from PIL import Image, ImageOps
 
-from terrasweep.data.views.rules.orientation import upright
+from terrasweep.data.views.reading_rules.orientation import upright
 from tests.unit.data.rasters import classes, write_raster
-from tests.unit.data.views.rules.looking import MASK, look_at, places
+from tests.unit.data.views.reading_rules.looking import MASK, look_at, places
 
 TAG = 0x0112
 OBLONG = (24, 32)

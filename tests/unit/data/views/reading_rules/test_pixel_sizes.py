@@ -11,7 +11,7 @@ from terrasweep.data import stored
 from terrasweep.data.inspect.checks import errors, find_problems, warnings
 from terrasweep.data.prepare import prepare_data
 from tests.unit.data.rasters import NORTH_WEST, classes, noise, write_raster
-from tests.unit.data.views.rules.looking import look_at, places
+from tests.unit.data.views.reading_rules.looking import look_at, places
 
 DEGREE = 111_195.0
 

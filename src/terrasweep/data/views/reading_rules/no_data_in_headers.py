@@ -17,7 +17,7 @@ from terrasweep.data.inspect.lone_values import find_lone_values, written
 from terrasweep.data.inspect.survey import IMAGE
 from terrasweep.data.views.file_set import ERROR, NOTE, WARNING, FileSet, Remark
 from terrasweep.data.views.headers import Header, declared_no_data
-from terrasweep.data.views.rules.no_data import holds, marked, named_no_data, no_data_key
+from terrasweep.data.views.reading_rules.no_data import holds, marked, named_no_data, no_data_key
 from terrasweep.data.views.stored_marks import read_thinned
 from terrasweep.results.errors import raise_out_of_memory
 from terrasweep.results.wording import percent
