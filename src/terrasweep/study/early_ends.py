@@ -50,14 +50,14 @@ class RunningTrial:
     """Why its training ends."""
 
 
-Rule = Callable[[Trial, Progress, int], str]
+EndingRule = Callable[[Trial, Progress, int], str]
 """Says after so many validations of a trial why its training ends; empty where it goes on."""
 
 
 class EarlyEnds:
     """Ends trainings of a sweep's own trials by a rule."""
 
-    def __init__(self, rule: Rule, trials: Path) -> None:
+    def __init__(self, rule: EndingRule, trials: Path) -> None:
         """Args: ``trials`` is the folder of the trials' folders."""
         self._rule, self._trials = rule, trials
         self._said = ""
@@ -116,7 +116,7 @@ def early_ends(
     return None
 
 
-def by_pruner(objective: str) -> Rule:
+def by_pruner(objective: str) -> EndingRule:
     """What the study's pruner says of the curve of its one objective; Optuna's step is the validation, from 0 on."""
 
     def ends(trial: Trial, progress: Progress, count: int) -> str:
@@ -132,7 +132,7 @@ def by_pruner(objective: str) -> Rule:
     return ends
 
 
-def by_domination(objectives: Sequence[Objective], results: Callable[[], Sequence[TrialResult]]) -> Rule:
+def by_domination(objectives: Sequence[Objective], results: Callable[[], Sequence[TrialResult]]) -> EndingRule:
     """Whether a complete trial beats a training at its optimistic bounds.
 
     Args:

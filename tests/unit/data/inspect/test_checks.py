@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from terrasweep.data.inspect import checks
-from terrasweep.data.inspect.checks import RULES, find_problems, refuse
+from terrasweep.data.inspect.checks import CHECKS, find_problems, refuse
 from terrasweep.data.views import reading_rules
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import ROOT
@@ -20,7 +20,7 @@ from tests.unit.data.surveys import (
 
 
 def test_every_rule_has_its_fault():
-    names = [rule.name for rule in RULES]
+    names = [check.name for check in CHECKS]
     assert len(set(names)) == len(names)
     assert {rule for rule, *_ in FAULTS} == set(names)
 
@@ -52,7 +52,7 @@ PAGE = ROOT / "docs" / "checks.md"
 def test_the_documentation_has_each_check_with_its_level():
     judged, _, _ = PAGE.read_text().partition("## What the files say of themselves")
     rows = re.findall(r"^\| `([a-z-]+)` \| (error|warning|note) \|", judged, re.MULTILINE)
-    assert rows == [(rule.name, rule.level) for rule in RULES]
+    assert rows == [(check.name, check.level) for check in CHECKS]
 
 
 def test_the_documentation_has_what_files_say_of_themselves():

@@ -7,24 +7,24 @@ from typing import Any
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.inspect.checks.case import ERROR, LEVELS, NOTE, WARNING, Case
-from terrasweep.data.inspect.checks.classes import CLASS_RULES
-from terrasweep.data.inspect.checks.images import IMAGE_RULES
-from terrasweep.data.inspect.checks.labels import LABEL_RULES, TARGET_RULES
-from terrasweep.data.inspect.checks.no_data import NO_DATA_RULES
-from terrasweep.data.inspect.checks.splits import SPLIT_RULES
-from terrasweep.data.inspect.checks.stored_values import STORED_VALUE_RULES
+from terrasweep.data.inspect.checks.classes import CLASS_CHECKS
+from terrasweep.data.inspect.checks.images import IMAGE_CHECKS
+from terrasweep.data.inspect.checks.labels import LABEL_CHECKS, TARGET_CHECKS
+from terrasweep.data.inspect.checks.no_data import NO_DATA_CHECKS
+from terrasweep.data.inspect.checks.splits import SPLIT_CHECKS
+from terrasweep.data.inspect.checks.stored_values import STORED_VALUE_CHECKS
 from terrasweep.data.inspect.checks.summary import summarize
 from terrasweep.data.inspect.survey import Survey
 from terrasweep.results.errors import InvalidConfig
 
-RULES = (
-    *SPLIT_RULES,
-    *IMAGE_RULES,
-    *NO_DATA_RULES,
-    *LABEL_RULES,
-    *STORED_VALUE_RULES,
-    *CLASS_RULES,
-    *TARGET_RULES,
+CHECKS = (
+    *SPLIT_CHECKS,
+    *IMAGE_CHECKS,
+    *NO_DATA_CHECKS,
+    *LABEL_CHECKS,
+    *STORED_VALUE_CHECKS,
+    *CLASS_CHECKS,
+    *TARGET_CHECKS,
 )
 """Every check, in the order of their findings."""
 
@@ -34,7 +34,7 @@ class Finding:
     """Something about the data that a person should know before a sweep."""
 
     rule: str
-    """Name of the check in docs/checks.md."""
+    """Name of the check, or of the reading rule that remarked it, as in docs/checks.md."""
     level: str
     """``error``: a sweep would fail or mislead, and does not start; ``warning``: it starts, and the report says so;
     ``note``: what was understood of the files and done, which is shown where the data are looked at."""
@@ -50,7 +50,7 @@ def find_problems(survey: Survey, config: TrialConfig) -> list[Finding]:
         config: As the user wrote it: what it leaves to the files is not judged.
     """
     case = Case(survey, config)
-    found = [Finding(rule=rule.name, level=rule.level, line=line) for rule in RULES for line in rule.find(case)]
+    found = [Finding(rule=check.name, level=check.level, line=line) for check in CHECKS for line in check.find(case)]
     found += [Finding(**remark) for remark in survey.remarks]
     return sorted(found, key=lambda finding: LEVELS.index(finding.level))
 

@@ -119,7 +119,7 @@ class Case:
         return counted(labels, "pixel" if self.task in PIXEL_TASKS else "sample")
 
 
-class Rule(NamedTuple):
+class Check(NamedTuple):
     """One check."""
 
     name: str

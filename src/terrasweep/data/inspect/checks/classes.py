@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from terrasweep.config.losses import AUTO
 from terrasweep.data.find.numbering import counted_up
-from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Check
 from terrasweep.data.inspect.checks.class_weights import UNSEEN, weights_by_frequency
 from terrasweep.data.inspect.checks.stored_values import is_doubtful, looks_like, renumbered
 from terrasweep.results.wording import counted, listed, percent, rounded
@@ -241,19 +241,19 @@ def _shares(case: Case, shares: dict[int, float]) -> str:
     return listed((f"{case.class_name(label)} {percent(share)}" for label, share in rarest_first), _NAMED)
 
 
-CLASS_RULES = (
-    Rule("class-settings", ERROR, _settings),
-    Rule("label-range", ERROR, _range),
-    Rule("class-gap", ERROR, _gap),
-    Rule("single-class", ERROR, _single_train),
-    Rule("no-common-class", ERROR, _disjoint),
-    Rule("single-class-val", WARNING, _single_val),
-    Rule("class-not-in-train", WARNING, _unlearnt),
-    Rule("class-unused", WARNING, _unused),
-    Rule("class-marked", NOTE, _behind_classes),
-    Rule("class-rare", WARNING, _rare),
-    Rule("class-rarely-positive", WARNING, _rare_positive),
-    Rule("class-always-positive", WARNING, _always_positive),
-    Rule("class-order", WARNING, _order),
-    Rule("class-weights", NOTE, _weights),
+CLASS_CHECKS = (
+    Check("class-settings", ERROR, _settings),
+    Check("label-range", ERROR, _range),
+    Check("class-gap", ERROR, _gap),
+    Check("single-class", ERROR, _single_train),
+    Check("no-common-class", ERROR, _disjoint),
+    Check("single-class-val", WARNING, _single_val),
+    Check("class-not-in-train", WARNING, _unlearnt),
+    Check("class-unused", WARNING, _unused),
+    Check("class-marked", NOTE, _behind_classes),
+    Check("class-rare", WARNING, _rare),
+    Check("class-rarely-positive", WARNING, _rare_positive),
+    Check("class-always-positive", WARNING, _always_positive),
+    Check("class-order", WARNING, _order),
+    Check("class-weights", NOTE, _weights),
 )

@@ -7,7 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 
 from terrasweep.data.find.listing import PIXEL_TASKS
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, replacing, shape_text, shapes_of
+from terrasweep.data.inspect.checks.case import (
+    ERROR,
+    WARNING,
+    Case,
+    Check,
+    numbers_in,
+    replacing,
+    shape_text,
+    shapes_of,
+)
 from terrasweep.data.inspect.checks.no_data import spoils_images
 from terrasweep.data.inspect.survey import ImageSurvey
 from terrasweep.data.memory import fits_in_memory, in_memory_bytes, room_bytes
@@ -242,19 +251,19 @@ def _varies(std: float | None) -> bool:
     return std is not None and math.isfinite(std) and std > 0
 
 
-IMAGE_RULES = (
-    Rule("shapes", ERROR, _shapes),
-    Rule("tile-size", ERROR, _tile_size),
-    Rule("square", ERROR, _square),
-    Rule("modality-sizes", ERROR, _modality_sizes),
-    Rule("band-count", ERROR, _band_count),
-    Rule("not-finite", ERROR, _not_finite),
-    Rule("complex", ERROR, _complex),
-    Rule("resized-again", WARNING, _resized_again),
-    Rule("mostly-no-data", WARNING, _mostly_replaced),
-    Rule("number-types", WARNING, _dtypes),
-    Rule("constant-band", WARNING, _constant),
-    Rule("statistics", WARNING, _statistics),
-    Rule("domain-shift", WARNING, _shift),
-    Rule("in-memory", WARNING, _in_memory),
+IMAGE_CHECKS = (
+    Check("shapes", ERROR, _shapes),
+    Check("tile-size", ERROR, _tile_size),
+    Check("square", ERROR, _square),
+    Check("modality-sizes", ERROR, _modality_sizes),
+    Check("band-count", ERROR, _band_count),
+    Check("not-finite", ERROR, _not_finite),
+    Check("complex", ERROR, _complex),
+    Check("resized-again", WARNING, _resized_again),
+    Check("mostly-no-data", WARNING, _mostly_replaced),
+    Check("number-types", WARNING, _dtypes),
+    Check("constant-band", WARNING, _constant),
+    Check("statistics", WARNING, _statistics),
+    Check("domain-shift", WARNING, _shift),
+    Check("in-memory", WARNING, _in_memory),
 )

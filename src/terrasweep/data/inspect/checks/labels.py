@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from terrasweep.data.find.sample_list import PIXEL_TASKS
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, numbers_in, shape_text
+from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Check, numbers_in, shape_text
 from terrasweep.data.inspect.checks.no_data import spoils_targets
 from terrasweep.results.wording import counted, listed, percent, rounded
 
@@ -126,16 +126,16 @@ def _target_shift(case: Case) -> Iterator[str]:
         )
 
 
-LABEL_RULES = (
-    Rule("no-labels", ERROR, _none),
-    Rule("label-not-finite", ERROR, _not_finite),
-    Rule("label-not-whole", ERROR, _not_whole),
-    Rule("label-size", ERROR, _sizes),
-    Rule("mostly-ignored", WARNING, _mostly_ignored),
-    Rule("ignore-unused", WARNING, _ignore_unused),
+LABEL_CHECKS = (
+    Check("no-labels", ERROR, _none),
+    Check("label-not-finite", ERROR, _not_finite),
+    Check("label-not-whole", ERROR, _not_whole),
+    Check("label-size", ERROR, _sizes),
+    Check("mostly-ignored", WARNING, _mostly_ignored),
+    Check("ignore-unused", WARNING, _ignore_unused),
 )
-TARGET_RULES = (
-    Rule("constant-target", ERROR, _constant_target),
-    Rule("target-scale", WARNING, _target_scale),
-    Rule("target-shift", WARNING, _target_shift),
+TARGET_CHECKS = (
+    Check("constant-target", ERROR, _constant_target),
+    Check("target-scale", WARNING, _target_scale),
+    Check("target-shift", WARNING, _target_shift),
 )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule, replacing
+from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Check, replacing
 from terrasweep.data.inspect.lone_values import LoneValue, find_lone_values, written
 from terrasweep.data.inspect.survey import SplitSurvey
 from terrasweep.results.wording import listed, percent, rounded
@@ -137,9 +137,9 @@ def _lone_targets(case: Case) -> Iterator[str]:
     yield from _targets(case, spoiling=False)
 
 
-NO_DATA_RULES = (
-    Rule("undeclared-no-data", ERROR, _learnt),
-    Rule("undeclared-no-data-targets", ERROR, _learnt_targets),
-    Rule("lone-value", WARNING, _lone),
-    Rule("lone-value-targets", WARNING, _lone_targets),
+NO_DATA_CHECKS = (
+    Check("undeclared-no-data", ERROR, _learnt),
+    Check("undeclared-no-data-targets", ERROR, _learnt_targets),
+    Check("lone-value", WARNING, _lone),
+    Check("lone-value-targets", WARNING, _lone_targets),
 )

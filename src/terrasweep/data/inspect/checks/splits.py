@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Rule
+from terrasweep.data.inspect.checks.case import ERROR, WARNING, Case, Check
 from terrasweep.results.wording import counted, listed, one_line
 
 
@@ -93,12 +93,12 @@ def _neighbours(case: Case) -> Iterator[str]:
         )
 
 
-SPLIT_RULES = (
-    Rule("empty-split", ERROR, _empty),
-    Rule("empty-test", WARNING, _empty_test),
-    Rule("unreadable", ERROR, _unreadable),
-    Rule("leak", ERROR, _leak),
-    Rule("leak-test", WARNING, _leak_test),
-    Rule("neighbours", WARNING, _neighbours),
-    Rule("small-train", WARNING, _small_train),
+SPLIT_CHECKS = (
+    Check("empty-split", ERROR, _empty),
+    Check("empty-test", WARNING, _empty_test),
+    Check("unreadable", ERROR, _unreadable),
+    Check("leak", ERROR, _leak),
+    Check("leak-test", WARNING, _leak_test),
+    Check("neighbours", WARNING, _neighbours),
+    Check("small-train", WARNING, _small_train),
 )

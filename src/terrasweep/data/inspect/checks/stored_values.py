@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from terrasweep.config.data import LabelsConfig
-from terrasweep.data.inspect.checks.case import ERROR, Case, Rule
+from terrasweep.data.inspect.checks.case import ERROR, Case, Check
 from terrasweep.results.wording import counted, percent
 
 MANY = 64
@@ -113,4 +113,4 @@ def _map(values: list[int]) -> str:
     return "{" + ", ".join(f"{value}: {number}" for number, value in enumerate(values)) + "}"
 
 
-STORED_VALUE_RULES = (Rule("class-many", ERROR, _many),)
+STORED_VALUE_CHECKS = (Check("class-many", ERROR, _many),)
