@@ -128,11 +128,11 @@ def features(config: Any) -> tuple[Split, Split]:
 
     from terrasweep.data.open.folders import open_data, open_test
     from terrasweep.machine.arithmetic import set_arithmetic
-    from terrasweep.models.assemble import build_plain
+    from terrasweep.models.assemble import build_untransformed
 
     set_arithmetic("highest")
     data = open_data(config)
-    model = build_plain(config, data.num_classes).eval()
+    model = build_untransformed(config, data.num_classes).eval()
     seen: list[torch.Tensor] = []
     model.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
 

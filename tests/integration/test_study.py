@@ -6,7 +6,7 @@ import pytest
 import yaml
 from safetensors.torch import save_file
 
-from terrasweep.models.assemble import build_plain
+from terrasweep.models.assemble import build_untransformed
 from tests.composing import compose_trial
 from tests.conftest import SMALL, make_home, run_sweep
 from tests.integration.study import (
@@ -169,7 +169,7 @@ def test_a_study_goes_on_to_a_larger_total(home, study):
 
 def test_searched_files_whose_names_need_quotes_reach_their_trials(home, tmp_path):
     """Lightning's checkpoints are called so; Hydra's grammar reads the sign as an assignment."""
-    encoder = build_plain(compose_trial("backbone.checkpoint=null"), 3).encoder
+    encoder = build_untransformed(compose_trial("backbone.checkpoint=null"), 3).encoder
     files = [tmp_path / f"epoch={epoch}-step={10 * epoch}, last.safetensors" for epoch in (1, 2)]
     for file in files:
         save_file({name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}, file)

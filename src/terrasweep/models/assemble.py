@@ -87,7 +87,7 @@ def build_model(
     Raises:
         InvalidConfig: A name is not in TerraTorch's registry, or a transformation touched nothing.
     """
-    model, layout, touched = _build_plain(config, num_classes)
+    model, layout, touched = _build_untransformed(config, num_classes)
     unfinished = UnfinishedModel(
         model=model, config=config, device=device, images=images, quantized=quantized, taken_out=taken_out
     )
@@ -104,7 +104,7 @@ def build_on_paper(config: TrialConfig) -> BuiltModel:
         InvalidConfig: As for :func:`build_model`.
     """
     meta = torch.device("meta")
-    model, layout, _ = on_paper(lambda: _build_plain(without_weights(config), planned_classes(config)))
+    model, layout, _ = on_paper(lambda: _build_untransformed(without_weights(config), planned_classes(config)))
     model.to(meta)
     started = replace(config, tuning=replace(config.tuning, initialisation="default"))
     with shapes_alone(), unpacked_by_shape():
@@ -129,13 +129,13 @@ def _finished(unfinished: UnfinishedModel, layout: Layout, touched: dict[str, li
     )
 
 
-def build_plain(config: TrialConfig, num_classes: int) -> Any:
+def build_untransformed(config: TrialConfig, num_classes: int) -> Any:
     """The TerraTorch model in full precision, with its weights loaded, on the CPU.
 
     Raises:
         InvalidConfig: TerraTorch knows no such backbone or decoder, or refuses its arguments.
     """
-    return _build_plain(config, num_classes)[0]
+    return _build_untransformed(config, num_classes)[0]
 
 
 def without_weights(config: TrialConfig) -> TrialConfig:
@@ -251,7 +251,7 @@ def necks(config: TrialConfig, layout: Layout) -> list[dict[str, Any]]:
     return chain
 
 
-def _build_plain(config: TrialConfig, num_classes: int) -> tuple[Any, Layout, dict[str, list[str]]]:
+def _build_untransformed(config: TrialConfig, num_classes: int) -> tuple[Any, Layout, dict[str, list[str]]]:
     """The model, its backbone's layout, and what became of a checkpoint's parameters."""
     encoder, layout = build_encoder(config)
     model = assemble(config, num_classes, encoder, layout)

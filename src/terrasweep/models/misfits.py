@@ -42,7 +42,7 @@ def find_misfits(report: Report, models: list[list[Look]]) -> None:
 def _of_model(looks: list[Look]) -> Iterator[str]:
     from terrasweep.models.assemble import (
         build_encoder,
-        build_plain,
+        build_untransformed,
         check_checkpoint,
         planned_classes,
         without_weights,
@@ -53,7 +53,7 @@ def _of_model(looks: list[Look]) -> Iterator[str]:
     config, models = looks[0][0], []
 
     def build() -> None:
-        models.append(on_paper(lambda: build_plain(without_weights(config), planned_classes(config))))
+        models.append(on_paper(lambda: build_untransformed(without_weights(config), planned_classes(config))))
 
     yield from _refused(build)
     for model in models:

@@ -25,7 +25,7 @@ from terrasweep.config.outside_knobs import every_knob
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import draft_folder
 from terrasweep.machine.paths import WEIGHTS
-from terrasweep.models.assemble import BuiltModel, build_model, build_plain
+from terrasweep.models.assemble import BuiltModel, build_model, build_untransformed
 from terrasweep.models.offload.zero import whole
 from terrasweep.models.torch_internals import WRAPPER_PREFIX
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
@@ -112,7 +112,7 @@ def load_backbone(trial: str | Path) -> nn.Module:
         return left.encoder  # type: ignore[no-any-return]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        encoder: nn.Module = build_plain(config, record.num_classes).encoder
+        encoder: nn.Module = build_untransformed(config, record.num_classes).encoder
     split_fused(encoder, config.tuning.targets)
     if config.tuning.frozen_dtype == "bf16" or config.tuning.unfreeze_last:
         _freeze_as_trained(encoder, config.tuning, record, load_file(Path(trial) / WEIGHTS / TRAINED))

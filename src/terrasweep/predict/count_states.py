@@ -11,7 +11,7 @@ from torch import nn
 
 from terrasweep.config.knobs.optimizer import OptimizerConfig
 from terrasweep.config.schema import TrialConfig
-from terrasweep.models.assemble import build_plain, planned_classes, without_weights
+from terrasweep.models.assemble import build_untransformed, planned_classes, without_weights
 from terrasweep.models.backbones.registry import on_paper
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
 from terrasweep.models.transforms.frozen_storage import store_in_bf16
@@ -64,7 +64,7 @@ def count_planned(config: TrialConfig) -> tuple[ModelCounts, list[str]]:
 
 def _build(config: TrialConfig) -> tuple[nn.Module, list[nn.Linear], list[str]]:
     """The model without weights of its own, the layers that a trial would quantize, and what was assumed."""
-    model = build_plain(without_weights(config), planned_classes(config))
+    model = build_untransformed(without_weights(config), planned_classes(config))
     split_fused(model.encoder, config.tuning.targets)
     layers, notes = _quantized(model.encoder, config)
     apply_tuning(model.encoder, config.tuning)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from terratorch.registry import BACKBONE_REGISTRY
 from torch import nn
 
-from terrasweep.models.assemble import build_encoder, build_plain, necks
+from terrasweep.models.assemble import build_encoder, build_untransformed, necks
 from terrasweep.models.backbones.registry import build_backbone
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
@@ -44,7 +44,7 @@ def test_unknown_names_are_refused_with_the_field():
 
 def test_what_becomes_of_a_checkpoint_is_told(tmp_path):
     """What the file lacks is named, and the rest is loaded; how is proven in test_checkpoint.py."""
-    source = build_plain(compose_trial("decoder=linear"), CLASSES).encoder
+    source = build_untransformed(compose_trial("decoder=linear"), CLASSES).encoder
     state = {name: tensor.clone() for name, tensor in source.state_dict().items()}
     del state["norm.weight"]
     save_file(state | {"stranger": torch.ones(1)}, tmp_path / "file.safetensors")
@@ -141,6 +141,6 @@ def test_weights_that_the_hub_does_not_give_are_one_line(monkeypatch):
 
     monkeypatch.setattr("terrasweep.models.assemble.build_backbone", offline)
     with pytest.raises(InvalidConfig, match=r"files can't be had \(we cannot .* backbone\.checkpoint=FILE") as told:
-        build_plain(compose_trial("backbone=prithvi_eo_v2_300", "backbone.pretrained=true"), 2)
+        build_untransformed(compose_trial("backbone=prithvi_eo_v2_300", "backbone.pretrained=true"), 2)
     assert "\n" not in str(told.value)
     assert str(told.value).endswith("or use random weights (backbone.pretrained=false)")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from terrasweep.models.assemble import build_plain
+from terrasweep.models.assemble import build_untransformed
 from terrasweep.models.backbones.registry import on_paper
 from terrasweep.models.batch_statistics import check_batch_of_one, describe_parts
 from terrasweep.results.errors import InvalidConfig
@@ -20,7 +20,7 @@ def configured(*overrides, px=32):
 
 def trains_on_one(config):
     """Whether torch itself trains the real model on one sample."""
-    model, image = build_plain(config, 3).train(), torch.zeros(1, 3, config.data.tile_px, config.data.tile_px)
+    model, image = build_untransformed(config, 3).train(), torch.zeros(1, 3, config.data.tile_px, config.data.tile_px)
     model(torch.cat([image, image]))
     try:
         model(image)
@@ -42,7 +42,7 @@ def trains_on_one(config):
 )
 def test_what_torch_refuses_is_refused_on_paper_with_the_part_that_does_it(model, px, part):
     config = configured(*model, px=px)
-    paper = on_paper(lambda: build_plain(config, 3))
+    paper = on_paper(lambda: build_untransformed(config, 3))
     assert trains_on_one(config) is (part is None)
     if part is None:
         check_batch_of_one(config, paper)
@@ -53,7 +53,7 @@ def test_what_torch_refuses_is_refused_on_paper_with_the_part_that_does_it(model
 
 def test_no_hook_is_left():
     config = configured(*VIT, "decoder=unet")
-    paper = on_paper(lambda: build_plain(config, 3))
+    paper = on_paper(lambda: build_untransformed(config, 3))
     check_batch_of_one(config, paper)
     assert not any(module._forward_pre_hooks for module in paper.modules())
 
@@ -63,15 +63,15 @@ def test_parts_of_one_sample_are_refused_as_batches_of_one_are():
     assert config.train.smallest_part == 1
     said = r"train.batch_size=4 with train.accumulate=4 with decoder=.*; use train.batch_size=8 or more"
     with pytest.raises(InvalidConfig, match=said):
-        check_batch_of_one(config, on_paper(lambda: build_plain(config, 3)))
+        check_batch_of_one(config, on_paper(lambda: build_untransformed(config, 3)))
 
 
 @pytest.mark.parametrize(("decoder", "named"), [("upernet", "decoder."), ("linear", None)])
 def test_statistics_of_parts_are_named(decoder, named):
     config = configured(*VIT, f"decoder={decoder}", "train.batch_size=4", "train.accumulate=2", px=64)
-    line = describe_parts(config, on_paper(lambda: build_plain(config, 3)))
+    line = describe_parts(config, on_paper(lambda: build_untransformed(config, 3)))
     assert (line is None) is (named is None)
     if named is not None:
         assert line.startswith(f"train.accumulate=2: batch normalization ({named}")
         whole = configured(*VIT, f"decoder={decoder}", "train.batch_size=4", px=64)
-        assert describe_parts(whole, on_paper(lambda: build_plain(whole, 3))) is None
+        assert describe_parts(whole, on_paper(lambda: build_untransformed(whole, 3))) is None

@@ -175,14 +175,14 @@ def test_planning_allocates_nothing(monkeypatch):
     assert count_planned(compose_trial("tuning=full", *large))[0].weight_bytes > 2**40
     config = composed("prithvi_eo_tiny", "qv")
     expected = count_planned(config)
-    plain = count_states.build_plain
+    plain = count_states.build_untransformed
 
     def reads_values(*arguments):
         model = plain(*arguments)
         next(model.parameters()).sum().item()
         return model
 
-    monkeypatch.setattr(count_states, "build_plain", reads_values)
+    monkeypatch.setattr(count_states, "build_untransformed", reads_values)
     assert count_planned(config) == expected
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from terrasweep.config.data import ModalityConfig
 from terrasweep.data.open.frames import combined
-from terrasweep.models.assemble import build_plain
+from terrasweep.models.assemble import build_untransformed
 from terrasweep.models.backbones.earthmind import earthmind_v1
 from terrasweep.models.transforms.adapters import target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
@@ -495,7 +495,7 @@ def test_a_batch_of_several_dates_goes_through_and_back(tmp_path, way):
     """From the dates of a batch, as the data hand them over, to gradients in every part."""
     config = of_dates(tmp_path, way)
     torch.manual_seed(0)
-    model = build_plain(config, 3)
+    model = build_untransformed(config, 3)
     batch = combined(torch.randn(2, 4, 3, 28, 28), config)
     assert batch.shape == (2, 4 if way == "mean" else 12, 28, 28)
     output = model(batch).output
@@ -512,15 +512,15 @@ def test_modalities_of_several_dates_go_through(tmp_path):
     }
     config = replace(config, data=replace(config.data, bands=[], modalities=modalities))
     batch = combined({"S2": torch.randn(2, 2, 3, 28, 28), "DEM": torch.randn(2, 1, 28, 28)}, config)
-    assert build_plain(config, 3)(batch).output.shape == (2, 3, 28, 28)
+    assert build_untransformed(config, 3)(batch).output.shape == (2, 3, 28, 28)
 
 
 @pytest.mark.parametrize("merge", ["mean", "max"])
 def test_groups_of_bands_hold_one_date_so_that_equal_dates_give_what_one_gives(tmp_path, merge):
     config = of_dates(tmp_path, "stack", f"backbone.merge={merge}")
     torch.manual_seed(0)
-    stacked = build_plain(config, 3).encoder.eval()
-    one = build_plain(replace(config, data=replace(config.data, frames=None)), 3).encoder.eval()
+    stacked = build_untransformed(config, 3).encoder.eval()
+    one = build_untransformed(replace(config, data=replace(config.data, frames=None)), 3).encoder.eval()
     one.load_state_dict(stacked.state_dict())
     image = images(2, 4, 28, 28)
     with torch.no_grad():
@@ -528,6 +528,6 @@ def test_groups_of_bands_hold_one_date_so_that_equal_dates_give_what_one_gives(t
 
 
 def test_concatenated_groups_are_as_many_as_the_dates_have(tmp_path):
-    encoder = build_plain(of_dates(tmp_path, "stack", "backbone.merge=concat"), 3).encoder
+    encoder = build_untransformed(of_dates(tmp_path, "stack", "backbone.merge=concat"), 3).encoder
     assert encoder.out_channels == [3 * 2 * WIDTH] * DEPTH
     assert encoder(images(1, 12, 28, 28))[0].shape[-1] == 3 * 2 * WIDTH

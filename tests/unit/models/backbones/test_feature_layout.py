@@ -10,7 +10,7 @@ from terratorch.models import EncoderDecoderFactory
 from torch import nn
 
 from terrasweep.config.data import ModalityConfig
-from terrasweep.models.assemble import assemble, build_encoder, build_plain, model_arguments, necks
+from terrasweep.models.assemble import assemble, build_encoder, build_untransformed, model_arguments, necks
 from terrasweep.models.backbones import prepared
 from terrasweep.models.backbones.families import spread
 from terrasweep.models.backbones.feature_layout import Layout, find_layout, look
@@ -103,7 +103,7 @@ def test_a_plain_transformer_of_torchgeo_gives_every_block_and_is_thinned():
 @pytest.mark.parametrize("decoder", ["unet", "upernet", "fcn", "linear"])
 def test_pyramids_reach_the_decoders(name, decoder):
     config = compose_trial("backbone=any", f"backbone.name={name}", f"decoder={decoder}")
-    model = build_plain(config, 3)
+    model = build_untransformed(config, 3)
     output = model(torch.randn(2, 6, 64, 64)).output
     assert output.shape == (2, 3, 64, 64)
     assert torch.isfinite(output).all()
@@ -184,7 +184,7 @@ def test_features_that_are_not_there_are_refused():
 def test_a_pyramid_decoder_wants_four_features():
     config = compose_trial("backbone=prithvi_eo_tiny", "backbone.out_indices=[1,3]", "decoder=unet")
     with pytest.raises(InvalidConfig, match=r"decoder=UNetDecoder.*four features, and sees 2"):
-        build_plain(config, 3)
+        build_untransformed(config, 3)
 
 
 @pytest.mark.parametrize(("backbone", "stride"), [("clay_v1_base", 8), ("prithvi_eo_v2_600", 14), ("dofa_small", 16)])
@@ -224,7 +224,7 @@ def test_a_derived_model_is_the_stated_one_bit_by_bit(backbone):
     outputs = []
     for change in (lambda config: config, unknown):
         torch.manual_seed(3)
-        model = build_plain(change(compose_trial(f"backbone={backbone}", "decoder=unet")), 3).eval()
+        model = build_untransformed(change(compose_trial(f"backbone={backbone}", "decoder=unet")), 3).eval()
         outputs.append(model(torch.ones(1, 6, 64, 64)).output)
     assert torch.equal(*outputs)
 
@@ -232,7 +232,7 @@ def test_a_derived_model_is_the_stated_one_bit_by_bit(backbone):
 @pytest.mark.parametrize("backbone", ["timm_vit_small_patch14_dinov2", "clay_v1_base", "dofa_small"])
 def test_a_tile_that_is_no_multiple_of_the_patch_is_padded_and_cut_back(backbone):
     config = compose_trial(f"backbone={backbone}", "decoder=linear", "data.tile_px=40")
-    output = build_plain(config, 3).eval()(torch.randn(1, 6, 40, 40)).output
+    output = build_untransformed(config, 3).eval()(torch.randn(1, 6, 40, 40)).output
     assert output.shape == (1, 3, 40, 40)
 
 
@@ -253,7 +253,7 @@ def test_several_modalities_become_one_sequence(merge, width):
     assert derived.tokens
     assert not derived.cls_token
     assert set(derived.channels) == {width}
-    model = build_plain(config, 3)
+    model = build_untransformed(config, 3)
     images = {"S2L2A": torch.randn(2, 3, 64, 64), "S1GRD": torch.randn(2, 2, 64, 64)}
     assert model(images).output.shape == (2, 3, 64, 64)
 

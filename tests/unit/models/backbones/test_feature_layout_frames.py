@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from terrasweep.config.data import DataConfig, ModalityConfig
-from terrasweep.models.assemble import build_encoder, build_plain, necks
+from terrasweep.models.assemble import build_encoder, build_untransformed, necks
 from tests.composing import compose_trial
 
 WAYS = ("mean", "stack")
@@ -49,7 +49,7 @@ def test_a_deep_patch_has_fewer_steps():
 def test_the_output_depends_on_the_order_of_the_dates(decoder, side):
     config = composed(*PRITHVI[:1], "data.frames=3", f"decoder={decoder}", f"data.tile_px={side}")
     torch.manual_seed(0)
-    model = build_plain(config, 4).eval()
+    model = build_untransformed(config, 4).eval()
     images = torch.randn(2, 2, 3, side, side)
     with torch.no_grad():
         forward, backward = model(images).output, model(images.flip(2)).output
@@ -60,7 +60,7 @@ def test_the_output_depends_on_the_order_of_the_dates(decoder, side):
 def test_prithvi_tl_knows_when_and_where():
     config = composed("backbone=prithvi_eo_v2_tiny_tl", "data.frames=3", "decoder=linear", "data.tile_px=32")
     torch.manual_seed(0)
-    model = build_plain(config, 4).eval()
+    model = build_untransformed(config, 4).eval()
     images, times = torch.randn(1, 2, 3, 32, 32), torch.tensor([[[2024.0, 9], [2024, 60], [2024, 365]]])
     with torch.no_grad():
         plain = model(images).output
@@ -83,7 +83,7 @@ def test_backbones_of_one_date_are_built_for_the_mean_or_the_stack(backbone, way
         *named, "decoder=linear", "data.tile_px=64", "data.frames=3", f"data.frames_for_one_date={way}"
     )
     config = with_bands(config, "RED", "GREEN")
-    model = build_plain(config, 2).eval()
+    model = build_untransformed(config, 2).eval()
     bands = 2 if way == "mean" else 6
     images = torch.randn(1, bands, 64, 64)
     with torch.no_grad():
@@ -101,7 +101,7 @@ def test_modalities_are_stacked_each_by_its_dates():
         "S1GRD": ModalityConfig(folder="b", bands=["VV"], frames=1),
     }
     config = replace(config, data=replace(config.data, name="f", bands=[], frames=2, modalities=modalities))
-    model = build_plain(config, 2).eval()
+    model = build_untransformed(config, 2).eval()
     images = {"S2L2A": torch.randn(1, 4, 64, 64), "S1GRD": torch.randn(1, 1, 64, 64)}
     with torch.no_grad():
         assert model(images).output.shape == (1, 2, 64, 64)
@@ -112,7 +112,7 @@ def test_each_date_by_itself_through_terratorchs_wrapper():
         *("backbone=timm_vit_tiny_patch16_224", "decoder=linear", "data.tile_px=64", "data.frames=3"),
         *("backbone.arguments.use_temporal=true", "backbone.arguments.temporal_pooling=mean"),
     )
-    model = build_plain(config, 2).eval()
+    model = build_untransformed(config, 2).eval()
     with torch.no_grad():
         assert model(torch.randn(1, 2, 3, 64, 64)).output.shape == (1, 2, 64, 64)
 

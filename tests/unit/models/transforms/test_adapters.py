@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from terrasweep.config.knobs.quantization import QuantizationConfig
-from terrasweep.models.assemble import build_model, build_plain
+from terrasweep.models.assemble import build_model, build_untransformed
 from terrasweep.models.transforms import adapters
 from terrasweep.models.transforms.adapters import fuse, split_fused, target_layers
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
@@ -76,7 +76,7 @@ def test_presets_reach_clay_s_transformer_and_not_its_patch_embedding(clay):
 def test_qv_splits_the_fused_projection_and_leaves_the_output_as_it_was(backbone):
     config = compose_trial(f"backbone={backbone}", "decoder=linear")
     torch.manual_seed(0)
-    model = build_plain(config, 3).eval()
+    model = build_untransformed(config, 3).eval()
     images = torch.randn(2, 6, 64, 64)
     before = model(images).output
     split = split_fused(model.encoder, "qv")
@@ -173,7 +173,7 @@ def test_a_start_with_more_components_than_a_layer_has_is_refused(start):
 
 
 def test_a_bare_name_does_not_reach_the_patch_embedding():
-    encoder = build_plain(compose_trial(), CLASSES).encoder
+    encoder = build_untransformed(compose_trial(), CLASSES).encoder
     assert all("blocks." in name for name in target_layers(encoder, ["proj"]))
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from terrasweep.models.assemble import build_plain
+from terrasweep.models.assemble import build_untransformed
 from terrasweep.models.transforms.checkpointing import apply_checkpointing, transformer_blocks
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
@@ -32,7 +32,7 @@ def test_checkpointing_wraps_every_block_and_saves_activations():
 
 def encoder_of(backbone):
     torch.manual_seed(0)
-    return build_plain(compose_trial(f"backbone={backbone}", "decoder=linear"), 3).encoder
+    return build_untransformed(compose_trial(f"backbone={backbone}", "decoder=linear"), 3).encoder
 
 
 @pytest.mark.parametrize(("every", "wrapped"), [(1, 12), (2, 6), (3, 4), (5, 3), (12, 1), (40, 1)])

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from terrasweep.models.assemble import build_plain
+from terrasweep.models.assemble import build_untransformed
 from terrasweep.models.trained_weights import restore
 from terrasweep.models.transforms.merge import merge
 from tests.unit.models.trained import CLASSES, CPU, outputs
@@ -49,7 +49,7 @@ def test_a_merged_model_predicts_what_its_parts_did(trained, tmp_path, quantizat
     base = build_and_fill(config, model)
     merge(model.module.encoder, adapter if adapter.is_dir() else None, model.touched.get("split", []))
     # Plain TerraTorch: the same names as a model that nothing was done to, in the same type.
-    plain = {name: tensor.dtype for name, tensor in build_plain(config, CLASSES).state_dict().items()}
+    plain = {name: tensor.dtype for name, tensor in build_untransformed(config, CLASSES).state_dict().items()}
     assert {name: tensor.dtype for name, tensor in model.module.state_dict().items()} == plain
     # int8 layers also round what comes in.
     tolerance = 0.05 if quantization == "int8" else 1e-5
@@ -72,7 +72,7 @@ def test_adapters_are_merged_into_rounded_weights_in_32_bits(trained, tmp_path, 
     expected = outputs(model.module)
     adapter = tmp_path / "weights" / "adapter"
     merge(model.module.encoder, adapter if adapter.is_dir() else None, model.touched.get("split", []))
-    plain = {name: tensor.dtype for name, tensor in build_plain(config, CLASSES).state_dict().items()}
+    plain = {name: tensor.dtype for name, tensor in build_untransformed(config, CLASSES).state_dict().items()}
     assert {name: tensor.dtype for name, tensor in model.module.state_dict().items()} == plain
     assert type(model.module.encoder.blocks[0].mlp.fc1) is torch.nn.Linear
     assert relative(outputs(model.module), expected) < 1e-5

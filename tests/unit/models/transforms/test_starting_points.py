@@ -5,7 +5,7 @@ import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 
-from terrasweep.models.assemble import build_model, build_plain
+from terrasweep.models.assemble import build_model, build_untransformed
 from terrasweep.models.transforms import starting_points
 from terrasweep.models.transforms.adapters import lora_config, split_fused
 from terrasweep.models.transforms.quantize import unpacked_weight
@@ -32,7 +32,7 @@ def plain_weights(*flags):
     """Of the backbone that ``built`` starts from."""
     torch.manual_seed(0)
     config = compose_trial(*LORA, *flags)
-    encoder = build_plain(config, CLASSES).encoder
+    encoder = build_untransformed(config, CLASSES).encoder
     split_fused(encoder, config.tuning.targets)
     return encoder.state_dict()
 
