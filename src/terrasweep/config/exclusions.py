@@ -27,7 +27,7 @@ class Presence(enum.Enum):
 class AllBut:
     """Every value but these."""
 
-    values: tuple[Any, ...]
+    excepted: tuple[Any, ...]
 
 
 Values = tuple[Any, ...] | Presence | AllBut
@@ -83,7 +83,7 @@ def _among(value: Any, values: Values) -> bool:
     if isinstance(values, Presence):
         return (value is None or value == []) == (values is Presence.UNSET)
     if isinstance(values, AllBut):
-        return value not in values.values
+        return value not in values.excepted
     return value in values
 
 
@@ -103,5 +103,5 @@ def _condition(values: Values) -> str:
     if isinstance(values, Presence):
         return values.value
     if isinstance(values, AllBut):
-        return f"all but {_condition(values.values)}"
+        return f"all but {_condition(values.excepted)}"
     return ", ".join(f"`{_text(value)}`" for value in values)

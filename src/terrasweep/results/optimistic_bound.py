@@ -24,8 +24,7 @@ class FinishedTraining:
     """A complete trial of the study."""
 
     number: int
-    values: Mapping[str, float]
-    """Of every objective."""
+    objective_values: Mapping[str, float]
     curves: Mapping[str, Sequence[tuple[float, float]]]
     """Objective to pairs of a part of the training, in (0, 1] and ascending, and what was found then."""
     cost_key: str = ""
@@ -108,7 +107,9 @@ def _bounds(
     for objective in objectives:
         name, sign = objective.name, 1 if objective.maximize else -1
         if found := training.found.get(name):
-            curves = [(other.curves[name], other.values[name]) for other in finished if other.curves.get(name)]
+            curves = [
+                (other.curves[name], other.objective_values[name]) for other in finished if other.curves.get(name)
+            ]
             gain = largest_gain(curves, training.part, maximize=objective.maximize)
             if gain is None:
                 return None
@@ -126,6 +127,8 @@ def _dominates(
 ) -> bool:
     """Whether a trial is at least as good everywhere and better somewhere; where they are tied, they are equal."""
     ahead = [
-        (other.values[o.name] - bounds[o.name]) * (1 if o.maximize else -1) for o in objectives if o.name not in tied
+        (other.objective_values[o.name] - bounds[o.name]) * (1 if o.maximize else -1)
+        for o in objectives
+        if o.name not in tied
     ]
     return min(ahead) >= 0 and max(ahead) > 0

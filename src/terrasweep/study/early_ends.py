@@ -175,7 +175,9 @@ def _finished(result: TrialResult, objectives: Sequence[Objective]) -> FinishedT
     known = {name: value for name, value in values.items() if value is not None}
     if len(known) < len(values):
         return None
-    return FinishedTraining(number=result.number, values=known, curves=_curves(result, known), cost_key=result.cost_key)
+    return FinishedTraining(
+        number=result.number, objective_values=known, curves=_curves(result, known), cost_key=result.cost_key
+    )
 
 
 def _curves(result: TrialResult, objectives: Iterable[str]) -> dict[str, list[tuple[float, float]]]:

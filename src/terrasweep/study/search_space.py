@@ -43,12 +43,12 @@ class Condition:
     """``KEY=A|B`` (one of) or ``KEY!=A|B`` (none of)."""
 
     key: str
-    values: tuple[str, ...]
+    listed_values: tuple[str, ...]
     negated: bool
 
     def holds(self, value: Any) -> bool:
         """Whether it holds for a value; None also stands for a key that is not active itself."""
-        return any(_same(text, value) for text in self.values) != self.negated
+        return any(_same(text, value) for text in self.listed_values) != self.negated
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def read():
     return [
         FinishedTraining(
             number=trial["number"],
-            values=trial["values"],
+            objective_values=trial["values"],
             curves={"accuracy": [(part, value) for part, value in trial["curve"]]},
             cost_key=trial["cost_key"],
         )
@@ -51,7 +51,9 @@ def replay(trials, seed, margins):
                 break
         else:
             finished.append(trial)
-    points = {trial.number: tuple(trial.values[objective.name] for objective in OBJECTIVES) for trial in trials}
+    points = {
+        trial.number: tuple(trial.objective_values[objective.name] for objective in OBJECTIVES) for trial in trials
+    }
     front = [number for number, own in points.items() if not any(dominates(other, own) for other in points.values())]
     return len(front), sum(number in stopped for number in front), saved / len(trials)
 
@@ -62,7 +64,7 @@ def _parts(trial):
 
 def _until(trial, part):
     found = [value for at, value in trial.curves["accuracy"] if at <= part]
-    costs = {name: value for name, value in trial.values.items() if name != "accuracy"}
+    costs = {name: value for name, value in trial.objective_values.items() if name != "accuracy"}
     return TrainingUnderWay(part=part, found={"accuracy": found}, costs=costs, cost_key=trial.cost_key)
 
 

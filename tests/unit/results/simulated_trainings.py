@@ -41,7 +41,7 @@ class SimulatedTraining:
             "peak_memory_mib": self.truth[2],
         }
         curves = {"accuracy": list(zip(parts, self.found, strict=True))}
-        return FinishedTraining(number=0, values=values, curves=curves, cost_key=self.cost_key)
+        return FinishedTraining(number=0, objective_values=values, curves=curves, cost_key=self.cost_key)
 
     def under_way(self, validations):
         costs = {"throughput_samples_per_s": self.early_throughput, "peak_memory_mib": self.truth[2]}

@@ -30,7 +30,7 @@ REACH = (1 + GAIN_MARGIN) * GAIN
 def finished(number=0, accuracy=0.7, speed=100.0, memory=50.0, gain=GAIN, cost_key=""):
     return FinishedTraining(
         number=number,
-        values={ACCURACY.name: accuracy, SPEED.name: speed, MEMORY.name: memory},
+        objective_values={ACCURACY.name: accuracy, SPEED.name: speed, MEMORY.name: memory},
         curves={ACCURACY.name: [(0.5, accuracy - gain), (1.0, accuracy)]},
         cost_key=cost_key,
     )
