@@ -174,7 +174,7 @@ def _rows(allowed: Sequence[tuple[Values, TrialConfig]], found: ManyPredictions)
 def _row(values: Values, config: TrialConfig, prediction: Prediction | None, refused: str) -> PlannedConfiguration:
     line = calibrations(_ON, (PEAK_MEMORY.name,))[PEAK_MEMORY.name]
     return PlannedConfiguration(
-        values=values,
+        searched=values,
         batch_size=config.train.batch_size,
         parts=config.train.accumulate,
         peak=None if prediction is None else _peak(prediction, line),

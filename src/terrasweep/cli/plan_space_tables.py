@@ -74,14 +74,14 @@ def as_json(plan: MemoryPlan) -> dict[str, Any]:
     return {
         "name": plan.name,
         "limits_gib": dict(plan.limits),
-        "configurations": [{"values": dict(row.values)} | _numbers(plan, row) for row in plan.rows],
+        "configurations": [{"values": dict(row.searched)} | _numbers(plan, row) for row in plan.rows],
         "notes": plan.notes,
     }
 
 
 def as_csv(plan: MemoryPlan) -> str:
     """A row per configuration: searched keys, the peak, and for each limit whether it fits and the largest batch."""
-    rows = [{key: row.values.get(key) for key in plan.keys} | dict(_flat(_numbers(plan, row))) for row in plan.rows]
+    rows = [{key: row.searched.get(key) for key in plan.keys} | dict(_flat(_numbers(plan, row))) for row in plan.rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()

@@ -52,8 +52,8 @@ class PlannedPeak:
 class PlannedConfiguration:
     """One configuration."""
 
-    values: Mapping[str, Any]
-    """Of the searched keys."""
+    searched: Mapping[str, Any]
+    """The searched keys and their values."""
     batch_size: int
     parts: int
     """``train.accumulate``."""
@@ -64,7 +64,7 @@ class PlannedConfiguration:
     @property
     def group(self) -> tuple[tuple[str, Any], ...]:
         """What it has in common with those that differ in the batch alone."""
-        return tuple((key, _plain(value)) for key, value in self.values.items() if key != BATCH)
+        return tuple((key, _plain(value)) for key, value in self.searched.items() if key != BATCH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class MemoryPlan:
     @property
     def keys(self) -> list[str]:
         """The searched keys of all rows, the batch last."""
-        keys = dict.fromkeys(key for row in self.rows for key in row.values)
+        keys = dict.fromkeys(key for row in self.rows for key in row.searched)
         return [*(key for key in keys if key != BATCH), *([BATCH] if BATCH in keys else [])]
 
     @cached_property

@@ -49,7 +49,7 @@ def planned_row(batch, gib, note="", parts=1, **values):
     mib = None if gib is None else 1024 * gib
     peak = None if mib is None else PlannedPeak(predicted=mib, expected=mib, low=0.9 * mib, high=1.1 * mib)
     values = {**values, "train.batch_size": batch}
-    return PlannedConfiguration(values=values, batch_size=batch, parts=parts, peak=peak, note=note)
+    return PlannedConfiguration(searched=values, batch_size=batch, parts=parts, peak=peak, note=note)
 
 
 def space_of(limits, rows=None):

@@ -74,7 +74,7 @@ def test_the_budget_is_the_limit_where_no_other_is_given(asked):
 
 def test_what_contradicts_itself_is_left_out_and_counted(asked):
     found = plan_space([*OWN, "tuning.rank=2", "quantization.skip=choice([],[blocks.0])"], {})
-    assert {row.values["quantization.skip"] for row in found.rows} == {"[]"}
+    assert {row.searched["quantization.skip"] for row in found.rows} == {"[]"}
     assert any(note.startswith("4 combinations of the space contradict themselves") for note in found.notes)
 
 
@@ -89,7 +89,7 @@ def test_a_study_stands_for_its_overrides_and_its_space(asked, home):
         "decoder=fcn",
     ]
     found = plan_space(["ran"], {})
-    assert [row.values for row in found.rows] == [{"train.batch_size": 2}, {"train.batch_size": 8}]
+    assert [row.searched for row in found.rows] == [{"train.batch_size": 2}, {"train.batch_size": 8}]
     with pytest.raises(InvalidConfig, match="study nobody: there is no"):
         plan_space(["nobody"], {})
 

@@ -13,7 +13,7 @@ def row(batch, mib, **values):
     peak = None if mib is None else PlannedPeak(predicted=mib, expected=mib, low=mib, high=mib)
     values = {**values, "train.batch_size": batch}
     return PlannedConfiguration(
-        values=values, batch_size=batch, parts=1, peak=peak, note=HOSTILE if mib is None else ""
+        searched=values, batch_size=batch, parts=1, peak=peak, note=HOSTILE if mib is None else ""
     )
 
 
@@ -46,7 +46,7 @@ def test_each_limit_has_a_map_whose_squares_are_shares_of_it(tmp_path):
 def test_without_a_limit_and_without_batches_there_is_one_map(tmp_path):
     rows = [
         PlannedConfiguration(
-            values={"rank": rank}, batch_size=4, parts=1, peak=PlannedPeak(predicted=m, expected=m, low=m, high=m)
+            searched={"rank": rank}, batch_size=4, parts=1, peak=PlannedPeak(predicted=m, expected=m, low=m, high=m)
         )
         for rank, m in ((2, 512.0), (16, 1024.0))
     ]

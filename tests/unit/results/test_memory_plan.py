@@ -15,7 +15,7 @@ def peak(expected, spread=0.0, gradients=0.0):
 def row(batch, expected, parts=1, gradients=0.0, **values):
     found = None if expected is None else peak(expected, gradients=gradients)
     values = {"train.batch_size": batch, **values}
-    return PlannedConfiguration(values=values, batch_size=batch, parts=parts, peak=found)
+    return PlannedConfiguration(searched=values, batch_size=batch, parts=parts, peak=found)
 
 
 def plan(*rows, gib=1.0):
