@@ -14,10 +14,11 @@ import yaml
 from transformers import ViTConfig
 
 from terrasweep.config.schema import TrialConfig
-from terrasweep.models.assemble import assemble, build_encoder
+from terrasweep.models.assemble import assemble
 from terrasweep.models.backbones import prepared
 from terrasweep.models.backbones.feature_layout import Layout
 from terrasweep.models.backbones.registry import shapes_alone
+from terrasweep.models.encoder import build_encoder
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused, target_layers
 from terrasweep.models.transforms.checkpointing import transformer_blocks
 from tests.composing import ROOT, compose_trial

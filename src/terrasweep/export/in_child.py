@@ -23,9 +23,9 @@ from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.paths import WEIGHTS
 from terrasweep.measure.accuracy import METRIC_PREFIX
-from terrasweep.models.assemble import model_arguments
 from terrasweep.models.backbones.feature_layout import Layout
 from terrasweep.models.backbones.prepared import OWN
+from terrasweep.models.factory_arguments import model_arguments
 from terrasweep.models.trained_weights import ADAPTER, restore
 from terrasweep.models.transforms.merge import merge
 from terrasweep.process.child import Report

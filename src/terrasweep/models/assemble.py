@@ -9,36 +9,17 @@ import torch
 from terratorch.models import EncoderDecoderFactory
 from torch import nn
 
-from terrasweep.config.data import MEAN
-from terrasweep.config.input_bands import input_modalities
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.synthetic import SyntheticScenes
-from terrasweep.machine.paths import absolute
-from terrasweep.models.backbones.families import UNKNOWN_CLASSES, dates_per_input, known_bands
-from terrasweep.models.backbones.feature_layout import Layout, find_layout
-from terrasweep.models.backbones.registry import (
-    build_backbone,
-    check_known,
-    complete_arguments,
-    on_paper,
-    refusals,
-    shapes_alone,
-)
-from terrasweep.models.pretrained.checkpoint import fit_checkpoint, load_checkpoint
-from terrasweep.models.pretrained.input_layers import copy_per_date
-from terrasweep.models.pretrained.synthetic import pretrained_file
+from terrasweep.models.backbones.families import UNKNOWN_CLASSES
+from terrasweep.models.backbones.feature_layout import Layout
+from terrasweep.models.backbones.registry import on_paper, refusals, shapes_alone
+from terrasweep.models.encoder import build_encoder, load_configured_checkpoint
+from terrasweep.models.factory_arguments import FACTORY_TASKS, model_arguments
 from terrasweep.models.transforms.dora_weights import unpacked_by_shape
 from terrasweep.models.transforms.quantize import logical_parameters, stored_bytes
 from terrasweep.models.transforms.sensitivity import Images
 from terrasweep.models.transforms.unfinished_model import UnfinishedModel, transform
-from terrasweep.results.errors import InvalidConfig
-
-FACTORY_TASKS = {name: name for name in ("segmentation", "regression", "classification")} | {
-    "multilabel": "classification"
-}
-"""How TerraTorch's factory calls a task."""
-_FILES_OF_WEIGHTS = {"ckpt_path", "ckpt_data", "checkpoint_path"}
-"""Arguments of builders that name a file of weights, which some load whether or not weights are asked for."""
 
 
 @dataclass(frozen=True)
@@ -149,35 +130,6 @@ def planned_classes(config: TrialConfig) -> int:
     return config.data.num_classes or known
 
 
-def check_checkpoint(config: TrialConfig, encoder: nn.Module) -> None:
-    """See by names and shapes alone that ``backbone.checkpoint`` fits a backbone, which may be on paper.
-
-    Raises:
-        InvalidConfig: As :func:`terrasweep.models.pretrained.checkpoint.load_checkpoint`.
-    """
-    backbone = config.backbone
-    if backbone.checkpoint not in (None, "synthetic"):
-        file = absolute(str(backbone.checkpoint))
-        fit_checkpoint(encoder, file, **_input_of(config), shapes_alone=True)
-
-
-def build_encoder(config: TrialConfig) -> tuple[Any, Layout]:
-    """The backbone alone, with its weights loaded from the Hub where they shall be, and what its features are.
-
-    Raises:
-        InvalidConfig: The registry has no such backbone, or refuses its arguments; its features are of no use.
-    """
-    backbone = config.backbone
-    check_known(backbone.name)
-    arguments = complete_arguments(config)
-    with refusals(config):
-        if dates_per_input(config) and (backbone.pretrained or _FILES_OF_WEIGHTS & arguments.keys()):
-            encoder = _build_per_date(config, arguments)
-        else:
-            encoder = build_backbone(backbone.name, backbone.pretrained, arguments)
-    return encoder, find_layout(config, encoder, arguments)
-
-
 def assemble(config: TrialConfig, num_classes: int, encoder: nn.Module, layout: Layout) -> Any:
     """Neck, decoder and head behind a backbone.
 
@@ -191,110 +143,8 @@ def assemble(config: TrialConfig, num_classes: int, encoder: nn.Module, layout: 
         return EncoderDecoderFactory().build_model(task=FACTORY_TASKS[config.task.name], **arguments)
 
 
-def model_arguments(config: TrialConfig, num_classes: int, layout: Layout) -> dict[str, Any]:
-    """The keyword arguments of TerraTorch's EncoderDecoderFactory as plain values: a task's ``model_args``.
-
-    Args:
-        config: The model.
-        num_classes: Of the task; a regression has one output whatever it is.
-        layout: Of the backbone's features.
-
-    Raises:
-        InvalidConfig: The decoder does not go with these features.
-    """
-    backbone, decoder = config.backbone, config.decoder
-    regression = config.task.name == "regression"
-    arguments = {f"backbone_{key}": value for key, value in complete_arguments(config).items()}
-    arguments |= {f"decoder_{key}": value for key, value in decoder.arguments.items()}
-    if decoder.includes_head:
-        arguments["decoder_num_classes"] = 1 if regression else num_classes
-    if decoder.name == "LinearDecoder" and "upsampling_size" not in decoder.arguments:
-        if layout.stride is None:
-            raise InvalidConfig(
-                "decoder.arguments.upsampling_size: the size of a patch is not known; give it, in pixels"
-            )
-        arguments["decoder_upsampling_size"] = layout.stride
-    return {
-        "backbone": backbone.name,
-        "backbone_pretrained": backbone.pretrained,
-        "decoder": decoder.name,
-        "necks": necks(config, layout),
-        "num_outputs" if regression else "num_classes": 1 if regression else num_classes,
-        **arguments,
-    }
-
-
-def necks(config: TrialConfig, layout: Layout) -> list[dict[str, Any]]:
-    """TerraTorch's necks: the given ones, or those that bring the backbone's features to what the decoder takes.
-
-    Raises:
-        InvalidConfig: The decoder wants a pyramid of four features, and there are more or fewer.
-    """
-    if config.neck.modules is not None:
-        return [dict(neck) for neck in config.neck.modules]
-    chain: list[dict[str, Any]] = []
-    if layout.indices is not None:
-        chain.append({"name": "SelectIndices", "indices": list(layout.indices)})
-    if layout.tokens:
-        reshape: dict[str, Any] = {"name": "ReshapeTokensToImage", "remove_cls_token": layout.cls_token}
-        chain.append(reshape | ({"effective_time_dim": layout.steps} if layout.steps > 1 else {}))
-    elif layout.channels_last:
-        chain.append({"name": "PermuteDims", "new_order": [0, 3, 1, 2]})
-    if config.decoder.pyramid:
-        if len(layout.seen) != 4:
-            raise InvalidConfig(
-                f"decoder={config.decoder.name} with backbone={config.backbone.name}: it wants four features, and sees "
-                f"{len(layout.seen)}; give four backbone.out_indices, or use decoder=fcn or linear"
-            )
-        if not layout.pyramidal:
-            chain.append({"name": "LearnedInterpolateToPyramidal"})
-    return chain
-
-
 def _build_untransformed(config: TrialConfig, num_classes: int) -> tuple[Any, Layout, dict[str, list[str]]]:
     """The model, its backbone's layout, and what became of a checkpoint's parameters."""
     encoder, layout = build_encoder(config)
     model = assemble(config, num_classes, encoder, layout)
-    return model, layout, _load(config, encoder)
-
-
-def _build_per_date(config: TrialConfig, arguments: dict[str, Any]) -> nn.Module:
-    """The backbone for a stack of dates with the weights that its builder loads for one date, per date.
-
-    Builders give a band that comes once per date its whole weight each time, or adapt channels in ways of their own.
-
-    Raises:
-        InvalidConfig: It has no weights per band.
-    """
-    backbone = config.backbone
-    single = replace(config, data=replace(config.data, frames_for_one_date=MEAN))
-    one = build_backbone(backbone.name, backbone.pretrained, complete_arguments(single))
-    own = {key: value for key, value in arguments.items() if key not in _FILES_OF_WEIGHTS}
-    stacked = build_backbone(backbone.name, False, own)
-    try:
-        copy_per_date(one, stacked)
-    except ValueError as error:
-        raise InvalidConfig(
-            f"data.frames_for_one_date=stack with backbone={backbone.name}: {error}, so that its weights can't be "
-            "given to each date; use data.frames_for_one_date=mean"
-        ) from error
-    return stacked
-
-
-def _load(config: TrialConfig, encoder: nn.Module) -> dict[str, list[str]]:
-    backbone = config.backbone
-    if backbone.checkpoint is None:
-        return {}
-    file = pretrained_file(config) if backbone.checkpoint == "synthetic" else absolute(backbone.checkpoint)
-    found = load_checkpoint(encoder, file, **_input_of(config))
-    return {f"checkpoint_{kind}": names for kind, names in found.items() if names and kind != "loaded"}
-
-
-def _input_of(config: TrialConfig) -> dict[str, Any]:
-    """What the input layers see, and what those of the checkpoint saw."""
-    bands = [band for names in input_modalities(config).values() for band in names] or known_bands(config)
-    return {
-        "bands": bands,
-        "checkpoint_bands": config.backbone.checkpoint_bands,
-        "dates": dates_per_input(config),
-    }
+    return model, layout, load_configured_checkpoint(config, encoder)

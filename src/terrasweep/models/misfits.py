@@ -40,15 +40,10 @@ def find_misfits(report: Report, models: list[list[Look]]) -> None:
 
 
 def _of_model(looks: list[Look]) -> Iterator[str]:
-    from terrasweep.models.assemble import (
-        build_encoder,
-        build_untransformed,
-        check_checkpoint,
-        planned_classes,
-        without_weights,
-    )
+    from terrasweep.models.assemble import build_untransformed, planned_classes, without_weights
     from terrasweep.models.backbones.registry import on_paper
     from terrasweep.models.batch_statistics import check_batch_of_one
+    from terrasweep.models.encoder import build_encoder, check_checkpoint
 
     config, models = looks[0][0], []
 

@@ -10,11 +10,13 @@ from terratorch.models import EncoderDecoderFactory
 from torch import nn
 
 from terrasweep.config.data import ModalityConfig
-from terrasweep.models.assemble import assemble, build_encoder, build_untransformed, model_arguments, necks
+from terrasweep.models.assemble import assemble, build_untransformed
 from terrasweep.models.backbones import prepared
 from terrasweep.models.backbones.families import spread
 from terrasweep.models.backbones.feature_layout import Layout, find_layout, look
 from terrasweep.models.backbones.registry import check_known, complete_arguments, shapes_alone
+from terrasweep.models.encoder import build_encoder
+from terrasweep.models.factory_arguments import model_arguments, necks
 from terrasweep.models.transforms.checkpointing import transformer_blocks
 from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial

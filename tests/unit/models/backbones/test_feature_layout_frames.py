@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from terrasweep.config.data import DataConfig, ModalityConfig
-from terrasweep.models.assemble import build_encoder, build_untransformed, necks
+from terrasweep.models.assemble import build_untransformed
+from terrasweep.models.encoder import build_encoder
+from terrasweep.models.factory_arguments import necks
 from tests.composing import compose_trial
 
 WAYS = ("mean", "stack")
