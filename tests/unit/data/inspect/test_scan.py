@@ -11,50 +11,7 @@ from hypothesis.extra.numpy import arrays
 from terrasweep.data.in_parts import InParts
 from terrasweep.data.inspect.scan import find_shared, scan_split
 from terrasweep.results.errors import HostOutOfMemory
-
-TILES = st.lists(
-    arrays(np.float32, (2, 3, 3), elements=st.floats(-1e4, 1e4, width=32) | st.just(float("nan"))),
-    min_size=1,
-    max_size=6,
-)
-
-
-def scanned(samples, task="segmentation", ignore=-1, limit=None):
-    return scan_split(samples.__getitem__, [f"s{i}" for i in range(len(samples))], task, ignore, limit)
-
-
-@given(TILES)
-def test_statistics_are_numpy_s_over_finite_pixels(tiles):
-    seen = scanned([{"image": tile, "mask": np.zeros((3, 3))} for tile in tiles]).survey().images["image"]
-    pixels = np.stack(tiles).astype(float).transpose(1, 0, 2, 3).reshape(2, -1)
-    assert seen.not_finite == pytest.approx(np.isnan(pixels).mean(axis=1))
-    for band in range(2):
-        finite = pixels[band][np.isfinite(pixels[band])]
-        if finite.size:
-            assert seen.means[band] == pytest.approx(finite.mean(), abs=1e-3)
-            assert seen.stds[band] == pytest.approx(finite.std(), abs=1e-1)
-            assert (seen.minima[band], seen.maxima[band]) == (finite.min(), finite.max())
-
-
-def test_labels_are_counted_and_no_data_is_the_label_that_does_not_count():
-    masks = [np.array([[0, 1.0], [np.nan, -1]]), np.array([[1, 1.0], [7, 0.5]])]
-    labels = scanned([{"image": np.zeros((1, 2, 2)), "mask": mask} for mask in masks]).survey().labels
-    assert labels.counts == {-1: 2, 0: 1, 1: 3, 7: 1}
-    assert labels.first_with[7] == "s1"
-    assert (labels.counted, labels.not_whole, labels.not_finite) == (5, 1, 0)
-
-
-def test_ignored_labels_are_no_positive_ones_where_a_sample_has_several():
-    rows = [np.array([1, 0, -1]), np.array([1, -1, 0]), np.array([0, 1, 0])]
-    samples = [{"image": np.zeros((1, 2, 2)), "label": row} for row in rows]
-    assert scanned(samples, "multilabel", -1).survey().labels.counts == {0: 2, 1: 1}
-
-
-def test_targets_of_a_regression_have_their_moments():
-    values = np.array([[1.0, 2.0], [-9.0, 4.0]])
-    labels = scanned([{"image": np.zeros((1, 2, 2)), "mask": values}], "regression", -9).survey().labels
-    assert (labels.minimum, labels.maximum, labels.mean, labels.counted) == (1.0, 4.0, pytest.approx(7 / 3), 3)
-    assert labels.std == pytest.approx(np.std([1, 2, 4]))
+from tests.unit.data.inspect.scanned import scanned
 
 
 def test_what_can_not_be_read_is_named_and_the_rest_is_counted():
@@ -100,12 +57,6 @@ def test_infinite_pixels_and_labels_are_told_apart_from_no_data():
     seen = scanned([{"image": image, "mask": np.array([[np.nan, np.inf], [0, 1.0]])}]).survey()
     assert (seen.images["image"].not_finite, seen.images["image"].infinite) == ([0.75], [0.5])
     assert (seen.labels.not_finite, seen.labels.counts) == (1, {-1: 1, 0: 1, 1: 1})
-
-
-def test_each_modality_is_seen_by_itself():
-    seen = scanned([{"image": {"S1": np.ones((2, 4, 4)), "S2": np.zeros((3, 8, 8))}, "mask": np.eye(4)}]).survey()
-    assert {name: image.shapes for name, image in seen.images.items()} == {"S1": {"2x4x4": 1}, "S2": {"3x8x8": 1}}
-    assert seen.images["S1"].means == [1.0, 1.0]
 
 
 LABELLED = st.lists(
@@ -164,12 +115,3 @@ def test_a_look_by_several_processes_is_that_of_one(tmp_path):
     ]
     assert looks[0].survey() == looks[1].survey()
     assert list(looks[0].digests.items()) == list(looks[1].digests.items())
-
-
-def test_images_of_another_number_of_bands_are_counted_by_their_shapes_alone():
-    samples = [{"image": np.full((bands, 2, 2), float(bands)), "mask": np.eye(2)} for bands in (2, 2, 3, 3)]
-    whole, parted = scanned(samples), scanned(samples[:2])
-    parted.merge(scan_split(samples[2:].__getitem__, ["s2", "s3"], "segmentation", -1, None))
-    assert (whole.survey().images, whole.read) == (parted.survey().images, parted.read)
-    (seen,) = parted.survey().images.values()
-    assert (seen.shapes, seen.means, seen.maxima) == ({"2x2x2": 2, "3x2x2": 2}, [2.0, 2.0], [2.0, 2.0])
