@@ -18,7 +18,8 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.data import stored
 from terrasweep.data.open import public
 from terrasweep.data.open.exported_datamodule import augmentation_left_out, exported_arguments, refuse_dates_apart
-from terrasweep.data.open.folders import OpenData, datamodule_arguments, open_data
+from terrasweep.data.open.folders import datamodule_arguments, open_data
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.export.parent import CHECKPOINT, CONFIG
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.paths import WEIGHTS

@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.folders import OpenData, SplitData
+from terrasweep.data.open.split_data import OpenData, SplitData
 from terrasweep.measure.flops import operator_formulas
 from terrasweep.models.assemble import BuiltModel, build_on_paper, planned_classes
 from terrasweep.models.transforms.dora_weights import unpacked_by_shape

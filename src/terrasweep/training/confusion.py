@@ -6,7 +6,7 @@ import torch
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix, MultilabelConfusionMatrix
 
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.results.confusion import MULTILABEL, Confusion
 
 CONFUSION = "confusion"

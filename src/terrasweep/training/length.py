@@ -5,7 +5,7 @@ from __future__ import annotations
 from terrasweep.config.schedule import find_bad_warmup
 from terrasweep.config.schema import TrialConfig
 from terrasweep.config.train import find_late_validation
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.results.errors import InvalidConfig
 
 

@@ -19,7 +19,7 @@ from torchmetrics import MetricCollection
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.training.accumulation import loss_weight, split_batch

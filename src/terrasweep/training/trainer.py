@@ -15,7 +15,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.measure.meter import Meter
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.offload.zero import zero_strategy

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.measure.flops import FLOPS_PER_STEP, count_flops
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.trained_weights import save_weights

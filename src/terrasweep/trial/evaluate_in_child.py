@@ -11,7 +11,8 @@ import torch
 
 from terrasweep.config.knobs.offload import OffloadConfig
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.folders import OpenData, open_test
+from terrasweep.data.open.folders import open_test
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.machine.arithmetic import set_arithmetic
 from terrasweep.machine.device import device_name, select_device
 from terrasweep.measure.accuracy import TEST_PREFIX, read_accuracy

@@ -15,7 +15,8 @@ import torch
 
 from terrasweep.config.knobs.offload import ZERO
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.folders import OpenData, open_data
+from terrasweep.data.open.folders import open_data
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.data.prepare import prepare_data, write_survey
 from terrasweep.machine.arithmetic import arithmetic_settings, set_arithmetic
 from terrasweep.machine.device import device_name, select_device

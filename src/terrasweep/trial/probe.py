@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from terrasweep.config.schema import TrialConfig
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.measure.meter import Meter, metered
 
 

@@ -8,7 +8,7 @@ from terratorch.models.model import ModelOutput
 from torch import nn
 from torch.utils.data import DataLoader
 
-from terrasweep.data.open.folders import OpenData
+from terrasweep.data.open.split_data import OpenData
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.training.tasks import target_key
 from tests.composing import compose_trial

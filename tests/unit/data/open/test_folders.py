@@ -1,16 +1,13 @@
 """Folders of GeoTIFFs as users bring them, and what is wrong with some."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import rasterio
-import torch
-from torch.utils.data import DataLoader
 
 from terrasweep.data import files_state, stored
-from terrasweep.data.open.folders import SeededOrder, SplitData, open_data, open_test
+from terrasweep.data.open.folders import open_data, open_test
 from terrasweep.data.prepare import prepare_data
 from terrasweep.results.errors import DataError
 from tests.composing import compose_trial
@@ -67,41 +64,12 @@ def test_a_folder_is_read_normalized_and_in_a_seeded_order(folder):
     assert abs(float(everything[0].std()) - 1) < 0.1
 
 
-def test_each_epoch_has_the_order_of_its_own_whoever_reads_the_samples():
-    """A loader's own draws, which differ with workers that stay, are none of it."""
-
-    def epochs(**how):
-        loader = DataLoader(list(range(11)), batch_size=4, drop_last=True, **how)
-        return [[number for batch in loader for number in batch.tolist()] for _ in range(3)]
-
-    def seeded():
-        return {"sampler": SeededOrder(11, 7), "generator": torch.Generator().manual_seed(7)}
-
-    alone = epochs(**seeded())
-    assert epochs(**seeded(), num_workers=1, persistent_workers=True) == alone
-    assert len({tuple(order) for order in alone}) == 3
-    assert alone == epochs(shuffle=True, generator=torch.Generator().manual_seed(7)), "as a plain loader has it"
-    assert alone != epochs(sampler=SeededOrder(11, 8))
-
-
 def test_memory_gives_the_same_tiles_as_the_disk(folder):
     for split in ("train_dataloader", "val_dataloader"):
         held = next(iter(getattr(open_data(config(folder, in_memory=True)).module, split)()))
         read = next(iter(getattr(open_data(config(folder, in_memory=False)).module, split)()))
         assert np.array_equal(held["image"], read["image"])
         assert np.array_equal(held["mask"], read["mask"])
-
-
-@pytest.mark.parametrize(
-    ("device", "available", "pinned"),
-    [("auto", True, True), ("cuda", True, True), ("cpu", True, False), ("auto", False, False), ("cuda", False, False)],
-)
-def test_batches_are_pinned_for_a_trial_on_a_gpu_alone(monkeypatch, device, available, pinned):
-    """For one on the CPU of a machine that has a GPU, page-locked memory would initialise CUDA."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    splits = {"train": [{"image": torch.zeros(1)}], "val": [{"image": torch.zeros(1)}]}
-    opened = SplitData(SimpleNamespace(), splits, compose_trial(f"train.device={device}"))
-    assert [opened.train_dataloader().pin_memory, opened.val_dataloader().pin_memory] == [pinned, pinned]
 
 
 def test_a_large_batch_is_not_evaluated_in_one(folder):

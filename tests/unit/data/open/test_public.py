@@ -13,8 +13,9 @@ from terratorch.models.model import ModelOutput
 from torch import nn
 from torch.utils.data import default_collate
 
+from terrasweep.data.open.datamodule_hooks import normalized_by
 from terrasweep.data.open.folders import open_data
-from terrasweep.data.open.public import built_with, datasets, normalized, open_datamodule, open_splits
+from terrasweep.data.open.public import built_with, datasets, open_datamodule, open_splits
 from terrasweep.data.open.public_sources import GEOBENCH_FOLDERS, SOURCES
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.results.errors import DataError, DeviceOutOfMemory, HostOutOfMemory, InvalidConfig
@@ -64,7 +65,7 @@ def test_eurosat_is_read_and_normalized_as_torchgeo_does_it(tmp_path):
     assert batch["image"].shape == (10, 13, 64, 64)
     assert batch["label"].tolist() == list(range(10))
     assert trial.data.class_names == list(datasets(datamodule)["train"].classes)
-    made = normalized(datamodule, batch, training=True)
+    made = normalized_by(datamodule, batch, training=True)
     # B02 and B8A, with the means and deviations of TorchGeo's EuroSATDataModule.
     assert made["image"][0, 1].unique().item() == pytest.approx((100 - 1118.24399958) / 333.00778264)
     assert made["image"][0, 12].unique().item() == pytest.approx((1200 - 2594.14080798) / 1231.58581042)
@@ -116,7 +117,7 @@ def test_sen1floods11_is_read_in_reflectance_with_its_unlabelled_pixels(tmp_path
     datamodule = open_datamodule(config("sen1floods11", tmp_path / "floods"))
     assert {split: len(dataset) for split, dataset in datasets(datamodule).items()} == {"train": 2, "val": 1}
     batch = first(datamodule, "train", 2)
-    made = normalized(datamodule, batch, training=True)
+    made = normalized_by(datamodule, batch, training=True)
     assert made["image"].shape == (2, 13, 32, 32)
     # RED and NIR_NARROW with TerraTorch's statistics of the set.
     assert made["image"][0, 3].unique().item() == pytest.approx((0.3 - 0.12353792) / 0.08692279)
@@ -139,7 +140,7 @@ def write_burn_scars(root):
 def test_burn_scars_are_read_and_their_validation_split_is_no_test_split(tmp_path):
     write_burn_scars(tmp_path / "scars")
     datamodule = open_datamodule(config("burn_scars", tmp_path / "scars"))
-    made = normalized(datamodule, first(datamodule, "val"), training=False)
+    made = normalized_by(datamodule, first(datamodule, "val"), training=False)
     assert made["image"].shape == (1, 6, 32, 32)
     # SWIR_2 with TerraTorch's statistics of the set.
     assert made["image"][0, 5].unique().item() == pytest.approx((0.5 - 0.11944914225186566) / 0.07241979477437814)
@@ -187,7 +188,7 @@ def test_every_geobench_set_is_read_in_the_size_and_with_the_statistics_that_are
     write_geobench(tmp_path / "geobench", trial)
     datamodule = open_datamodule(trial)
     for split, training in (("train", True), ("val", False)):
-        made = normalized(datamodule, first(datamodule, split), training)
+        made = normalized_by(datamodule, first(datamodule, split), training)
         assert made["image"].shape == (1, len(trial.data.bands), trial.data.tile_px, trial.data.tile_px)
         assert made["image"].dtype == torch.float32
         assert made["image"].abs().max() < 1e-3
@@ -326,7 +327,7 @@ def homemade(tmp_path, *overrides):
 def test_a_datamodule_beside_the_sweep_file_goes_through_its_own_hook(tmp_path):
     datamodule = open_datamodule(homemade(tmp_path))
     batch = first(datamodule, "val", 3)
-    trained, validated = (normalized(datamodule, batch, training) for training in (True, False))
+    trained, validated = (normalized_by(datamodule, batch, training) for training in (True, False))
     ramp = torch.arange(8.0).reshape(1, 1, 2, 4) + torch.arange(3.0).reshape(3, 1, 1, 1)
     assert torch.equal(validated["image"], 10 * ramp)
     assert torch.equal(trained["image"], (10 * ramp).flip(-1))
