@@ -20,8 +20,8 @@ from terrasweep.measure.meter import Meter
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.offload.zero import zero_strategy
 from terrasweep.results.errors import DataError, Diverged, InvalidConfig
+from terrasweep.training.batch_entries import batch_size
 from terrasweep.training.length import check_length, training_steps, validation_steps
-from terrasweep.training.tasks import batch_size
 
 NEVER = 2**40
 """Steps from one validation to the next where nothing is validated before the end."""

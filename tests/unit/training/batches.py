@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from terrasweep.data.open.split_data import OpenData
 from terrasweep.models.assemble import BuiltModel
-from terrasweep.training.tasks import target_key
+from terrasweep.training.batch_entries import target_key
 from tests.composing import compose_trial
 
 CPU = torch.device("cpu")

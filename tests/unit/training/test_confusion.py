@@ -11,7 +11,7 @@ from terrasweep.data.open.folders import open_data
 from terrasweep.data.prepare import prepare_data
 from terrasweep.models.offload.zero import place_unpartitioned
 from terrasweep.results.confusion import MULTILABEL
-from terrasweep.training import tasks
+from terrasweep.training import measured_task
 from terrasweep.training.confusion import MOST_CLASSES, confusion_metric, counts_of, named_confusion
 from terrasweep.training.tasks import build_task
 from terrasweep.training.trainer import build_trainer, evaluate
@@ -78,7 +78,7 @@ def test_counts_are_numpys_over_the_labels_that_count(task, ignored, tmp_path):
 def test_logged_metrics_are_those_without_a_confusion(task, tmp_path, monkeypatch):
     batches = independent(5, 0)[0] if task == "multilabel" else chance(4, task, -1)[0]
     logged, confusion = validated(config(task), batches, tmp_path)
-    monkeypatch.setattr(tasks, "confusion_metric", lambda *_: None)
+    monkeypatch.setattr(measured_task, "confusion_metric", lambda *_: None)
     plain, none = validated(config(task), batches, tmp_path)
     assert confusion is not None
     assert none is None

@@ -1,7 +1,5 @@
 """Accuracy is what DESIGN says, over all validation batches; losses count what they should."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -10,10 +8,12 @@ from terrasweep.config.losses import LOSSES
 from terrasweep.config.validation_metrics import VALIDATION_METRICS
 from terrasweep.measure.accuracy import read_accuracy
 from terrasweep.results.errors import Crashed, InvalidConfig
-from terrasweep.training.tasks import TASKS, batch_size, build_task, target_key
-from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
+from terrasweep.training.batch_entries import target_key
+from terrasweep.training.tasks import TASKS, build_task
+from terrasweep.training.trainer import build_trainer, evaluate
 from terrasweep.trial.rules import find_bad_values
 from tests.unit.training.batches import CPU, Echo, Tiny, built, config, opened
+from tests.unit.training.step_losses import loss_of, some_scores, some_target
 
 pytestmark = pytest.mark.usefixtures("products_in_32_bits")
 
@@ -151,32 +151,6 @@ def test_the_table_of_validation_metrics_is_what_a_task_logs(task, names, tmp_pa
     assert {name.removeprefix("val/") for name in found} == {*table.overall, *classes}
 
 
-def loss_of(trial, images, target, classes):
-    """The loss of a step, without a trainer."""
-    task = build_task(trial, built(Echo()), opened([], classes))
-    task.log = lambda *_, **__: None
-    return task.training_step({"image": images, target_key(trial.task.name): target}, 0)
-
-
-def some_target(task, samples=4, ignored=None):
-    """Labels of three classes; with some that are ignored, where those are given."""
-    generator = torch.Generator().manual_seed(0)
-    if task == "regression":
-        target = torch.rand(samples, 8, 8, generator=generator)
-    else:
-        shapes = {"segmentation": (samples, 8, 8), "classification": (samples,), "multilabel": (samples, 3)}
-        high = 2 if task == "multilabel" else 3
-        target = torch.randint(0, high, shapes[task], generator=generator)
-    if ignored is not None:
-        target[::2] = ignored
-    return target
-
-
-def some_scores(task, samples=4):
-    shape = {"segmentation": (samples, 3, 8, 8), "regression": (samples, 8, 8)}.get(task, (samples, 3))
-    return torch.randn(shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
-
-
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 def test_class_weights_weigh_the_cross_entropy_of_what_counts(task):
     weights = [1.0, 2.0, 5.0]
@@ -205,14 +179,6 @@ def test_rmse_is_the_root_of_the_mean_square():
     assert loss.item() != pytest.approx(loss.item() ** 0.5, rel=1e-2)  # What TerraTorch's own would be.
 
 
-@pytest.mark.parametrize("loss", [name for name in LOSSES["segmentation"] if name != "ce"])
-def test_a_loss_is_computed_in_full_precision(loss):
-    scores = some_scores("segmentation").detach().bfloat16()
-    trial = config("segmentation", loss=loss, ignore_index=None)
-    exact = loss_of(trial, scores.float(), some_target("segmentation"), 3)
-    assert torch.equal(loss_of(trial, scores, some_target("segmentation"), 3), exact)
-
-
 IGNORING = [(task, name) for task, losses in LOSSES.items() for name, loss in losses.items() if loss.ignores]
 
 
@@ -222,22 +188,6 @@ def test_what_is_ignored_has_no_gradient(task, loss):
     loss_of(config(task, loss=loss, ignore_index=-1), scores, target, 3).backward()
     assert not scores.grad[::2].any()
     assert scores.grad[1::2].any()
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize(("task", "loss"), [(task, loss) for task, losses in LOSSES.items() for loss in losses])
-def test_every_loss_that_is_offered_trains(task, loss, precision, tmp_path):
-    trial = config(task, f"precision={precision}", loss=loss, ignore_index=None)
-    outputs = 1 if task == "regression" else 3
-    images = torch.randn(4, 2, 8, 8, generator=torch.Generator().manual_seed(2))
-    batch = {"image": images, target_key(task): some_target(task)}
-    model, data = built(Tiny(task, outputs)), opened([batch], outputs)
-    before = model.module.layer.weight.detach().clone()
-    clock = StepClock([], CPU)
-    fit(build_trainer(trial, CPU, [clock], model, data, tmp_path), build_task(trial, model, data), data, clock)
-    assert len(clock.losses) == 1
-    assert math.isfinite(clock.losses[0][1])
-    assert not torch.equal(before, model.module.layer.weight)
 
 
 def test_every_task_has_losses_and_an_accuracy_of_its_own():
@@ -251,11 +201,6 @@ def test_every_task_has_losses_and_an_accuracy_of_its_own():
 def test_class_weights_have_to_fit_the_classes_that_were_counted_in_the_data():
     with pytest.raises(InvalidConfig, match="2 values, and the data have 3 classes"):
         build_task(config("segmentation", class_weights=[1.0, 2.0]), built(Echo()), opened([], 3))
-
-
-def test_a_batch_has_as_many_samples_as_each_of_its_images():
-    images = torch.zeros(4, 2, 8, 8)
-    assert batch_size({"image": images}) == batch_size({"image": {"S2": images, "S1": images[:, :1]}}) == 4
 
 
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
