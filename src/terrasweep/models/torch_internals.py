@@ -26,6 +26,7 @@ __all__ = [
     "TorchDispatchMode",
     "consists_of_others",
     "in_backward_pass",
+    "plain_name",
     "storage_address",
     "tables_of_tensors",
     "unwrapped",
@@ -58,6 +59,11 @@ def unwrapped(module: nn.Module) -> nn.Module:
         inner: nn.Module = module._checkpoint_wrapped_module  # noqa: SLF001 - the wrapper has no other name for it
         return inner
     return module
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name as the state dict has it, whichever modules are wrapped."""
+    return name.replace(WRAPPER_PREFIX, "")
 
 
 def storage_address(storage: torch.UntypedStorage) -> int:

@@ -6,10 +6,9 @@ layer can't be loaded into another one. A checksum of its unquantized part tells
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +26,18 @@ from terrasweep.machine.files import draft_folder
 from terrasweep.machine.paths import WEIGHTS
 from terrasweep.models.assemble import BuiltModel, build_model, build_untransformed
 from terrasweep.models.offload.zero import whole
-from terrasweep.models.torch_internals import WRAPPER_PREFIX
+from terrasweep.models.torch_internals import plain_name
 from terrasweep.models.transforms.adapters import apply_tuning, split_fused
 from terrasweep.models.transforms.frozen_storage import store_in_bf16, widen
 from terrasweep.models.transforms.merge import unpack
-from terrasweep.models.transforms.starting_points import divided_layers
+from terrasweep.models.weights_record import RECORD, WeightsRecord, frozen_checksum, read_record, remade_layers
 from terrasweep.results.errors import InvalidConfig
 
-SCHEMA_VERSION = 1
-ADAPTER, TRAINED, RECORD = "adapter", "trained.safetensors", "weights.json"
+ADAPTER, TRAINED = "adapter", "trained.safetensors"
 TAKEN_OUT = "taken_out.safetensors"
 """What the adapters' starts took out of the frozen backbone; without it that can't be made again."""
 _PEFT_PREFIX = "base_model.model."
-
 State = dict[str, torch.Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightsRecord:
-    """What is needed beside the trial's configuration to build its model again."""
-
-    num_classes: int
-    split: list[str]
-    """Fused projections of the backbone that were split into queries, keys and values."""
-    quantized: list[str]
-    """Layers of the backbone that were quantized; ``quantization.skip=auto`` is not measured again."""
-    base_sha256: str
-    """Of the backbone's frozen parameters, without those of layers that were quantized or gave a part to an adapter."""
-    schema_version: int = SCHEMA_VERSION
 
 
 def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
@@ -74,7 +57,7 @@ def save_weights(trial: Path, model: BuiltModel, num_classes: int) -> None:
             num_classes=num_classes,
             split=model.touched.get("split", []),
             quantized=model.touched.get("quantized", []),
-            base_sha256=_checksum(encoder, _remade(model)),
+            base_sha256=frozen_checksum(encoder, remade_layers(model)),
         )
         if model.taken_out is not None:
             save_file({name: _copy(tensor) for name, tensor in model.taken_out.items()}, draft / TAKEN_OUT)
@@ -105,7 +88,7 @@ def load_backbone(trial: str | Path) -> nn.Module:
     With ``tuning.initialisation=pissa`` or ``loftq`` an adapter holds a part of the weights, and stands on what is left
     of them: as the trial froze it, and unpacked where it is quantized.
     """
-    record, config = _read_record(Path(trial)), _stored_config(trial)
+    record, config = read_record(Path(trial)), _stored_config(trial)
     if config.tuning.initialisation in CHANGE_WHAT_IS_FROZEN:
         left: Any = restore(Path(trial), config, torch.device("cpu")).module
         unpack(left.encoder)
@@ -143,7 +126,7 @@ def restore(trial: Path, config: TrialConfig, device: torch.device) -> BuiltMode
     Raises:
         InvalidConfig: The weights are not there, or no longer fit their backbone.
     """
-    record = _read_record(trial)
+    record = read_record(trial)
     config = _to_compute(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)  # A backbone without weights of its own is drawn again.
@@ -175,18 +158,13 @@ def _own(module: nn.Module) -> State:
     Statistics of batches change in frozen layers too.
     """
     stored = module.state_dict().keys()
-    parameters = ((_clean(name), p) for name, p in module.named_parameters())
+    parameters = ((plain_name(name), p) for name, p in module.named_parameters())
     own: State = {name: p for name, p in parameters if p.requires_grad or not name.startswith("encoder.")}
-    return own | {_clean(name): b for name, b in module.named_buffers() if _clean(name) in stored}
+    return own | {plain_name(name): b for name, b in module.named_buffers() if plain_name(name) in stored}
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:
     return whole(tensor).detach().cpu().contiguous().clone()
-
-
-def _clean(name: str) -> str:
-    """A parameter's name as the state dict has it."""
-    return name.replace(WRAPPER_PREFIX, "")
 
 
 def _below(state: State, prefix: str) -> State:
@@ -209,7 +187,7 @@ def _save_adapter(folder: Path, encoder: Any) -> None:
         raise RuntimeError(f"PEFT gives {len(adapter)} of the adapter's {len(own)} tensors")
     folder.mkdir()
     file = folder / "adapter_model.safetensors"
-    save_file({_PEFT_PREFIX + _clean(name): tensor for name, tensor in adapter.items()}, file)
+    save_file({_PEFT_PREFIX + plain_name(name): tensor for name, tensor in adapter.items()}, file)
     encoder.peft_config["default"].save_pretrained(folder)
 
 
@@ -236,44 +214,13 @@ def _load(module: nn.Module, state: State, folder: Path) -> None:
 
 def _check_base(model: BuiltModel, record: WeightsRecord, config: TrialConfig) -> None:
     encoder: Any = model.module.encoder
-    if _checksum(encoder, _remade(model)) == record.base_sha256:
+    if frozen_checksum(encoder, remade_layers(model)) == record.base_sha256:
         return
     origin = config.backbone.checkpoint or ("the Hub" if config.backbone.pretrained else f"seed {config.train.seed}")
     raise InvalidConfig(
         f"backbone={config.backbone.name}: its weights from {origin} are not those that the trial was trained on; "
         "bring them back, or train again"
     )
-
-
-def _remade(model: BuiltModel) -> list[str]:
-    """Layers whose frozen parameters are not those that were loaded."""
-    return [*model.touched.get("quantized", []), *divided_layers(model.taken_out or {})]
-
-
-def _checksum(encoder: nn.Module, remade: list[str]) -> str:
-    """SHA-256 over the frozen parameters.
-
-    Without those of quantized layers: how weights are packed depends on the kind of device, and bitsandbytes turns a
-    bias into the type of what comes in. Without those that gave a part to an adapter: what is left is rounded.
-    """
-    digest = hashlib.sha256()
-    named = {_clean(name).replace(".base_layer.", "."): p for name, p in encoder.named_parameters()}
-    for name, parameter in sorted(named.items()):
-        if not parameter.requires_grad and name.rpartition(".")[0] not in remade:
-            tensor = whole(parameter).detach().cpu().contiguous().flatten()  # A view where it can be one.
-            digest.update(name.encode())
-            digest.update(tensor.view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def _read_record(trial: Path) -> WeightsRecord:
-    file = trial / WEIGHTS / RECORD
-    if not file.is_file():
-        raise InvalidConfig(f"{trial}: it holds no weights; see study.keep_weights and train.save_weights")
-    fields = json.loads(file.read_text())
-    if fields["schema_version"] > SCHEMA_VERSION:
-        raise InvalidConfig(f"{file}: it has schema version {fields['schema_version']}, newer than {SCHEMA_VERSION}")
-    return WeightsRecord(**fields)
 
 
 def _read_taken_out(trial: Path) -> State:
