@@ -6,7 +6,8 @@ Importing this package is cheap; Plotly, matplotlib, Jinja2 and Optuna are loade
 from __future__ import annotations
 
 from terrasweep.report.baseline_comparison import baseline_lines, lines_beside
-from terrasweep.report.recommendations import recommend, recommended, recommended_yaml
+from terrasweep.report.recommendations import recommend, recommended
+from terrasweep.report.recommended_configurations import recommended_yaml
 from terrasweep.report.tables import write_tables
 from terrasweep.report.write import write_report
 

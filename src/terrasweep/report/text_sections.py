@@ -11,7 +11,8 @@ from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
 from terrasweep.report.gate_note import gate_note
 from terrasweep.report.labels import arithmetic_text, label, source_name, touched_text, trial_name, violation_text
-from terrasweep.report.recommendations import by_configuration, choose, command_for, remarks_on, shown_measurements
+from terrasweep.report.recommendations import by_configuration, choose, remarks_on, shown_measurements
+from terrasweep.report.recommended_configurations import command_for
 from terrasweep.report.repeats_section import repeats_section
 from terrasweep.report.reuse_note import reuse_note
 from terrasweep.report.sensitivity import kept_layers, rankings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from terrasweep.report.recommendations import write_recommendations
+from terrasweep.report.recommended_configurations import write_recommendations
 from terrasweep.report.tables import write_tables
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.results.trial_result import TrialResult

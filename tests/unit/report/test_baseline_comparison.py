@@ -15,7 +15,7 @@ from terrasweep.report.baseline_comparison import (
 )
 from terrasweep.report.markdown import write_markdown
 from terrasweep.report.page import write_page
-from terrasweep.report.recommendations import write_recommendations
+from terrasweep.report.recommended_configurations import write_recommendations
 from terrasweep.report.study_outcome import summarize
 from terrasweep.report.write import write_report
 from terrasweep.results.states import Reason, State

@@ -7,7 +7,8 @@ import pytest
 
 from terrasweep.report.markdown import write_markdown
 from terrasweep.report.page import write_page
-from terrasweep.report.recommendations import choose, write_recommendations
+from terrasweep.report.recommendations import choose
+from terrasweep.report.recommended_configurations import write_recommendations
 from terrasweep.report.study_outcome import summarize
 from terrasweep.report.text_sections import failures, recommendations, summary, text_sections, trial_rows
 from terrasweep.results.states import Reason, State
