@@ -7,7 +7,9 @@ from typing import Any
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.inspect.checks.case import ERROR, LEVELS, NOTE, WARNING, Case
+from terrasweep.data.inspect.checks.class_balance import BALANCE_CHECKS
 from terrasweep.data.inspect.checks.classes import CLASS_CHECKS
+from terrasweep.data.inspect.checks.image_shapes import SHAPE_CHECKS
 from terrasweep.data.inspect.checks.images import IMAGE_CHECKS
 from terrasweep.data.inspect.checks.labels import LABEL_CHECKS, TARGET_CHECKS
 from terrasweep.data.inspect.checks.no_data import NO_DATA_CHECKS
@@ -19,11 +21,13 @@ from terrasweep.results.errors import InvalidConfig
 
 CHECKS = (
     *SPLIT_CHECKS,
+    *SHAPE_CHECKS,
     *IMAGE_CHECKS,
     *NO_DATA_CHECKS,
     *LABEL_CHECKS,
     *STORED_VALUE_CHECKS,
     *CLASS_CHECKS,
+    *BALANCE_CHECKS,
     *TARGET_CHECKS,
 )
 """Every check, in the order of their findings."""

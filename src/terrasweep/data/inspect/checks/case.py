@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,11 +13,13 @@ from terrasweep.config.band_choice import are_numbers, given_bands
 from terrasweep.config.schema import TrialConfig
 from terrasweep.data.find.sample_list import PIXEL_TASKS
 from terrasweep.data.inspect.survey import IMAGE, ImageSurvey, SplitSurvey, Survey
-from terrasweep.results.wording import counted
+from terrasweep.results.wording import counted, listed
 
 LEVELS = ERROR, WARNING, NOTE = "error", "warning", "note"
 EXCLUSIVE = ("segmentation", "classification")
 """Tasks whose labels are one class each."""
+MOST_NAMED = 6
+"""Classes in a line."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ class Case:
         """``3 (maize)``, or the number alone."""
         names = self.config.data.class_names or self.survey.class_names or []
         return f"{label} ({names[label]})" if 0 <= label < len(names) else str(label)
+
+    def named(self, labels: Iterable[int]) -> str:
+        """``3 (maize), 4 (rice)``, the first :data:`MOST_NAMED`."""
+        return listed((self.class_name(label) for label in labels), MOST_NAMED)
 
     def class_counts(self, split: str) -> dict[int, int]:
         """Class to its count in a split; labels that are ignored, outside the classes or never seen are left out."""

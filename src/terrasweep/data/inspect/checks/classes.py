@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from terrasweep.config.losses import AUTO
 from terrasweep.data.find.numbering import counted_up
-from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, NOTE, WARNING, Case, Check
-from terrasweep.data.inspect.checks.class_weights import UNSEEN, weights_by_frequency
+from terrasweep.data.inspect.checks.case import ERROR, EXCLUSIVE, MOST_NAMED, NOTE, WARNING, Case, Check
 from terrasweep.data.inspect.checks.stored_values import is_doubtful, looks_like, renumbered
-from terrasweep.results.wording import counted, listed, percent, rounded
-
-RARE = 0.1
-"""A class with less than this part of an even share of train's labels is rare."""
-RARE_POSITIVE = 0.01
-"""A class of several labels per sample that fewer of train's samples have is rare."""
-_NAMED, _SHOWN = 6, 30
+from terrasweep.results.wording import counted, listed
 
 
 def _settings(case: Case) -> Iterator[str]:
@@ -97,7 +89,7 @@ def _single_train(case: Case) -> Iterator[str]:
         marked = sorted(_marked(case))
         way_out = _of_marks(marked) if marked else "correct the labels, or the division into splits"
         yield (
-            f"{case.place}: every label of train that counts{case.partly('train')} is {_names(case, classes)}, so that "
+            f"{case.place}: every label of train that counts{case.partly('train')} is {case.named(classes)}, so that "
             f"there is nothing to learn; {way_out}"
         )
 
@@ -106,7 +98,7 @@ def _single_val(case: Case) -> Iterator[str]:
     classes = case.class_counts("val")
     if case.task in EXCLUSIVE and len(classes) == 1 < len(case.class_counts("train")):
         yield (
-            f"{case.place}: every label of val that counts{case.partly('val')} is {_names(case, classes)}, so that a "
+            f"{case.place}: every label of val that counts{case.partly('val')} is {case.named(classes)}, so that a "
             "model that always says so is perfect; correct the labels, or the division into splits"
         )
 
@@ -115,7 +107,7 @@ def _disjoint(case: Case) -> Iterator[str]:
     train, val = case.class_counts("train"), case.class_counts("val")
     if case.task != "regression" and train and val and not train.keys() & val.keys():
         yield (
-            f"{case.place}: val has none of train's classes (train: {_names(case, train)}; val: {_names(case, val)}), "
+            f"{case.place}: val has none of train's classes (train: {case.named(train)}; val: {case.named(val)}), "
             "so that no configuration can be right; correct the labels, or the division into splits"
         )
 
@@ -126,7 +118,7 @@ def _unlearnt(case: Case) -> Iterator[str]:
     if case.task != "regression" and train.keys() & val.keys() and missing and not is_doubtful(case):
         yield (
             f"{case.place}: {counted(len(missing), 'class')} of val never in train{case.partly('train')}: "
-            f"{_names(case, missing)}; no configuration can learn them, and all lose accuracy alike: divide the splits "
+            f"{case.named(missing)}; no configuration can learn them, and all lose accuracy alike: divide the splits "
             "anew, or drop the classes"
         )
 
@@ -140,7 +132,7 @@ def _unused(case: Case) -> Iterator[str]:
     if seen and marked:
         yield (
             f"data.num_classes={case.num_classes}: {counted(len(marked), 'class')} never in train or val: "
-            f"{_names(case, marked)}; {_of_marks(marked)}"
+            f"{case.named(marked)}; {_of_marks(marked)}"
         )
     unused = [label for label in unused if label not in marked]
     if seen and unused and _far_label(case) is None and not is_doubtful(case):
@@ -149,7 +141,7 @@ def _unused(case: Case) -> Iterator[str]:
         way_out = f"number those that are there by '{key}'" if case.task == "segmentation" and key else "lower it"
         yield (
             f"data.num_classes={case.num_classes}: {counted(len(unused), 'class')} never {carrier} train or "
-            f"val{case.partly('train')}: {_names(case, unused)}; {way_out}, or add samples of them"
+            f"val{case.partly('train')}: {case.named(unused)}; {way_out}, or add samples of them"
         )
 
 
@@ -175,70 +167,16 @@ def _behind_classes(case: Case) -> Iterator[str]:
         yield f"data.num_classes=null: {counted(marked[0], 'class')} are in the masks; {_of_marks(marked)}"
 
 
-def _rare(case: Case) -> Iterator[str]:
-    counts = case.class_counts("train")
-    if case.task not in EXCLUSIVE or case.config.task.class_weights is not None or len(counts) < 2:
-        return
-    total, limit = sum(counts.values()), RARE / (case.num_classes or len(counts))
-    shares = {label: count / total for label, count in counts.items() if count / total < limit}
-    if shares and not is_doubtful(case):
-        labels = "pixels" if case.task == "segmentation" else "samples"
-        yield (
-            f"{case.place}: rare classes in train ({_shares(case, shares)} of the {labels}; an even share is "
-            f"{percent(limit / RARE)}); weight them by task.class_weights, or add samples of them"
-        )
-
-
-def _rare_positive(case: Case) -> Iterator[str]:
-    read, counts = case.split("train").read, case.class_counts("train")
-    if case.task != "multilabel" or case.config.task.class_weights is not None or not read:
-        return
-    shares = {label: count / read for label, count in counts.items() if count / read < RARE_POSITIVE}
-    if shares:
-        yield (
-            f"{case.place}: classes that few samples of train have ({_shares(case, shares)}); weight them by "
-            "task.class_weights, or add samples of them"
-        )
-
-
-def _always_positive(case: Case) -> Iterator[str]:
-    read = case.split("train").read
-    always = [label for label, count in case.class_counts("train").items() if count >= read > 0]
-    if case.task == "multilabel" and always:
-        yield (
-            f"{case.place}: {counted(len(always), 'class')} positive in every sample of train"
-            f"{case.partly('train')}: {_names(case, always)}; they tell nothing: leave them out, or add samples without"
-        )
-
-
-def _weights(case: Case) -> Iterator[str]:
-    if case.config.task.class_weights != AUTO or case.task == "regression":
-        return
-    weights, counts = weights_by_frequency(case), case.class_counts("train")
-    shown = listed((f"{case.class_name(label)} {rounded(weight)}" for label, weight in enumerate(weights)), _SHOWN)
-    absent = [label for label in range(len(weights)) if label not in counts]
-    never = f"; never in train, and so {UNSEEN:g}: {_names(case, absent)}" if absent else ""
-    yield f"task.class_weights={AUTO}: by the labels of train{case.partly('train')}: {shown}{never}"
-
-
 def _order(case: Case) -> Iterator[str]:
     """Earlier versions sorted numbers as texts, and their studies go on so."""
     names = case.survey.class_names or []
     if case.task == "classification" and not case.config.data.class_names and names != counted_up(names):
         shown = ",".join(f"'{name}'" for name in counted_up(names))
         yield (
-            f"{case.place}: classes are numbered {listed(names, _NAMED)}, as an earlier version listed these data, so "
-            f"that its studies stay comparable; data.class_names=[{shown}] numbers them as they count, in a new study"
+            f"{case.place}: classes are numbered {listed(names, MOST_NAMED)}, as an earlier version listed these data, "
+            f"so that its studies stay comparable; data.class_names=[{shown}] numbers them as they count, in a new "
+            "study"
         )
-
-
-def _names(case: Case, labels: Iterable[int]) -> str:
-    return listed((case.class_name(label) for label in labels), _NAMED)
-
-
-def _shares(case: Case, shares: dict[int, float]) -> str:
-    rarest_first = sorted(shares.items(), key=lambda pair: pair[1])
-    return listed((f"{case.class_name(label)} {percent(share)}" for label, share in rarest_first), _NAMED)
 
 
 CLASS_CHECKS = (
@@ -251,9 +189,5 @@ CLASS_CHECKS = (
     Check("class-not-in-train", WARNING, _unlearnt),
     Check("class-unused", WARNING, _unused),
     Check("class-marked", NOTE, _behind_classes),
-    Check("class-rare", WARNING, _rare),
-    Check("class-rarely-positive", WARNING, _rare_positive),
-    Check("class-always-positive", WARNING, _always_positive),
     Check("class-order", WARNING, _order),
-    Check("class-weights", NOTE, _weights),
 )

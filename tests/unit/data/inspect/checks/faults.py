@@ -92,7 +92,7 @@ SPLITS = [
 ]
 
 
-IMAGES = [
+SHAPES = [
     (
         "shapes",
         with_image("train", shapes={"2x64x64": 39, "2x63x64": 1}),
@@ -119,12 +119,6 @@ IMAGES = [
         "data.resize_px=64 with data.pixel_size=10: images have 2 sizes (32 x 32, 64 x 64)",
     ),
     (
-        "not-finite",
-        with_image("val", not_finite=[0.25, 0.0], infinite=[0.25, 0.0], first_not_finite="b.tif"),
-        config(data__no_data_replace=0.0),
-        "pixels of val are infinite (25.0 % of a band; first in b.tif), and no setting replaces them",
-    ),
-    (
         "square",
         oblong(),
         config(),
@@ -144,6 +138,15 @@ IMAGES = [
         survey(),
         config(data__bands=["RED", "NIR", "SWIR"]),
         "data.bands=[RED, NIR, SWIR]: it names 3 bands, the files have 2",
+    ),
+]
+
+IMAGES = [
+    (
+        "not-finite",
+        with_image("val", not_finite=[0.25, 0.0], infinite=[0.25, 0.0], first_not_finite="b.tif"),
+        config(data__no_data_replace=0.0),
+        "pixels of val are infinite (25.0 % of a band; first in b.tif), and no setting replaces them",
     ),
     (
         "not-finite",
@@ -299,6 +302,40 @@ LABELS = [
 ]
 
 
+BALANCE = [
+    (
+        "class-rare",
+        with_labels("segmentation", "train", counts={0: PIXELS // 2, 1: PIXELS // 2 - 1000, 2: 1000}),
+        config(),
+        "rare classes in train (2 (water) 0.61 % of the pixels; an even share is 33.3 %)",
+    ),
+    (
+        "class-rarely-positive",
+        survey(
+            "multilabel",
+            train={
+                "samples": 400,
+                "read": 400,
+                "labels": labels("multilabel", 400, counts={0: 200, 1: 200, 2: 2}, counted=400),
+            },
+        ),
+        config("multilabel"),
+        "classes that few samples of train have (2 (water) 0.5 %)",
+    ),
+    (
+        "class-always-positive",
+        with_labels("multilabel", "train", counts={0: 20, 1: 40, 2: 10}),
+        config("multilabel"),
+        "1 class positive in every sample of train: 1 (crop)",
+    ),
+    (
+        "class-weights",
+        survey(),
+        config(task__class_weights="auto"),
+        "task.class_weights=auto: by the labels of train: 0 (bare) 0.7836, 1 (crop) 1.108, 2 (water) 1.108",
+    ),
+]
+
 CLASSES = [
     (
         "class-many",
@@ -409,45 +446,14 @@ CLASSES = [
         "3 classes are in the masks; the masks' headers mark 3 as no data",
     ),
     (
-        "class-rare",
-        with_labels("segmentation", "train", counts={0: PIXELS // 2, 1: PIXELS // 2 - 1000, 2: 1000}),
-        config(),
-        "rare classes in train (2 (water) 0.61 % of the pixels; an even share is 33.3 %)",
-    ),
-    (
-        "class-rarely-positive",
-        survey(
-            "multilabel",
-            train={
-                "samples": 400,
-                "read": 400,
-                "labels": labels("multilabel", 400, counts={0: 200, 1: 200, 2: 2}, counted=400),
-            },
-        ),
-        config("multilabel"),
-        "classes that few samples of train have (2 (water) 0.5 %)",
-    ),
-    (
-        "class-always-positive",
-        with_labels("multilabel", "train", counts={0: 20, 1: 40, 2: 10}),
-        config("multilabel"),
-        "1 class positive in every sample of train: 1 (crop)",
-    ),
-    (
         "class-order",
         replace(survey("classification"), class_names=["1", "10", "2"]),
         config("classification"),
         "classes are numbered 1, 10, 2, as an earlier version listed these data, so that its studies stay comparable; "
         "data.class_names=['1','2','10'] numbers them as they count",
     ),
-    (
-        "class-weights",
-        survey(),
-        config(task__class_weights="auto"),
-        "task.class_weights=auto: by the labels of train: 0 (bare) 0.7836, 1 (crop) 1.108, 2 (water) 1.108",
-    ),
 ]
-FAULTS = [*SPLITS, *IMAGES, *NO_DATA, *LABELS, *CLASSES]
+FAULTS = [*SPLITS, *SHAPES, *IMAGES, *NO_DATA, *LABELS, *CLASSES, *BALANCE]
 
 
 def assert_found_alone(rule: str, seen: Survey, given: TrialConfig, told: str) -> None:

@@ -1,4 +1,4 @@
-"""Each fault of images, alone, gives its own finding and no other."""
+"""Each fault of the images' values, alone, gives its own finding and no other."""
 
 import pytest
 
@@ -21,7 +21,6 @@ def test_a_fault_of_images_gives_its_own_finding_and_no_other(rule, seen, given,
     ("seen", "answered"),
     [
         (with_image("val", not_finite=[0.1, 0.1]), config(data__no_data_replace=0.0)),
-        (with_image("train", shapes={"2x64x64": 39, "2x63x64": 1}), config(data__resize_px=64)),
         (survey(), config(data__means=[1000.0, 2400.0], data__stds=[400.0, 600.0])),
     ],
 )
