@@ -18,7 +18,8 @@ from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.extra_trainings import Role, read_extra_results
 from terrasweep.results.states import State
 from terrasweep.study.extra_trainings import ExtraTraining
-from terrasweep.study.search_space import SearchSpace, as_override
+from terrasweep.study.override_text import as_override
+from terrasweep.study.search_space import SearchSpace
 from terrasweep.trial import rules
 from terrasweep.trial.check_models import KNOBS, check_models
 

@@ -8,7 +8,8 @@ from terrasweep.config.schema import RepeatsConfig
 from terrasweep.results.extra_trainings import Role, quality_of, repeat_name
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.extra_trainings import ExtraTraining
-from terrasweep.study.search_space import SearchSpace, as_override
+from terrasweep.study.override_text import as_override
+from terrasweep.study.search_space import SearchSpace
 
 
 def plan_repeats(

@@ -20,21 +20,19 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.wording import nearest
+from terrasweep.study.override_text import as_override
 from terrasweep.study.ranges import read_meanings, read_range, suggest
 
 _ABSENT = object()
 NOT_OFFERED = object()
 """Instead of a suggested value, which may be None."""
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
-"""What needs no quotes, unless it is one of the words that mean something else."""
-_WORDS = ("null", "true", "false", "nan", "inf")
 _CONDITION = re.compile(r"^(?P<key>[\w./@]+)(?P<relation>!?=)(?P<values>[^=!]+)$")
 
 
@@ -126,24 +124,6 @@ class SearchSpace:
     def overrides(self, suggested: Mapping[str, Any]) -> list[str]:
         """What :meth:`suggest` gave, as Hydra's overrides."""
         return [key.override(suggested[key.name]) for key in self.keys if key.name in suggested]
-
-
-def as_override(key: str, value: Any) -> str:
-    """A key and its value as an override that Hydra reads back as the same value."""
-    return f"{key}={_in_hydra_s_grammar(value)}"
-
-
-def _in_hydra_s_grammar(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
-    if isinstance(value, str):
-        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        return value if plain else QuotedString(text=value, quote=Quote.single).with_quotes()
-    if isinstance(value, list):
-        return f"[{','.join(map(_in_hydra_s_grammar, value))}]"
-    if isinstance(value, dict):
-        return f"{{{','.join(f'{_in_hydra_s_grammar(k)}:{_in_hydra_s_grammar(v)}' for k, v in value.items())}}}"
-    return str(value)
 
 
 def parse_space(params: Mapping[str, str], arguments: list[str]) -> SearchSpace:
