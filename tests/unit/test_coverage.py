@@ -31,7 +31,7 @@ def test_lines_that_run_in_a_forked_child_alone_are_covered(tmp_path):
     for arguments in (
         ["run", str(tmp_path / "program.py"), str(tmp_path / "log.txt")],
         ["combine", "--quiet"],
-        ["json", "--quiet", "-o", str(tmp_path / "coverage.json")],
+        ["json", "--quiet", "--fail-under=0", "-o", str(tmp_path / "coverage.json")],
     ):
         command = [sys.executable, "-m", "coverage", *arguments]
         ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
