@@ -7,9 +7,9 @@
 A file has one configuration a line, as ``key=value key=value``; what stands on the command line holds for all of them.
 Beside the prediction stand what DeepSpeed's estimator (ZeRO-2 without offload) and "weights x 4" say. On a CPU the
 measured peak is the resident set's growth, on CUDA what torch's allocator reserved, beside what tensors occupied of it.
-With ``--calibrate N``, a line measured = a + b x predicted is fitted to the first N configurations, which are not
-scored. ``--folder`` keeps what was measured, so that a run that was ended goes on where it was; what
-``--measure-only`` measured there can be predicted later, and on another machine.
+With ``--calibrate N``, terrasweep's calibration learns from the first N configurations, which are not scored.
+``--folder`` keeps what was measured, so that a run that was ended goes on where it was; what ``--measure-only``
+measured there can be predicted later, and on another machine.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.hardware import gpu_names
 from terrasweep.predict.prediction import Prediction
 from terrasweep.process.parent import Limits
+from terrasweep.results.peak_calibration import Pair, calibrate
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial.run import run_trial
 
@@ -97,7 +98,7 @@ class Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--file", type=Path, help="configurations, one a line")
-    parser.add_argument("--calibrate", type=int, default=0, help="to how many of the first rows a line is fitted")
+    parser.add_argument("--calibrate", type=int, default=0, help="from how many of the first rows it learns")
     parser.add_argument("--folder", type=Path, help="where measured rows and predictions are kept, and taken from")
     parser.add_argument("--measure-only", action="store_true", help="predict nothing; needs --folder")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
@@ -201,16 +202,14 @@ def estimated(result: TrialResult) -> float:
 
 
 def calibrated(rows: list[Row], fitted: set[str]) -> list[Row]:
-    """The rows with what a line through some of them says, by their relative errors."""
+    """The rows with what terrasweep's own calibration makes of their predictions, by some of them."""
     known = [row for row in rows if row.knobs in fitted]
-    if len(known) < 2:
+    if not known:
         return rows
-    terms = [(1 / row.measured, row.predicted / row.measured) for row in known]
-    intercept, slope = np.linalg.lstsq(np.array(terms), np.ones(len(known)), rcond=None)[0]
-    print(f"measured = {intercept:.1f} MiB + {slope:.4f} x predicted", file=sys.stderr)
-    return [
-        replace(row, by_line=None if row.knobs in fitted else float(intercept + slope * row.predicted)) for row in rows
-    ]
+    pairs = [Pair(row.predicted, row.measured) for row in known]
+    line = calibrate(pairs, "cuda" if known[0].allocated is not None else "cpu")
+    print(f"measured = {line.intercept_mib:.1f} MiB + {line.slope:.4f} x predicted", file=sys.stderr)
+    return [replace(row, by_line=None if row.knobs in fitted else line.expected(row.predicted)) for row in rows]
 
 
 def table(rows: list[Row]) -> str:
