@@ -269,7 +269,7 @@ def test_code_in_a_pickle_is_refused_and_does_not_run(tmp_path, legacy):
     sentinel = tmp_path / "it-ran"
     content = {"state_dict": tiny(0).state_dict(), "extra": Code(str(sentinel))}
     torch.save(content, tmp_path / "evil.pt", _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(InvalidConfig, match=r"evil\.pt: it holds more than tensors \(io\.open\).*save the model's"):
+    with pytest.raises(InvalidConfig, match=r"evil\.pt: it holds more than tensors \(_?io\.open\).*save the model's"):
         load(tiny(1), tmp_path / "evil.pt")
     assert not sentinel.exists()
     # The sentinel would have told: the same pickle without the guard does run.
