@@ -12,8 +12,7 @@ def use_cuda(report):
 
 
 def record_allocations(report, home, config, folder):
-    """A trial, of which ``allocations.json`` tells what torch's allocator was asked for and what it took."""
-    import json
+    """A trial, of which ``allocations.txt`` tells what torch's allocator was asked for and what it took."""
     import os
 
     os.environ["TERRASWEEP_HOME"] = home
@@ -21,9 +20,8 @@ def record_allocations(report, home, config, folder):
 
     from terrasweep.data.stored import complete
     from terrasweep.trial import measure_in_child
+    from tests.recorded_allocations import recording
 
     torch.cuda.memory._record_memory_history(context=None, max_entries=10_000_000)
     measure_in_child.measure(report, complete(config), folder)
-    recorded = torch.cuda.memory._snapshot()["device_traces"][0]
-    events = [(event["action"], event["addr"], event["size"]) for event in recorded]
-    (folder / "allocations.json").write_text(json.dumps(events))
+    (folder / "allocations.txt").write_text(recording(torch.cuda.memory._snapshot()["device_traces"][0]))

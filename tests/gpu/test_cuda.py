@@ -11,6 +11,7 @@ from terrasweep.machine import startup
 from terrasweep.process.parent import Limits
 from tests.conftest import ROOT, SMALL, run_sweep
 from tests.integration.study import read_results
+from tests.recorded_allocations import played
 from tests.trials import run_measured, tiny
 
 
@@ -131,6 +132,20 @@ def test_a_recipe_in_parts_is_that_in_whole_batches(tmp_path, precision, toleran
     whole, parts, free = ([loss for _, loss in curves[name]["train_loss"]] for name in ("whole", "parts", "free"))
     assert all(abs(a - b) <= tolerance * abs(a) for a, b in zip(whole, parts, strict=True))
     assert max(abs(a - b) / abs(a) for a, b in zip(whole, free, strict=True)) > 1e-3, "it is clipped"
+
+
+@pytest.mark.parametrize("knobs", [("tuning=full",), ("quantization=nf4", "decoder=unet", "precision=bf16")])
+def test_what_torch_s_allocator_reserves_is_what_is_said_of_it(tmp_path, monkeypatch, knobs):
+    monkeypatch.syspath_prepend(str(ROOT))
+    config, log = tiny("train.device=cuda", "tuning.rank=4", *knobs), tmp_path / "log.txt"
+    arguments = {"home": str(tmp_path), "config": config}
+    prepared = process.run("tests.trials:prepare_below", arguments, log, Limits())
+    assert prepared.error is None, log.read_text()
+    recorded = {**arguments, "folder": tmp_path}
+    outcome = process.run("tests.gpu.tasks:record_allocations", recorded, log, Limits(timeout_s=300))
+    assert outcome.error is None, log.read_text()
+    moments = list(played((tmp_path / "allocations.txt").read_text()))
+    assert max(abs(said - reserved) for reserved, said in moments) <= 20 * 2**20, "it is off by more than a segment"
 
 
 def test_a_budget_below_the_need_ends_in_a_known_way(home):

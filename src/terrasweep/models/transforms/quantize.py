@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
+from typing import Any, Self, TypeVar, cast
 
 import bitsandbytes as bnb
 import torch
@@ -21,7 +21,18 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Int8Linear(Linear8bitLt):
-    """bitsandbytes' layer, which keeps its scales when PEFT's DoRA puts a copy of the parameter without them in it."""
+    """bitsandbytes' layer with one copy of its weights.
+
+    It keeps its scales when PEFT's DoRA puts a copy of the parameter without them in it, and moves with a model that is
+    moved: Lightning takes one to the host after a training and back to be evaluated.
+    """
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
+        """Move the parameter, and what the first forward pass moved from it to the layer's state."""
+        moved = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self.state.CB is not None and self.state.SCB is not None:
+            self.state.CB, self.state.SCB = self.weight.data, self.state.SCB.to(self.weight.device)
+        return cast("Self", moved)
 
     def init_8bit_state(self) -> None:
         """Move weights and scales from the parameter to the layer."""

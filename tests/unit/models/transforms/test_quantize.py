@@ -64,6 +64,18 @@ def test_int8_is_the_nearest_of_255_levels_of_its_row():
     torch.testing.assert_close(levels.abs().amax(dim=1), torch.full((96,), 127.0), atol=0.07, rtol=0)
 
 
+def test_int8_weights_move_with_their_model_and_leave_no_copy():
+    """After a forward pass, as when a trained model goes to the host and back to be evaluated."""
+    layer = quantized(nn.Linear(64, 32, bias=False), "int8", torch.float32, CPU)
+    model = nn.Sequential(layer)
+    expected = model(torch.ones(2, 64))
+    weights, before = layer.weight.data.clone(), layer.weight.data.data_ptr()
+    model.to_empty(device="cpu")
+    assert layer.state.CB.data_ptr() == layer.weight.data_ptr() != before
+    layer.weight.data.copy_(weights)
+    assert torch.equal(model(torch.ones(2, 64)), expected)
+
+
 @pytest.mark.parametrize(("name", "levels"), [("nf4", 16), ("fp4", 16)])
 def test_four_bits_are_so_many_levels_per_block_of_64_weights(name, levels):
     layer = linear()
