@@ -19,7 +19,7 @@ ROOMS = {
     "albumentations": ["data/open"],
     "alembic": ["study/mlflow_tables.py"],
     "bitsandbytes": [
-        *("models/transforms", "predict/fake_model.py", "predict/gpu_rules.py"),
+        *("models/transforms", "predict/fake_model.py", "predict/gpu_rules.py", "predict/storage_watch.py"),
         *("training/optimizers.py", "trial/preload.py"),
     ],
     "deepspeed": ["models/offload/zero.py", "predict/zero_estimates.py"],

@@ -8,6 +8,7 @@ from terrasweep import process
 from terrasweep.cli.plan import (
     as_json,
     choices_for_one_gpu,
+    completed,
     find_lacking,
     find_violations,
     fits,
@@ -168,6 +169,22 @@ def test_data_that_are_there_are_looked_at_without_what_a_look_does_not_need(cou
     assert looked.data.state is not None
     assert [(c.data.bands, c.data.tile_px, c.data.num_classes) for c in counted["counted"]] == [(["B1", "B2"], 32, 7)]
     assert config.data.bands == ["B1", "B2"]
+
+
+def test_a_configuration_is_completed_by_its_data_or_by_what_is_said_to_be_assumed(counted, monkeypatch):
+    told = lambda config: replace(config, data=replace(config.data, bands=["B1"]))  # noqa: E731 - a stand-in in one line
+    monkeypatch.setattr("terrasweep.data.stored.complete", told)
+    there = compose_trial("data=segmentation_folder", "data.root=fields")
+    config, assumed = completed(there)
+    assert (config.data.bands, assumed, len(counted["looked"])) == (["B1"], [], 1)
+    gone = compose_trial("data=segmentation_folder", "data.root=gone", "data.bands=[RED]")
+    config, (sentence,) = completed(gone)
+    assert config == gone
+    assert "tiles of 224 px and 2 classes" in sentence
+    assert "data.root=gone: there is no such folder" in sentence
+    whole = compose_trial()
+    assert completed(whole) == (whole, [])
+    assert len(counted["looked"]) == 1
 
 
 def test_data_are_left_alone_where_nothing_is_lacking(counted):

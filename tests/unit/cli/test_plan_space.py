@@ -78,6 +78,28 @@ def test_what_contradicts_itself_is_left_out_and_counted(asked):
     assert any(note.startswith("4 combinations of the space contradict themselves") for note in found.notes)
 
 
+def test_a_space_that_contradicts_itself_altogether_is_refused(asked):
+    with pytest.raises(InvalidConfig, match=r"quantization\.skip"):
+        plan_space([*OWN, "tuning.rank=2", "quantization.skip=choice([blocks.0],[blocks.1])"], {})
+    assert asked == []
+
+
+def test_a_configuration_with_other_data_is_completed_by_itself(asked, monkeypatch):
+    completed, tiles = planning.completed, []
+    monkeypatch.setattr(planning, "completed", lambda config: tiles.append(config.data.tile_px) or completed(config))
+    found = plan_space([*OWN, "tuning.rank=2", "data.tile_px=choice(32,64)"], {})
+    assert compose_trial().data.tile_px == 64
+    others = [row for row in found.rows if row.searched["data.tile_px"] == 32]
+    assert len(others) == len(found.rows) / 2
+    assert tiles == [64, *[32] * len(others)], "those with the data of what is fixed are as that is"
+
+
+def test_of_a_long_range_the_ends_are_taken_and_that_is_said(asked):
+    found = plan_space([*OWN, "tuning.rank=int(interval(2,64))"], {})
+    assert {row.searched["tuning.rank"] for row in found.rows} == {2, 64}
+    assert "Of tuning.rank the ends of the range are taken." in found.notes
+
+
 def test_a_study_stands_for_its_overrides_and_its_space(asked, home):
     record, _ = study()
     record = replace(

@@ -5,6 +5,7 @@ import io
 
 from rich.console import Console
 
+from terrasweep.cli import plan_space_tables as module
 from terrasweep.cli.plan_space_tables import as_csv, as_json, show_cards, show_space, write
 from terrasweep.results.wording import ABSENT
 from tests.unit.cli.plans import planned_row, space_of
@@ -41,6 +42,21 @@ def test_of_several_limits_the_smallest_that_fits_is_named():
 
 def test_without_a_limit_peaks_stand_alone():
     assert cells(printed(show_space, space_of({}, ROWS)), "none") == ["none", "0.50", "0.95", "1.80"]
+
+
+def test_a_batch_that_a_group_lacks_is_empty():
+    assert cells(printed(show_space, space_of({}, ROWS[:4])), "blocks") == ["blocks", "0.20"]
+
+
+def test_more_rows_than_a_person_reads_are_counted(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_ROWS", 1)
+    text = printed(show_space, space_of({}, ROWS))
+    assert "blocks" not in text
+    assert "1 row more: --csv FILE has all." in text
+
+
+def test_without_limits_no_card_is_judged():
+    assert printed(show_cards, space_of({}, ROWS)) == ""
 
 
 def test_a_configuration_has_its_largest_batch_and_parts_per_limit():

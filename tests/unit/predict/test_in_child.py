@@ -2,11 +2,14 @@
 
 import os
 
+import pytest
+
 from terrasweep.predict import kept_predictions, peak_memory
 from terrasweep.predict.count_states import count_planned
 from terrasweep.predict.in_child import plan, predict
 from terrasweep.predict.memory_needs import optimizer_bytes
 from terrasweep.predict.zero_estimates import CHOICES
+from terrasweep.results.errors import InvalidConfig
 from tests.composing import compose_trial
 
 
@@ -46,6 +49,28 @@ def test_a_peak_that_cannot_be_traced_costs_no_plan(monkeypatch):
     plan(lambda **values: reported.update(values), compose_trial())
     assert reported["plan"].prediction is None
     assert reported["plan"].notes == ["The peak can't be predicted: RuntimeError: this backbone wants values."]
+
+
+def test_a_model_that_cannot_be_built_is_no_peak_that_cannot_be_traced(monkeypatch):
+    def refuse(config, device, keep):
+        raise InvalidConfig("backbone.name=x: no")
+
+    monkeypatch.setattr(peak_memory, "predict_peak_memory", refuse)
+    with pytest.raises(InvalidConfig, match=r"^backbone\.name=x: no$"):
+        plan(lambda **_: None, compose_trial())
+
+
+def test_a_trial_that_cannot_be_traced_costs_no_other_prediction(monkeypatch):
+    def trace(config, device):
+        if config.train.batch_size == 4:
+            raise RuntimeError("this backbone wants values\nof its input")
+        return config.train.batch_size
+
+    monkeypatch.setattr(peak_memory, "predict_peak_memory", trace)
+    reported = {"predictions": {}, "refused": {}}
+    configs = [compose_trial(f"train.batch_size={batch}") for batch in (2, 4, 8)]
+    predict(lambda **values: [reported[name].update(found) for name, found in values.items()], configs, "cpu")
+    assert reported == {"predictions": {0: 2, 2: 8}, "refused": {1: "RuntimeError: this backbone wants values"}}
 
 
 def test_under_zero_nothing_is_traced(monkeypatch):

@@ -1,5 +1,7 @@
 """Traces come back as they were kept, and what lies between them follows from them."""
 
+from dataclasses import replace
+
 import pytest
 
 from terrasweep.predict.kept_traces import KeptTraces
@@ -47,6 +49,14 @@ def test_a_tile_between_two_follows_where_there_is_a_third(tmp_path):
     assert kept(tmp_path, 4, 64).between() is None
     keep(tmp_path, 4, 256)
     assert kept(tmp_path, 4, 64).between() == trace_of(4, 64)
+
+
+def test_traces_of_another_order_say_nothing_of_what_lies_between(tmp_path):
+    keep(tmp_path, 4, 64)
+    other = trace_of(16, 64)
+    kept(tmp_path, 16).keep(replace(other, events=[*other.events, (0, -1)]))
+    assert kept(tmp_path, 8).between() is None
+    assert kept(tmp_path, 4).between() == trace_of(4, 64)
 
 
 def test_parts_of_unequal_size_are_traced(tmp_path):

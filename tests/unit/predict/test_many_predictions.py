@@ -84,6 +84,18 @@ def test_a_child_that_ends_leaves_reasons_and_what_it_had_said(monkeypatch, aske
     assert found.refused == {1: "it was ended"}
 
 
+def test_nothing_follows_from_a_trial_that_was_refused(asked, tmp_path):
+    configs = [
+        compose(f"train.batch_size={batch}", f"optimizer={optimizer}", "quantization=int8")
+        for optimizer in ("adamw", "adamw8bit")
+        for batch in (2, 4)
+    ]
+    found = predict_all(configs, "cuda", tmp_path / "log")
+    assert found.refused == dict.fromkeys(range(4), "it wants values")
+    asked_for = [[config.train.batch_size for family in a["families"] for _, config in family] for a in asked]
+    assert [sorted(batches) for batches in asked_for] == [[2, 2, 4], [4]], "the last one is asked for itself"
+
+
 def test_as_many_processes_as_processors_and_no_more_than_families(monkeypatch, asked, tmp_path):
     monkeypatch.setattr(many_predictions.os, "sched_getaffinity", lambda _: {0, 1, 2})
     families = [compose(f"tuning.rank={rank}") for rank in (1, 2, 3, 4)]

@@ -50,12 +50,14 @@ def test_a_range_is_listed_where_it_is_short_and_else_has_ends(home):
         "tuning.rank": "range(2, 9, 2)",
         "train.batch_size": "int(interval(1, 64))",
         "tuning.dropout": "range(0,9,1)",
+        "tuning.alpha_ratio": "interval(0.5, 2)",
     }
     found, values = listed(params)
     assert {v["tuning.rank"] for v in values} == {2, 4, 6, 8}
     assert {v["train.batch_size"] for v in values} == {1, 64}
     assert {v["tuning.dropout"] for v in values} == {0, 8}
-    assert sorted(found.only_ends) == ["train.batch_size", "tuning.dropout"]
+    assert {v["tuning.alpha_ratio"] for v in values} == {0.5, 2.0}
+    assert sorted(found.only_ends) == ["train.batch_size", "tuning.alpha_ratio", "tuning.dropout"]
 
 
 def test_the_space_that_the_overrides_choose_is_taken(home):

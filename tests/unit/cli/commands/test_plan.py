@@ -68,6 +68,14 @@ def test_without_space_the_configuration_alone_is_planned(planned, predicted):
     assert predicted == {}
 
 
+def test_cards_stand_below_the_plan_of_one_configuration(planned, predicted):
+    finished = CliRunner().invoke(app, ["plan", "decoder=fcn", "--card", "t4"])
+    assert finished.exit_code == 0, finished.output
+    model, _, cards = finished.stdout.partition("What fits by the predicted peak on one GPU")
+    assert "Model states under DeepSpeed's ZeRO" in model
+    assert [line.split()[0] for line in cards.splitlines() if "t4" in line] == ["t4"]
+
+
 def test_cards_are_asked_for_one_configuration_and_stand_in_the_json(planned, predicted):
     finished = CliRunner().invoke(app, ["plan", "--json", "decoder=fcn", "--card", "t4"])
     assert predicted == {"cards": (compose_trial(), {"t4": CARDS["t4"].usable_gib})}

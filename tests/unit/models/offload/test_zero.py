@@ -2,9 +2,10 @@
 
 import fcntl
 import sys
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from terrasweep.models.offload import extensions, zero
 from terrasweep.models.offload.deepspeed_settings import Sizes
-from terrasweep.models.offload.zero import place_unpartitioned, read_each_once, whole, zero_strategy
+from terrasweep.models.offload.zero import assign, place_unpartitioned, read_each_once, whole, zero_strategy
 from tests.composing import compose_trial
 
 CPU = torch.device("cpu")
@@ -47,6 +48,26 @@ def test_constants_of_low_bit_weights_go_with_them_and_a_parameter_stays_the_obj
 def test_a_tensor_that_is_not_partitioned_is_whole_already():
     tensor = torch.ones(3)
     assert whole(tensor) is tensor
+
+
+def test_values_are_written_while_a_partitioned_parameter_is_gathered_by_the_rank_that_hands_it_out(monkeypatch):
+    """DeepSpeed drops what is written at another time, or by a rank that modifies nothing."""
+    gathered = []
+
+    @contextmanager
+    def gather(tensors, modifier_rank=None):
+        (tensor,) = tensors
+        before = tensor.clone()
+        yield
+        gathered.append((modifier_rank, before.tolist(), tensor.tolist()))
+
+    monkeypatch.setitem(sys.modules, "deepspeed", SimpleNamespace(zero=SimpleNamespace(GatheredParameters=gather)))
+    plain, parted = torch.zeros(2), torch.zeros(2)
+    parted.ds_id = 7
+    for tensor in (plain, parted):
+        assign(tensor, torch.ones(2))
+        assert tensor.tolist() == [1, 1]
+    assert gathered == [(0, [0, 0], [1, 1])]
 
 
 class Reader:

@@ -9,6 +9,8 @@ from terratorch.models.model import ModelOutput
 from torch import nn
 
 from terrasweep.config.knobs.quantization import LOW_BIT, QuantizationConfig
+from terrasweep.models.backbones.registry import shapes_alone
+from terrasweep.models.transforms.dora_weights import unpacked_by_shape
 from terrasweep.models.transforms.quantization import DTYPES, apply_quantization
 from terrasweep.models.transforms.sensitivity import rank_layers
 from terrasweep.models.transforms.unfinished_model import UnfinishedModel
@@ -69,6 +71,18 @@ def test_the_most_sensitive_layers_stay_and_the_ranking_is_kept(count, left):
     assert touched["quantized"] == low_bit(unfinished) == left
     assert unfinished.sensitivity == rank_layers(Parts(), NAMES, "nf4", torch.float32, CPU, IMAGES)
     assert list(unfinished.sensitivity) == ["b", "c", "a"]
+
+
+def test_on_paper_the_largest_layers_stay():
+    """Nothing can be measured there, and of all choices this one needs most."""
+    encoder = nn.ModuleDict({name: nn.Linear(64, width) for name, width in (("a", 64), ("b", 256), ("c", 128))})
+    settings = QuantizationConfig(name="nf4", skip="auto", skip_count=2)
+    model = nn.ModuleDict({"encoder": encoder}).to("meta")
+    config = replace(compose_trial(), quantization=settings)
+    unfinished = UnfinishedModel(model=model, config=config, device=torch.device("meta"))
+    with unpacked_by_shape(), shapes_alone():
+        assert apply_quantization(settings, unfinished) == {"quantized": ["a"]}
+    assert unfinished.sensitivity == {}
 
 
 @pytest.mark.parametrize("count", [3, 4])
