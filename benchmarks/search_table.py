@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,8 @@ class Table:
             for key, value in row.settings.items():
                 if value not in (values := found.setdefault(key, [])):
                     values.append(value)
-        order = sorted(found, key=lambda key: len(self.conditions.get(key, {})))
-        return {key: sorted(found[key], key=lambda value: (isinstance(value, str), value)) for key in order}
+        order = TopologicalSorter({key: self.conditions.get(key, {}) for key in found}).static_order()
+        return {key: sorted(found[key], key=lambda v: (isinstance(v, str), v)) for key in order if key in found}
 
     def is_active(self, key: str, settings: Settings) -> bool:
         """Whether a key's conditions hold."""
