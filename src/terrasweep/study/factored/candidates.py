@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,7 +43,12 @@ class Candidate:
     """Candidates with the same one have the same memory and speed."""
     rows: Mapping[BearsOn, NDArray[np.float64]]
     """What bears on each kind of quantity, as numbers."""
-    predicted: Mapping[str, Prediction]
+    predict: Predict | None
+
+    @functools.cached_property
+    def predicted(self) -> Mapping[str, Prediction]:
+        """What is known of its measurements before; asked for once, when it is needed."""
+        return (self.predict(self.settings) if self.predict else None) or {}
 
     def key(self, of: BearsOn) -> Identity:
         """What tells candidates with another number of this kind apart."""
@@ -59,7 +65,7 @@ def identity_of(settings: Settings) -> Identity:
 def draw_value(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
     """A value of one of Optuna's distributions, each as likely as any other on its scale."""
     if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[int(rng.integers(len(distribution.choices)))]
+        return distribution.choices[int(rng.random() * len(distribution.choices))]
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     low, high, step = distribution.low, distribution.high, distribution.step
     if isinstance(distribution, FloatDistribution) and step is None:
@@ -115,6 +121,7 @@ class Candidates:
         """Args: ``drawn``: candidates that are looked at each time."""
         self._draw, self._keys, self._predict, self._seed = draw, keys, predict, seed
         self._made: dict[Identity, Candidate] = {}
+        self._rows: dict[tuple[BearsOn, Identity], NDArray[np.float64]] = {}
         self._members: dict[tuple[Identity, int], list[Candidate]] = {}
         found = list(self._unlike(drawn, self._rng("pool"), {}))
         split = [keys(settings) for settings in found]
@@ -131,16 +138,27 @@ class Candidates:
         identity = identity_of(settings)
         if identity not in self._made:
             quality, cost = self._keys(settings)
-            parts = {BearsOn.QUALITY: quality, BearsOn.COST: cost, BearsOn.BOTH: settings}
+            of_quality, of_cost = identity_of(quality), identity_of(cost)
+            rows = {
+                BearsOn.QUALITY: self._row(BearsOn.QUALITY, of_quality, quality),
+                BearsOn.COST: self._row(BearsOn.COST, of_cost, cost),
+                BearsOn.BOTH: self._row(BearsOn.BOTH, identity, settings),
+            }
             self._made[identity] = Candidate(
                 settings=settings,
                 identity=identity,
-                quality=identity_of(quality),
-                cost=identity_of(cost),
-                rows={of: encoder.row(parts[of]) for of, encoder in self._encoders.items()},
-                predicted=(self._predict(settings) if self._predict else None) or {},
+                quality=of_quality,
+                cost=of_cost,
+                rows=rows,
+                predict=self._predict,
             )
         return self._made[identity]
+
+    def _row(self, of: BearsOn, key: Identity, settings: Settings) -> NDArray[np.float64]:
+        """The numbers of what shares a key, written once."""
+        if (of, key) not in self._rows:
+            self._rows[of, key] = self._encoders[of].row(settings)
+        return self._rows[of, key]
 
     def members(self, candidate: Candidate, count: int) -> list[Candidate]:
         """Candidates of the same quality, itself among them; drawn once."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from terrasweep.study.factored.history import History
 from terrasweep.study.factored.quantities import PROBE_SECONDS, TRAINING_SECONDS, BearsOn, Quantity
 
 Array = NDArray[np.float64]
+_Seconds = tuple[Candidate, float, bool]
 
 PROBE_SHARE = 0.1
 """What a probe is taken to need of a training's seconds, until both were seen."""
@@ -24,6 +26,8 @@ _SURE = 1e-6
 """Standard deviation of what was measured, in units of its spread or as a share."""
 _LEAST_CHANCE = 0.02
 """Of fitting, where only others like it have failed."""
+_MOST_LEARNT = 64
+"""How many trainings' seconds are learnt from, and how many probes': a rate need not be exact."""
 _UNSEEN_SPREAD = 0.5
 """Of logarithms, where too few were measured to tell."""
 
@@ -38,12 +42,16 @@ class Estimate:
 
     def chance_of(self, bounds: Array, *, at_least: bool) -> NDArray[np.float32]:
         """How likely each candidate's number is at least, or at most, each bound; shape (bounds, candidates)."""
+        chances: NDArray[np.float32] = ndtr(self.margins(bounds, at_least=at_least))
+        return chances
+
+    def margins(self, bounds: Array, *, at_least: bool) -> NDArray[np.float32]:
+        """By how many standard deviations each number is expected on the right side of each bound."""
         with np.errstate(divide="ignore"):
             at = np.log(np.maximum(bounds, 0.0)) if self.log else bounds
-        sign = 1.0 if at_least else -1.0
-        away = sign * (self.mean[None, :] - at[:, None]) / self.sd[None, :]
-        chances: NDArray[np.float32] = ndtr(away.astype(np.float32))
-        return chances
+        each = (1.0 if at_least else -1.0) / self.sd
+        margins: NDArray[np.float32] = ((self.mean[None, :] - at[:, None]) * each[None, :]).astype(np.float32)
+        return margins
 
     def at(self, deviations: float) -> Array:
         """The number so many standard deviations above its expectation."""
@@ -61,38 +69,51 @@ class Models:
     def __init__(
         self,
         history: History,
-        objectives: Sequence[Quantity],
         limited: Sequence[Quantity],
         kernels: dict[str, dict[str, Any]],
         *,
         sure: bool = False,
     ) -> None:
-        """Fit them to what was measured.
+        """Fit each to what was measured, as it is asked for.
 
         Args:
             history: The trials so far.
-            objectives: What is searched for.
             limited: What must not be exceeded.
             kernels: Kept from one moment to the next.
             sure: Whether the models are taken to be right; for comparison.
         """
         self._history, self._limited, self._kernels = history, limited, kernels
         self._sd_factor = 0.0 if sure else 1.0
-        quantities = {quantity.name: quantity for quantity in (*objectives, *limited)}
-        self._last: dict[str, tuple[Sequence[Candidate], Estimate]] = {}
-        self._models = {name: _NumberModel(q, history, self._kernel(name)) for name, q in quantities.items()}
+        self._last: dict[Any, tuple[Sequence[Candidate], Any]] = {}
+        self._models: dict[str, _NumberModel] = {}
 
     def _kernel(self, name: str) -> dict[str, Any]:
         return self._kernels.setdefault(name, {})
 
     def estimate(self, quantity: Quantity, candidates: Sequence[Candidate]) -> Estimate:
         """An objective, or a limited measurement, of candidates."""
-        asked, found = self._last.get(quantity.name, (None, None))
-        if found is None or asked is not candidates:  # What is limited is often an objective, too.
-            found = self._models[quantity.name].estimate(candidates)
-            found = Estimate(mean=found.mean, sd=np.maximum(self._sd_factor * found.sd, 1e-9), log=found.log)
-            self._last[quantity.name] = (candidates, found)
+        found: Estimate = self._once(quantity.name, candidates, lambda: self._estimate(quantity, candidates))
         return found
+
+    def _once(self, name: Any, candidates: Sequence[Candidate], find: Callable[[], Any]) -> Any:
+        """What was found for the same candidates last: what is limited is often an objective, too."""
+        asked, found = self._last.get(name, (None, None))
+        if asked is not candidates:
+            found = find()
+            self._last[name] = (candidates, found)
+        return found
+
+    def _estimate(self, quantity: Quantity, candidates: Sequence[Candidate]) -> Estimate:
+        distinct: _Distinct = self._once(quantity.of, candidates, lambda: _Distinct(candidates, quantity.of))
+        found = self._model(quantity).estimate(distinct.candidates)
+        return Estimate(mean=found.mean, sd=np.maximum(self._sd_factor * found.sd, 1e-9), log=found.log).of(
+            distinct.places
+        )
+
+    def _model(self, quantity: Quantity) -> _NumberModel:
+        if quantity.name not in self._models:
+            self._models[quantity.name] = _NumberModel(quantity, self._history, self._kernel(quantity.name))
+        return self._models[quantity.name]
 
     def chance_to_fit(self, candidates: Sequence[Candidate]) -> Array:
         """How likely candidates come to an answer within their limits."""
@@ -100,33 +121,65 @@ class Models:
         for quantity in self._limited:
             most = np.array([quantity.most])
             chances *= self.estimate(quantity, candidates).chance_of(most, at_least=False)[0]
-        seen = self._history.fits
-        if any(not fits for _, fits in seen):
-            x = np.array([candidate.rows[BearsOn.BOTH] for candidate, _ in seen])
-            y = np.array([float(fits) for _, fits in seen])
-            model = GaussianProcess(x, y, spread=0.3, kernels=self._kernel("fits"))
-            chances *= np.clip(model.expect(_rows(candidates, BearsOn.BOTH)), _LEAST_CHANCE, 1.0)
+        if self._fits is not None:
+            chances *= np.clip(self._fits.expect(_rows(candidates, BearsOn.BOTH)), _LEAST_CHANCE, 1.0)
         return chances
+
+    @functools.cached_property
+    def _fits(self) -> GaussianProcess | None:
+        """The share of candidates nearby that came to an answer; None where all did."""
+        seen = self._history.fits
+        if all(fits for _, fits in seen):
+            return None
+        x = _rows([candidate for candidate, _ in seen], BearsOn.BOTH)
+        y = np.array([float(fits) for _, fits in seen])
+        return GaussianProcess(x, y, spread=0.3, kernels=self._kernel("fits"))
 
     def seconds(self, candidates: Sequence[Candidate]) -> tuple[Array, Array]:
         """What a training of each candidate will take, and a probe."""
-        seen = self._history.seconds
-        kinds = {probed for _, _, probed in seen}
-        rows = [_with_kind(candidate, probed and len(kinds) > 1) for candidate, _, probed in seen]
-        told = np.array([_expected_seconds(candidate, probed=probed) for candidate, _, probed in seen])
-        logs = np.array([math.log(seconds) for _, seconds, _ in seen])
-        x = np.array(rows) if rows else np.empty((0, 0))
-        model = GaussianProcess(x, logs - told, spread=_UNSEEN_SPREAD, kernels=self._kernel("seconds"))
         both = []
+        rows = _rows(candidates, BearsOn.BOTH)
         for probed in (False, True):
-            x = np.array([_with_kind(candidate, probed and len(kinds) > 1) for candidate in candidates])
+            x = np.column_stack([rows, np.full(len(rows), float(probed and self._knows_both))])
             offset = np.array([_expected_seconds(candidate, probed=probed) for candidate in candidates])
-            both.append(np.exp(model.expect(x) + offset))
+            both.append(np.exp(self._seconds.expect(x) + offset))
         return both[0], both[1]
 
+    @functools.cached_property
+    def _knows_both(self) -> bool:
+        """Whether trainings and probes were seen."""
+        return len({probed for _, _, probed in self._history.seconds}) > 1
 
-def _with_kind(candidate: Candidate, probed: bool) -> list[float]:
-    return [*candidate.rows[BearsOn.BOTH], float(probed)]
+    @functools.cached_property
+    def _seconds(self) -> GaussianProcess:
+        """Logarithms of seconds, relative to what is told of them."""
+        seen = _thinned(self._history.seconds)
+        x = [[*candidate.rows[BearsOn.BOTH], float(probed and self._knows_both)] for candidate, _, probed in seen]
+        told = np.array([_expected_seconds(candidate, probed=probed) for candidate, _, probed in seen])
+        logs = np.array([math.log(seconds) for _, seconds, _ in seen])
+        rows = np.array(x) if x else np.empty((0, 0))
+        return GaussianProcess(rows, logs - told, spread=_UNSEEN_SPREAD, kernels=self._kernel("seconds"))
+
+
+class _Distinct:
+    """Candidates by one of their keys: one for each, and where each candidate finds it."""
+
+    def __init__(self, candidates: Sequence[Candidate], of: BearsOn) -> None:
+        place: dict[Any, int] = {}
+        found = [place.setdefault(candidate.key(of), len(place)) for candidate in candidates]
+        self.places = np.array(found, dtype=np.intp)
+        self.candidates = [candidates[index] for index in np.unique(self.places, return_index=True)[1]]
+
+
+def _thinned(seen: Sequence[_Seconds]) -> list[_Seconds]:
+    """Some of each kind where there are many, in their order; later ones come to those that were there."""
+    kept = []
+    for kind in (False, True):
+        places, step = [index for index, (_, _, probed) in enumerate(seen) if probed is kind], 1
+        while len(places) > step * _MOST_LEARNT:
+            step *= 2
+        kept += places[::step]
+    return [seen[index] for index in sorted(kept)]
 
 
 def _expected_seconds(candidate: Candidate, *, probed: bool) -> float:
@@ -164,24 +217,17 @@ class _NumberModel:
         )
         self._learns = len(y) > 0
 
-    def estimate(self, candidates: Sequence[Candidate]) -> Estimate:
-        """What is known or expected of candidates."""
-        offsets, errors = self._predicted(candidates)
-        firsts: dict[Any, Candidate] = {}
-        for candidate in candidates:
-            firsts.setdefault(candidate.key(self._of), candidate)
-        place = {key: index for index, key in enumerate(firsts)}
-        places = np.array([place[candidate.key(self._of)] for candidate in candidates], dtype=np.intp)
-        rows = _rows(list(firsts.values()), self._of)
-        mean, sd = self._model.predict(rows, with_noise=self._of is not BearsOn.QUALITY)
-        mean, sd = mean[places], sd[places]
-        if not self._learns:
-            sd = errors
-        mean = mean + offsets
+    def estimate(self, distinct: Sequence[Candidate]) -> Estimate:
+        """What is known or expected of candidates whose keys differ."""
+        known = np.array([self._known.get(candidate.key(self._of), math.nan) for candidate in distinct])
+        open_to_tell = np.flatnonzero(np.isnan(known))
         sure = _SURE * (1.0 if self._log else self._spread)
-        for index, candidate in enumerate(candidates):
-            if (known := self._known.get(candidate.key(self._of))) is not None:
-                mean[index], sd[index] = known, sure
+        mean, sd = known, np.full(len(known), sure)
+        asked = [distinct[int(index)] for index in open_to_tell]
+        offsets, errors = self._predicted(asked)
+        told, told_sd = self._model.predict(_rows(asked, self._of), with_noise=self._of is not BearsOn.QUALITY)
+        mean[open_to_tell] = told + offsets
+        sd[open_to_tell] = told_sd if self._learns else errors
         return Estimate(mean=mean, sd=np.maximum(sd, sure), log=self._log)
 
     def _predicted(self, candidates: Sequence[Candidate]) -> tuple[Array, Array]:

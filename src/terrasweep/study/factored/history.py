@@ -40,7 +40,7 @@ class History:
     trained: set[Identity] = field(default_factory=set)
     """Qualities that are known."""
     hopeless: set[Identity] = field(default_factory=set)
-    """Qualities that no candidate will have: they diverge."""
+    """Qualities that are given up: they diverge, or a pruner of the only objective ended their training."""
 
     @property
     def busy(self) -> set[Identity]:
@@ -95,6 +95,9 @@ def _settle(
         history.seconds += _seconds(trial, candidate, probed=candidate.quality in history.trained)
         history.trained.add(candidate.quality)
         measured = {**measured, **{o.name: v for o, v in zip(objectives, trial.values, strict=True)}}
+    if trial.state is TrialState.PRUNED and not misses and len(objectives) == 1 and trial.intermediate_values:
+        measured = {**measured, objectives[0].name: trial.intermediate_values[max(trial.intermediate_values)]}
+        history.hopeless.add(candidate.quality)
     for quantity in {q.name: q for q in (*objectives, *limited)}.values():
         if quantity.name in measured and (quantity.of is not BearsOn.QUALITY or not misses):
             history.numbers.setdefault(quantity.name, []).append((candidate, measured[quantity.name]))

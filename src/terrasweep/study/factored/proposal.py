@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from terrasweep.study.factored.candidates import Candidate, Identity
-from terrasweep.study.factored.forecast import Estimate, Models
 from terrasweep.study.factored.history import History
-from terrasweep.study.factored.promise import expected_gains, find_open_region
+from terrasweep.study.factored.promise import chance_of_all, expected_gains, find_open_region
 from terrasweep.study.factored.quantities import BearsOn, Quantity
+
+if TYPE_CHECKING:  # It imports scipy's linear algebra, which a start without proposals does not need.
+    from terrasweep.study.factored.forecast import Estimate, Models
 
 Array = NDArray[np.float64]
 Reference = Sequence[tuple[float, float]]
@@ -144,11 +146,13 @@ class Ranking:
 
     def _chances(self, of: BearsOn, estimates: Sequence[Estimate], points: Array) -> NDArray[np.float32]:
         """Of all objectives of quality together, or of all others."""
-        chances = np.ones((len(points), len(estimates[0].mean)), dtype=np.float32)
-        for column, (objective, estimate) in enumerate(zip(self._objectives, estimates, strict=True)):
-            if (objective.of is BearsOn.QUALITY) == (of is BearsOn.QUALITY):
-                chances *= estimate.chance_of(points[:, column], at_least=objective.maximize)
-        return chances
+        margins = [
+            estimate.margins(points[:, column], at_least=objective.maximize)
+            for column, (objective, estimate) in enumerate(zip(self._objectives, estimates, strict=True))
+            if (objective.of is BearsOn.QUALITY) == (of is BearsOn.QUALITY)
+        ]
+        shape = (len(points), len(estimates[0].mean))
+        return chance_of_all(margins) if margins else np.ones(shape, dtype=np.float32)
 
     def explained(self, proposal: Proposal) -> Proposal:
         """A proposal with what is expected of it."""

@@ -166,20 +166,19 @@ class FactoredSampler(BaseSampler):
         """By gain per second: coarsely among all, then finely among the best and all that share their quality."""
         from terrasweep.study.factored.forecast import Models  # It imports scikit-learn, for a second.
 
-        models = Models(history, self._objectives, self._limited, self._kernels, sure=self._sure)
+        models = Models(history, self._limited, self._kernels, sure=self._sure)
         maximize = [objective.maximize for objective in self._objectives]
         values = [values for _, values in history.complete]
         reference = self._reference(values[0]) if self._reference else measured_reference(values, maximize)
         ranking = Ranking(history, models, self._objectives, reference, reuse=self._reuse, by_seconds=self._by_seconds)
         near = [candidate for candidate, _ in self._front(history)[-_NEAR:]]
         neighbours = itertools.chain.from_iterable(candidates.neighbours(c, 1, number) for c in near)
-        first = ranking.best([*candidates.pool, *neighbours, *candidates.fresh(_FRESH, number)], _COARSE)
-        known = self._of_known_quality(history, candidates)
-        among = [*first[:_GROUPS], *ranking.best(known, _COARSE)[:_GROUPS]]
-        members = itertools.chain.from_iterable(
-            [p.candidate] if p.is_probe else candidates.members(p.candidate, _MEMBERS) for p in among
-        )
-        yield from map(ranking.explained, ranking.best(members, _FINE))
+        others = [*neighbours, *candidates.fresh(_FRESH, number), *self._of_known_quality(history, candidates)]
+        first = ranking.best([*candidates.pool, *others], _COARSE)
+        trainings = [p.candidate for p in first if not p.is_probe][:_GROUPS]
+        members = itertools.chain.from_iterable(candidates.members(c, _MEMBERS) for c in trainings)
+        probes = [p.candidate for p in first if p.is_probe][:_GROUPS]
+        yield from map(ranking.explained, ranking.best([*members, *probes], _FINE))
         yield from map(ranking.explained, first)
 
     def _of_known_quality(self, history: History, candidates: Candidates) -> list[Candidate]:
@@ -210,7 +209,7 @@ class FactoredSampler(BaseSampler):
 
         if not new:
             return []
-        models = Models(history, self._objectives, self._limited, self._kernels)
+        models = Models(history, self._limited, self._kernels)
         worth = models.chance_to_fit(new)
         is_told = all(TRAINING_SECONDS in candidate.predicted for candidate in new)
         if is_told and self._by_seconds:

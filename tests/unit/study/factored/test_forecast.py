@@ -27,7 +27,7 @@ def seconds_of(settings):
 
 def models(found, settings, limited=(), **attrs):
     trials = [trial(s, numbers(s), **{MEASURED: {TRAINING_SECONDS: seconds_of(s)}, **attrs}) for s in settings]
-    return Models(read_history(trials, found, OBJECTIVES, limited), OBJECTIVES, limited, {})
+    return Models(read_history(trials, found, OBJECTIVES, limited), limited, {})
 
 
 def relative_errors(estimate, found, column):
@@ -84,7 +84,7 @@ def test_repeated_failures_of_one_kind_make_their_like_unlikely():
         trial(s, numbers(s)) if s["bits"] == "full" else trial(s, state=TrialState.FAIL, reason="crashed")
         for s in settings
     ]
-    fitted = Models(read_history(trials, found, OBJECTIVES, []), OBJECTIVES, [], {})
+    fitted = Models(read_history(trials, found, OBJECTIVES, []), [], {})
     chances = fitted.chance_to_fit(found.pool[24:])
     few = np.array([c.settings["bits"] == "few" for c in found.pool[24:]])
     assert chances[few].max() < 0.3
@@ -100,7 +100,7 @@ def test_a_probe_is_a_share_of_a_training_until_both_are_seen():
     settings = [c.settings for c in found.pool[:24]]
     trials = [trial(s, numbers(s), **{MEASURED: {TRAINING_SECONDS: seconds_of(s)}}) for s in settings[:12]]
     trials += [trial(s, numbers(s), **{MEASURED: {PROBE_SECONDS: 0.3 * seconds_of(s)}}) for s in settings[12:]]
-    training, probe = Models(read_history(trials, found, OBJECTIVES, []), OBJECTIVES, [], {}).seconds(found.pool)
+    training, probe = Models(read_history(trials, found, OBJECTIVES, []), [], {}).seconds(found.pool)
     assert np.median(probe / training) == pytest.approx(0.3, rel=0.15)
 
 

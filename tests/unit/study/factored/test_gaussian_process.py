@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern, WhiteKernel
 
 from terrasweep.study.factored.gaussian_process import GaussianProcess
 
@@ -20,6 +22,22 @@ def test_it_knows_what_it_was_told_and_comes_near_between():
     guessed, sd = model.predict(between, with_noise=False)
     assert np.abs(guessed - true).mean() < 0.1 * true.std()
     assert told_sd.mean() < sd.mean()
+
+
+def test_its_predictions_are_those_of_scikit_learn_with_the_same_covariance():
+    x, y = points(30)
+    kernels = {}
+    model = GaussianProcess(x, y, spread=1.0, kernels=kernels)
+    found = kernels["covariance"]
+    kernel = ConstantKernel(found.linear) * DotProduct(1.0) + ConstantKernel(found.smooth) * Matern(
+        found.lengths, nu=2.5
+    )
+    theirs = GaussianProcessRegressor(kernel + WhiteKernel(found.noise), alpha=1e-8, optimizer=None)
+    others, _ = points(20, seed=1)
+    mean, sd = theirs.fit(x, (y - y.mean()) / y.std()).predict(others, return_std=True)
+    own_mean, own_sd = model.predict(others, with_noise=True)
+    assert own_mean == pytest.approx(y.mean() + y.std() * mean, rel=1e-6)
+    assert own_sd == pytest.approx(y.std() * sd, rel=1e-5)
 
 
 def test_a_trend_goes_on():

@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from terrasweep.study.factored.history import read_history
 from terrasweep.study.factored.quantities import CHOSEN, MEASURED, TRAINING_SECONDS, BearsOn, Quantity
-from tests.unit.study.factored.small_space import OBJECTIVES, candidates, numbers, trial
+from tests.unit.study.factored.small_space import ACCURACY, OBJECTIVES, candidates, numbers, trial
 
 FULL = {"bits": "full", "rate": 0.01, "store": "keep"}
 HALF = {**FULL, "store": "half"}
@@ -71,6 +71,17 @@ def test_failures_count_against_a_candidate_and_interruptions_do_not():
 def test_a_quality_that_diverges_is_given_up():
     found, history = read(trial(FULL, state=TrialState.PRUNED, miss=1.0, reason="diverged"))
     assert history.hopeless == {found.of(HALF).quality}
+
+
+def test_what_a_pruner_ended_tells_its_last_value_and_its_quality_is_given_up():
+    pruned = trial(FULL, state=TrialState.PRUNED)
+    pruned.intermediate_values = {0: 0.2, 1: 0.35}
+    found = candidates()
+    history = read_history([pruned], found, [ACCURACY], [])
+    assert history.numbers == {"accuracy": [(found.of(FULL), 0.35)]}
+    assert history.hopeless == {found.of(HALF).quality}
+    among_others = read_history([pruned], found, OBJECTIVES, [])
+    assert (among_others.numbers, among_others.hopeless) == ({}, set())
 
 
 def test_what_is_at_work_is_pending_and_its_quality_busy_unless_it_is_known():

@@ -1,5 +1,7 @@
 """The sampler in Optuna: on all kinds of spaces, after restarts, and against chance."""
 
+import zlib
+
 import numpy as np
 import optuna
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from terrasweep.study.factored.candidates import identity_of, split_by
+from terrasweep.study.factored.candidates import draw_value, identity_of, split_by
 from terrasweep.study.factored.quantities import MEASURED, PROBE_SECONDS, TRAINING_SECONDS, BearsOn, Quantity
 from terrasweep.study.factored.sampler import FactoredSampler
 from terrasweep.study.ranges import suggest
@@ -39,17 +41,23 @@ def ask(study):
     return trial, found
 
 
-def run(study, count, values=numbers):
+def in_half_of_the_space(settings):
+    """Numbers where bits are few."""
+    return numbers(settings) if settings["bits"] == "few" else None
+
+
+def run(study, count, values=numbers, trained=()):
     """Answer so many trials; returns their settings."""
-    asked, trained = [], set()
+    asked, trained = [], set(trained)
     for _ in range(count):
         trial, found = ask(study)
         asked.append(found)
         quality = identity_of(KEYS(found)[0])
         name = PROBE_SECONDS if quality in trained else TRAINING_SECONDS
-        trained.add(quality)
         trial.set_user_attr(MEASURED, {name: (5 if name == PROBE_SECONDS else 100) / numbers(found)[1]})
         answer = values(found)
+        if answer is not None:
+            trained.add(quality)
         if answer is None:
             trial.set_constraint("miss", 0.5)
             study.tell(trial, state=TrialState.PRUNED)
@@ -66,6 +74,22 @@ def test_a_restart_proposes_what_would_have_been_proposed():
     study.sampler = sampler(seed=3)
     assert found + run(study, 5) == expected
     assert run(study_of(sampler(seed=4)), 9) != found
+
+
+def test_what_a_storage_keeps_is_all_that_a_restart_needs(tmp_path):
+    """Numbers and choices come back from a file, where another study object reads them."""
+    expected = run(study_of(sampler(seed=3)), 12, in_half_of_the_space)
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal"))
+    study = optuna.create_study(
+        study_name="s",
+        storage=optuna.storages.JournalStorage(backend),
+        sampler=sampler(seed=3),
+        directions=["maximize", "maximize", "minimize"],
+    )
+    found = run(study, 8, in_half_of_the_space)
+    again = optuna.load_study(study_name="s", storage=optuna.storages.JournalStorage(backend), sampler=sampler(seed=3))
+    trained = {identity_of(KEYS(asked)[0]) for asked in found if in_half_of_the_space(asked)}
+    assert found + run(again, 4, in_half_of_the_space, trained) == expected
 
 
 def test_a_training_serves_all_that_share_its_quality():
@@ -200,6 +224,23 @@ KINDS = st.one_of(
 )
 
 
+def is_active(name, settings):
+    """Of a space with conditions: the last key is there with about half of the first one's values."""
+    return name != "k3" or zlib.crc32(repr(settings["k0"]).encode()) % 2 == 0
+
+
+def draw_by_conditions(space):
+    def draw(count, rng, held, /):
+        for _ in range(count):
+            found = {}
+            for name, distribution in space.items():
+                if is_active(name, found):
+                    found[name] = held[name] if name in held else draw_value(distribution, rng)
+            yield found
+
+    return draw
+
+
 @settings(max_examples=12, deadline=None)
 @given(st.lists(KINDS, min_size=1, max_size=4), st.sets(st.integers(0, 3)), st.integers(0, 1000))
 def test_every_proposal_is_valid_allowed_and_new(kinds, of_quality, seed):
@@ -213,6 +254,7 @@ def test_every_proposal_is_valid_allowed_and_new(kinds, of_quality, seed):
             space,
             [ACCURACY, MEMORY],
             keys=keys,
+            draw=draw_by_conditions(space),
             candidates=60,
             seed=seed,
             startup_trials=3,
@@ -222,8 +264,10 @@ def test_every_proposal_is_valid_allowed_and_new(kinds, of_quality, seed):
     )
     met = set()
     for _ in range(7):
-        trial = study.ask(space)
-        ended = trial.params
+        trial, ended = study.ask(), {}
+        for name, distribution in space.items():
+            if is_active(name, ended):
+                ended[name] = suggest(trial, name, distribution)
         proposal = study.sampler.reason(trial.number)
         assert proposal.candidate.settings == ended
         if proposal.is_new:
