@@ -1,10 +1,11 @@
 """What a search costs until it knows the front: samplers replay recorded tables in simulated seconds.
 
-    python benchmarks/search.py [--table FILE] [--seeds 20] [--samplers factored tpe] [--json OUT]
+    python benchmarks/search.py [--table FILE] [--seeds 20] [--samplers factored tpe] [--json OUT [--minutes 8]]
     python benchmarks/search.py --list
 
 Without a table it is a model of a search with 16,128 configurations. Prints the median seconds of training and probing
-to 90, 95 and 99 % of the best known hypervolume, the area under the curve, and what a sampler itself takes.
+to 90, 95 and 99 % of the best known hypervolume, the area under the curve, and what a sampler itself takes. Started
+again with the same file OUT, it goes on with the searches that the file lacks.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import json
 import math
 import statistics
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +44,61 @@ def main() -> None:
     except BadTable as error:
         sys.exit(str(error))
     compared = Replay(table=table, trials=options.trials, predictor_error=options.predictor_error)
-    found = {}
+    courses = Courses(compared, options.json)
+    wanted = range(options.first_seed, options.first_seed + options.seeds)
+    until = time.monotonic() + 60 * options.minutes
     print(_head(table))
     for name in options.samplers:
-        courses = [
-            replay(compared, PEERS[name], seed)
-            for seed in range(options.first_seed, options.first_seed + options.seeds)
-        ]
-        found[name] = summary(courses, horizon(compared))
-        print(_line(name, found[name]), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"table": table.name, "samplers": found}, indent=2) + "\n")
+        if not courses.search(name, wanted, until):
+            sys.exit(f"--minutes {options.minutes:g}: over at {name}; the same command goes on with {options.json}")
+        print(_line(name, courses.summary(name, wanted)), flush=True)
+
+
+class Courses:
+    """Searches of one comparison, kept in a file where there is one."""
+
+    def __init__(self, compared: Replay, file: Path | None) -> None:
+        """Read what the file has.
+
+        Raises:
+            SystemExit: It is of another comparison.
+        """
+        self._compared, self._file = compared, file
+        self._about = {
+            "table": compared.table.name,
+            "configurations": len(compared.table.rows),
+            "trials": compared.trials,
+            "predictor_error": compared.predictor_error,
+        }
+        self._found: dict[str, dict[int, Course]] = {}
+        if file is not None and file.exists():
+            known = json.loads(file.read_text())
+            if known["about"] != self._about:
+                sys.exit(f"--json {file}: it holds searches of {known['about']}, not {self._about}; use another file")
+            for name, courses in known["courses"].items():
+                self._found[name] = {int(seed): Course(**course) for seed, course in courses.items()}
+
+    def search(self, name: str, seeds: Sequence[int], until: float) -> bool:
+        """Search with each seed that is missing; False where the time is up before all are there."""
+        found = self._found.setdefault(name, {})
+        for seed in (seed for seed in seeds if seed not in found):
+            if time.monotonic() > until:
+                return False
+            found[seed] = replay(self._compared, PEERS[name], seed)
+            self._write()
+        return True
+
+    def summary(self, name: str, seeds: Sequence[int]) -> dict[str, Any]:
+        """Of the searches with these seeds."""
+        return summary([self._found[name][seed] for seed in seeds], horizon(self._compared))
+
+    def _write(self) -> None:
+        if self._file is not None:
+            courses = {n: {seed: asdict(c) for seed, c in found.items()} for n, found in self._found.items()}
+            summaries = {n: self.summary(n, list(found)) for n, found in self._found.items() if found}
+            draft = self._file.with_name(f"{self._file.name}.draft")
+            draft.write_text(json.dumps({"about": self._about, "samplers": summaries, "courses": courses}) + "\n")
+            draft.replace(self._file)
 
 
 def horizon(compared: Replay) -> float:
@@ -119,7 +166,8 @@ def _options() -> argparse.Namespace:
     options.add_argument("--trials", type=int, default=300, help="of a search at most")
     options.add_argument("--samplers", nargs="+", default=list(PEERS), metavar="NAME", help="which; --list shows them")
     options.add_argument("--predictor-error", type=float, default=0.03, help="relative, of memory, speed and seconds")
-    options.add_argument("--json", type=Path, metavar="OUT", help="file that takes all numbers")
+    options.add_argument("--json", type=Path, metavar="OUT", help="file that takes all numbers, and is gone on with")
+    options.add_argument("--minutes", type=float, default=math.inf, help="after which no other search is begun")
     options.add_argument("--list", action="store_true", help="show the samplers")
     return options.parse_args()
 

@@ -97,13 +97,16 @@ def hydra_sampler(name: str) -> Build:
     return build
 
 
-def factored(*, predictor: bool = True, error: float | None = None, reuse: bool = True, **settings: Any) -> Build:
-    """The factored sampler on a table."""
+def factored(
+    *, predictor: bool = True, error: float | None = None, reuse: bool = True, told: bool = False, **settings: Any
+) -> Build:
+    """The factored sampler on a table; ``told`` with each accuracy beforehand, which no search knows."""
 
     def build(replay: Replay, seed: int) -> BaseSampler:
         table = replay.table
         space = {key: CategoricalDistribution(values) for key, values in table.choices().items()}
-        predict = predictions(table, replay.predictor_error if error is None else error) if predictor else None
+        wrong = replay.predictor_error if error is None else error
+        predict = predictions(table, wrong, told=told) if predictor else None
         return FactoredSampler(
             space,
             [
@@ -135,6 +138,7 @@ PEERS: dict[str, Peer] = {
     "gp": Peer(build=lambda _, seed: optuna.samplers.GPSampler(seed=seed), what="Optuna's Gaussian process"),
     "grouped_tpe": Peer(build=hydra_sampler("grouped_tpe"), reuse=True, what="terrasweep's grouped TPE, with reuse"),
     "factored": Peer(build=factored(), reuse=True, what="terrasweep's factored sampler"),
+    "factored-told": Peer(build=factored(told=True), reuse=True, what="each accuracy is known beforehand: a bound"),
     "factored-15%": Peer(build=factored(error=0.15), reuse=True, what="predictions wrong by 15 %"),
     "factored-40%": Peer(build=factored(error=0.40), reuse=True, what="predictions wrong by 40 %"),
     "factored-no-reuse": Peer(build=factored(reuse=False), what="every trial is trained"),
@@ -252,8 +256,14 @@ def draw_rows(table: Table) -> Any:
     return draw
 
 
-def predictions(table: Table, error: float) -> Predict:
-    """A predictor of memory, speed and seconds that is wrong by so much, in the same way each time."""
+def predictions(table: Table, error: float, *, told: bool = False) -> Predict:
+    """A predictor of memory, speed and seconds that is wrong by so much, in the same way each time.
+
+    Args:
+        table: What is searched.
+        error: Relative.
+        told: Whether it knows what the quality keys bear on, too, and that exactly.
+    """
 
     def predict(settings: Mapping[str, Any]) -> Mapping[str, Prediction] | None:
         row = table.row(dict(settings))
@@ -267,6 +277,11 @@ def predictions(table: Table, error: float) -> Predict:
             for n, value in row.measured.items()
             if n not in table.of_quality
         }
+        if told:
+            known = {
+                n: Prediction(value=row.measured[n], relative_error=1e-6) for n in table.of_quality & set(row.measured)
+            }
+            found |= known
         slower = wrong[PROBE_SECONDS]
         for name, seconds in (
             (quantities.TRAINING_SECONDS, row.train_seconds),

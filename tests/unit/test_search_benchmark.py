@@ -1,14 +1,17 @@
 """``benchmarks/search.py``: tables survive their files, and a replay charges what a search really costs."""
 
+import dataclasses
 import itertools
 import json
+import math
 import subprocess
 import sys
 
 import numpy as np
 import optuna
 import pytest
-from benchmarks.search import summary
+from benchmarks import search
+from benchmarks.search import Courses, summary
 from benchmarks.search_replay import PEERS, Course, Peer, Replay, draw_rows, replay
 from benchmarks.search_table import BadTable, Row, Table, identity, model_table, read_table, write_table
 
@@ -143,6 +146,25 @@ def test_a_median_counts_what_was_not_reached_as_more():
     missed = Course(seconds=[50.0], shares=[0.2], own_seconds=[0.1], trainings=1)
     assert summary([reached, reached, missed], 100.0)["median_to_0.95"] == 10.0
     assert summary([reached, missed, missed], 100.0)["median_to_0.95"] is None
+
+
+def test_searches_go_on_from_their_file_and_those_of_another_comparison_are_refused(tmp_path, monkeypatch):
+    asked = []
+
+    def instead(compared, peer, seed):
+        asked.append(seed)
+        return Course(seconds=[10.0 + seed], shares=[0.9], own_seconds=[0.1], trainings=1)
+
+    monkeypatch.setattr(search, "replay", instead)
+    file, one = tmp_path / "out.json", Replay(table=small_table(), trials=2, predictor_error=0.0)
+    assert not Courses(one, file).search("tpe", range(2), until=-math.inf)
+    assert Courses(one, file).search("tpe", range(2), until=math.inf)
+    later = Courses(one, file)
+    assert later.search("tpe", range(3), until=math.inf)
+    assert asked == [0, 1, 2]
+    assert later.summary("tpe", range(3))["seconds_to_0.90"] == [10.0, 11.0, 12.0]
+    with pytest.raises(SystemExit, match=r"it holds searches of .* use another file"):
+        Courses(dataclasses.replace(one, trials=9), file)
 
 
 def test_the_model_has_as_many_configurations_as_it_says():
