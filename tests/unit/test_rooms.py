@@ -43,7 +43,7 @@ ROOMS = {
     "numpy": [
         *("data", "measure/rate_error.py"),
         *("results/comparison.py", "results/front_within_errors.py", "results/pareto.py"),
-        *("study/factored", "study/factored_search.py"),
+        *("study/conditional_keys.py", "study/factored", "study/factored_search.py"),
     ],
     "omegaconf": ["cli/sweep_script.py", "config", "study", "hydra_plugins"],
     "optuna": ["machine/startup.py", "report/importances.py", "study"],
@@ -251,7 +251,7 @@ def test_the_parent_process_imports_no_torch():
         "terrasweep.cli.plan_tables, terrasweep.cli.plan_space, terrasweep.cli.plan_space_tables, "
         "terrasweep.cli.check, terrasweep.cli.check_tables, "
         "terrasweep.report, terrasweep.measure.catalog, terrasweep.report.data_page; from mlflow import MlflowClient; "
-        "print([m for m in ('torch', 'terratorch', 'lightning', 'peft') if m in sys.modules])"
+        "print([m for m in ('torch', 'terratorch', 'lightning', 'peft', 'sklearn') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

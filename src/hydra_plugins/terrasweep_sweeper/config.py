@@ -42,7 +42,7 @@ class TerrasweepSweeperConf:
     """What ``hydra.sweeper.*`` can set; the study's own settings are below ``study``."""
 
     _target_: str = "hydra_plugins.terrasweep_sweeper.terrasweep_sweeper.TerrasweepSweeper"
-    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "grouped_tpe"}, {"pruner": "none"}])
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "factored"}, {"pruner": "none"}])
     sampler: Any = MISSING
     pruner: Any = MISSING
     """Which trainings of a study with one objective end early. See docs/ending-early.md."""

@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler
 from terrasweep.config.schema import StudyConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig, first_line
+from terrasweep.study.conditional_keys import FOR_WHOLE_TRIALS, WithEveryKey
 from terrasweep.study.factored.sampler import FactoredSampler
 from terrasweep.study.factored_search import search_arguments
 from terrasweep.study.ranges import grid_values
@@ -96,7 +97,17 @@ def build_sampler(
         grid = build_grid(space, base)
         return built(grid), GridSize(combinations=math.prod(len(values) for values in grid.values()))
     assert isinstance(built, BaseSampler)
-    return built, GridSize()
+    return _for_conditions(built, space, base), GridSize()
+
+
+def _for_conditions(sampler: BaseSampler, space: SearchSpace, base: DictConfig) -> BaseSampler:
+    """One that would draw a key at random once a trial did not have it, is shown trials that have all keys."""
+    names = {key.name for key in space.keys}
+    possible = [key for key in space.keys if key.may_be_active(names, base)]
+    is_conditional = any(condition.key in names for key in possible for condition in key.conditions)
+    if not (is_conditional and isinstance(sampler, FOR_WHOLE_TRIALS)):
+        return sampler
+    return WithEveryKey(sampler, {key.name: key.distribution for key in possible})
 
 
 def check_sampler(
@@ -114,7 +125,7 @@ def check_sampler(
     Raises:
         InvalidConfig: The sampler can't do with the number of objectives, or lacks a package.
     """
-    name = type(sampler).__name__
+    name = type(sampler.sampler if isinstance(sampler, WithEveryKey) else sampler).__name__
     directions = [optuna.study.StudyDirection[objective.direction.upper()] for objective in study.objectives]
     startup.quiet_optuna()
     try:
@@ -134,7 +145,7 @@ def check_sampler(
             return
         raise InvalidConfig(
             f"hydra/sweeper/sampler: {name} can't search this space with {len(study.objectives)} objectives: "
-            f"{first_line(error)}; use another sampler, like grouped_tpe, or other study.objectives"
+            f"{first_line(error)}; use another sampler, like factored, or other study.objectives"
         ) from error
 
 

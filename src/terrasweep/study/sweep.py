@@ -75,6 +75,7 @@ class StudySweep:
         self._composer = Composer(self._loader, config, ())
         self.launcher_name = ""
         self._baselines = FoundBaselines()
+        self._looked_at: dict[str, list[str]] = {}
 
     def sweep(self, arguments: list[str]) -> None:
         """Run what is missing to the study's total.
@@ -198,7 +199,13 @@ class StudySweep:
             return list(self._launcher.launch(overrides, initial_job_idx=0))
 
     def find_violations(self, values: dict[str, Any]) -> list[str]:
-        """What the rules say against a combination of searched values, a line each."""
+        """What the rules say against a combination of searched values, a line each; each one is looked at once."""
+        key = repr(sorted(values.items()))
+        if key not in self._looked_at:
+            self._looked_at[key] = self._look_at(values)
+        return self._looked_at[key]
+
+    def _look_at(self, values: dict[str, Any]) -> list[str]:
         try:
             config = self._composed_trial(values)
         except BAD_INPUT:

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 import hydra_plugins.terrasweep_sweeper.config  # noqa: F401 - it fills the store
 from terrasweep.config.schema import ObjectiveConfig, StudyConfig
 from terrasweep.results.errors import InvalidConfig
+from terrasweep.study.conditional_keys import WithEveryKey
 from terrasweep.study.samplers import build_grid, build_sampler, check_sampler, ignores_pruned
 from terrasweep.study.search_space import parse_space
 
@@ -24,6 +25,7 @@ SHIPPED = sorted(
 BASE = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
 STUDY = StudyConfig(name="s", n_trials=8, seed=3)
 SPACE = parse_space({"x": "choice(1,2,3)", "y": "range(0,0.5,0.1)"}, [])
+CONDITIONAL = parse_space({"x": "choice(1,2)", "y": "choice(1,2) if x=1"}, [])
 UNIT = {"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)}
 
 
@@ -79,7 +81,7 @@ def test_a_restart_draws_anew_and_a_given_seed_wins():
     assert drawn(build("random", seed=5)[0]) == drawn(build("random", trials_before=2, seed=5)[0])
 
 
-def test_the_default_draws_a_quarter_at_random_and_at_least_four():
+def test_the_grouped_one_draws_a_quarter_at_random_and_at_least_four():
     assert settings("grouped_tpe").n_startup_trials is None
     sampler, size = build("grouped_tpe")
     assert sampler._n_startup_trials == 4
@@ -145,10 +147,18 @@ def test_a_sampler_is_refused_before_the_first_trial_exactly_when_it_can_t_searc
 def test_a_grid_of_one_combination_and_conditional_keys_are_searched():
     one, _ = build_sampler(settings("grid"), STUDY, parse_space({"x": "choice(1)"}, []), BASE, 0)
     check_sampler(one, with_objectives(2), parse_space({"x": "choice(1)"}, []), BASE)
-    conditional = parse_space({"x": "choice(1,2)", "y": "choice(1,2) if x=1"}, [])
     for name in (name for name in SHIPPED if name not in ("grid", "cmaes")):
-        sampler, _ = build(name, study=with_objectives(2), space=conditional)
-        check_sampler(sampler, with_objectives(2), conditional, BASE)
+        sampler, _ = build(name, study=with_objectives(2), space=CONDITIONAL)
+        check_sampler(sampler, with_objectives(2), CONDITIONAL, BASE)
+
+
+def test_what_learns_from_whole_trials_is_shown_whole_ones_where_keys_are_conditional():
+    whole = {name for name in SHIPPED if name != "grid" and isinstance(build(name, space=CONDITIONAL)[0], WithEveryKey)}
+    assert whole == {"gp", "nsgaii", "nsgaiii"}
+    assert all(ignores_pruned(build(name, space=CONDITIONAL)[0]) for name in whole)
+    assert not isinstance(build("gp")[0], WithEveryKey)
+    on_what_is_fixed = parse_space({"x": "choice(1,2)", "y": "choice(1,2) if task.loss=ce"}, [])
+    assert not isinstance(build("gp", space=on_what_is_fixed)[0], WithEveryKey)
 
 
 def test_a_sampler_without_its_package_names_it(monkeypatch):

@@ -138,7 +138,7 @@ def test_a_pruner_that_can_t_judge_is_refused_before_anything_is_there_and_one_t
 def test_a_sweep_looks_at_each_trial_once_and_hydra_composes_for_its_groups_alone(start, monkeypatch):
     """The trial itself composes and checks once more, as it may run elsewhere: test_run.py."""
     composed, looked_at = [], []
-    by_hydra, look_at = Composer._composed_by_hydra, sweep.StudySweep.find_violations
+    by_hydra, look_at = Composer._composed_by_hydra, sweep.StudySweep._look_at
 
     def count_composed(own, texts):
         composed.append(texts)
@@ -149,7 +149,7 @@ def test_a_sweep_looks_at_each_trial_once_and_hydra_composes_for_its_groups_alon
         return look_at(own, values)
 
     monkeypatch.setattr(Composer, "_composed_by_hydra", count_composed)
-    monkeypatch.setattr(sweep.StudySweep, "find_violations", count_looks)
+    monkeypatch.setattr(sweep.StudySweep, "_look_at", count_looks)
     launched = [start(ACCURACY, SEARCH, f"study.name=of_{n}", f"study.n_trials={n}").launched for n in (2, 3)]
     assert [values["tuning.rank"] for trials in launched for values in trials] == [
         values["tuning.rank"] for values in looked_at
@@ -247,9 +247,9 @@ def test_values_that_can_t_be_composed_are_left_to_the_launch():
     def fail(values):
         raise ZeroDivisionError
 
-    assert sweep.StudySweep.find_violations(SimpleNamespace(_composed_trial=refuse), {}) == []
+    assert sweep.StudySweep._look_at(SimpleNamespace(_composed_trial=refuse), {}) == []
     with pytest.raises(ZeroDivisionError):
-        sweep.StudySweep.find_violations(SimpleNamespace(_composed_trial=fail), {})
+        sweep.StudySweep._look_at(SimpleNamespace(_composed_trial=fail), {})
 
 
 def test_a_baseline_comes_before_the_search_and_is_its_first_proposal(start, tmp_path):
