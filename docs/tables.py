@@ -10,6 +10,7 @@ from terrasweep.config.knobs import EXCLUSIONS
 from terrasweep.config.validation_metrics import validation_metrics_table
 from terrasweep.measure.catalog import measurements_table
 from terrasweep.predict.cards import cards_table
+from terrasweep.predict.device_rates import rates_table
 
 BEGIN, END = "<!-- Made by `nox -s docs`. -->", "<!-- /Made by `nox -s docs`. -->"
 
@@ -20,6 +21,7 @@ def main() -> None:
         "knobs.md": [exclusions_table(EXCLUSIONS)],
         "measurements.md": [measurements_table(), bearings_table()],
         "planning.md": [cards_table()],
+        "speed.md": [rates_table()],
         "tasks.md": [validation_metrics_table()],
     }
     for name, tables in pages.items():

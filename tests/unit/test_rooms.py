@@ -43,7 +43,7 @@ ROOMS = {
     "numpy": [
         *("data", "measure/rate_error.py"),
         *("results/comparison.py", "results/front_within_errors.py", "results/pareto.py"),
-        *("study/conditional_keys.py", "study/factored", "study/factored_search.py"),
+        *("results/speed_calibration.py", "study/conditional_keys.py", "study/factored", "study/factored_search.py"),
     ],
     "omegaconf": ["cli/sweep_script.py", "config", "study", "hydra_plugins"],
     "optuna": ["machine/startup.py", "report/importances.py", "study"],
@@ -56,7 +56,10 @@ ROOMS = {
     "rich": ["cli", "study/terminal.py", "trial/look_progress.py"],
     "rioxarray": ["trial/preload.py"],
     "safetensors": ["models", "trial/pretrain_synthetic.py"],
-    "scipy": ["results/estimates.py", "results/peak_calibration.py", "results/seed_statistics.py", "study/factored"],
+    "scipy": [
+        *("results/estimates.py", "results/peak_calibration.py", "results/seed_statistics.py"),
+        *("results/speed_calibration.py", "study/factored"),
+    ],
     "segmentation_models_pytorch": ["training"],
     "shapely": ["data/views/polygons.py"],
     "sklearn": ["study/factored/gaussian_process.py"],

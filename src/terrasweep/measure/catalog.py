@@ -25,6 +25,7 @@ from terrasweep.measure.disturbance import DISTURBED
 from terrasweep.measure.measurement import Measurement
 from terrasweep.measure.meter import Meter, MeteredTrial, Phase, Reading
 from terrasweep.measure.predicted_memory import PREDICTED
+from terrasweep.measure.predicted_speed import PREDICTED_SPEED
 from terrasweep.measure.train_loss import TRAIN_LOSS
 from terrasweep.results.measurements import Measured, Measurements
 
@@ -78,7 +79,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     measurement.name: measurement
     for measurement in (
         *(*_FIRST_COLUMNS, *_LATER_COLUMNS, *(m for meter in METERS for m in meter.measurements)),
-        *PREDICTED,
+        *(*PREDICTED, *PREDICTED_SPEED, flops.MODEL_FLOPS_PER_SAMPLE, flops.MFU),
     )
 }
 """Name to measurement; a name is declared once."""

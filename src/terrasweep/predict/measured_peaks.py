@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from terrasweep.machine.files import write_atomically
 from terrasweep.machine.hardware import gpu_names
-from terrasweep.machine.locks import locked
 from terrasweep.machine.paths import cache_folder
+from terrasweep.predict.kept_measurements import MOST_KEPT, keep_trial, read_trials
 from terrasweep.predict.kept_predictions import code_and_libraries
 from terrasweep.results.peak_calibration import Calibration, Pair, calibrate
 
-_KEPT = 500
-"""Trials, the latest ones."""
+_KEPT = MOST_KEPT
 
-Stored = dict[str, dict[str, list[float]]]
+Stored = dict[str, dict[str, Pair]]
 """A trial's cost key to a measurement's name to the pair of its peak."""
 
 
@@ -30,9 +27,7 @@ def calibrations(device: str, names: tuple[str, ...]) -> dict[str, Calibration]:
         names: Of the measurements.
     """
     stored = _read(_file(device))
-    return {
-        name: calibrate([Pair(*trial[name]) for trial in stored.values() if name in trial], device) for name in names
-    }
+    return {name: calibrate([trial[name] for trial in stored.values() if name in trial], device) for name in names}
 
 
 def measured_before(device: str, cost_key: str) -> dict[str, Pair]:
@@ -42,7 +37,7 @@ def measured_before(device: str, cost_key: str) -> dict[str, Pair]:
         device: ``cpu`` or ``cuda``.
         cost_key: Of the trial.
     """
-    return {name: Pair(*pair) for name, pair in _read(_file(device)).get(cost_key, {}).items()}
+    return _read(_file(device)).get(cost_key, {})
 
 
 def remember(device: str, cost_key: str, pairs: Mapping[str, Pair]) -> None:
@@ -53,24 +48,16 @@ def remember(device: str, cost_key: str, pairs: Mapping[str, Pair]) -> None:
         cost_key: Of the trial: what is measured again takes the place of what was.
         pairs: By the measurements' names.
     """
-    file = _file(device)
-    with contextlib.suppress(OSError), locked(file.with_suffix(".lock")):
-        stored = _read(file)
-        stored.pop(cost_key, None)
-        stored[cost_key] = {name: list(pair) for name, pair in pairs.items()}
-        latest = dict(list(stored.items())[-_KEPT:])
-        write_atomically(file, json.dumps(latest, indent=0) + "\n")
+    keep_trial(_file(device), cost_key, {name: list(pair) for name, pair in pairs.items()}, _pairs, most=_KEPT)
 
 
 def _read(file: Path) -> Stored:
     """What is kept; nothing where there is no file, or none that can be read."""
-    with contextlib.suppress(OSError, TypeError, ValueError, AttributeError):
-        stored = json.loads(file.read_text())
-        return {
-            str(key): {str(name): [float(value) for value in Pair(*pair)] for name, pair in trial.items()}
-            for key, trial in stored.items()
-        }
-    return {}
+    return read_trials(file, _pairs)
+
+
+def _pairs(trial: Mapping[str, list[float]]) -> dict[str, Pair]:
+    return {str(name): Pair(*map(float, Pair(*pair))) for name, pair in trial.items()}
 
 
 def _file(device: str) -> Path:

@@ -16,6 +16,7 @@ from terrasweep.report.recommended_configurations import command_for
 from terrasweep.report.repeats_section import repeats_section
 from terrasweep.report.reuse_note import reuse_note
 from terrasweep.report.sensitivity import kept_layers, rankings
+from terrasweep.report.speed_note import speed_note
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
 from terrasweep.report.ties import front_ties, resolution_note
@@ -41,6 +42,7 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "table_note": _table_note(outcome),
         "reuse_note": reuse_note(outcome),
         "gate_note": gate_note(outcome),
+        "speed_note": speed_note(outcome),
         "knee": outcome.knee.number if outcome.knee else None,
         "recommendations": recommendations(outcome),
         "test_note": _test_note(outcome),

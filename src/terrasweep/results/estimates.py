@@ -38,6 +38,7 @@ MEMORY_AND_SPEED = frozenset(
 """What trials with the same ``cost_key`` share. Their errors are relative: they grow with the value."""
 COUNTED = frozenset(
     {"trainable_parameters", "total_parameters", "weight_bytes", "gradient_bytes", "optimizer_bytes", "flops_per_step"}
+    | {"model_flops_per_sample"}
 )
 """What is counted has no error."""
 LEARNED = frozenset({"accuracy", "train_loss"})

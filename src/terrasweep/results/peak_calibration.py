@@ -76,12 +76,19 @@ class Calibration:
         """Both ends in MiB of what will be measured at :data:`LEVEL`, by Student's t."""
         from scipy.special import stdtrit  # A fifth of a second, and only what has a budget needs it.
 
-        own, both, slope = self.covariance
-        of_line = own + 2 * predicted * both + predicted**2 * slope
-        variance = (_unit(predicted) * self.scale) ** 2 + of_line * max(1.0, self.scale) ** 2
-        half = float(stdtrit(_freedom(self.pairs), (1 + LEVEL) / 2)) * sqrt(variance)
+        half = float(stdtrit(_freedom(self.pairs), (1 + LEVEL) / 2)) * self._deviation(predicted)
         middle = self.intercept_mib + self.slope * predicted
         return max(0.0, middle - half), max(0.0, middle + half)
+
+    def relative_error(self, predicted: float) -> float:
+        """One standard deviation of what will be measured, as a share of what is expected."""
+        return self._deviation(predicted) / max(1.0, self.expected(predicted))
+
+    def _deviation(self, predicted: float) -> float:
+        """One standard deviation in MiB."""
+        own, both, slope = self.covariance
+        of_line = own + 2 * predicted * both + predicted**2 * slope
+        return sqrt((_unit(predicted) * self.scale) ** 2 + of_line * max(1.0, self.scale) ** 2)
 
 
 def calibrate(pairs: Sequence[Pair], device: str) -> Calibration:

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from terrasweep.data.open.split_data import OpenData
-from terrasweep.measure.flops import FLOPS_PER_STEP, count_flops
+from terrasweep.measure.flops import FLOPS_PER_STEP, MODEL_FLOPS_PER_SAMPLE, StepFlops, count_step_flops
 from terrasweep.models.assemble import BuiltModel
 from terrasweep.models.trained_weights import save_weights
 from terrasweep.predict.memory_needs import ModelCounts
 from terrasweep.predict.zero_estimates import plan_metrics
 from terrasweep.process.child import Report
 from terrasweep.results.errors import first_line
+from terrasweep.training.batch_entries import batch_size
 
 
 def save(report: Report, folder: Path, model: BuiltModel, data: OpenData) -> None:
@@ -39,16 +40,17 @@ def report_plan(report: Report, counts: ModelCounts, device: torch.device) -> No
 
 
 def report_flops(report: Report, task: Any, data: OpenData, device: torch.device) -> None:
-    """One more step; everything is measured by then, so a failure costs this number alone."""
+    """One more step; everything is measured by then, so a failure costs these numbers alone."""
     try:
-        report(measurements={FLOPS_PER_STEP.name: _flops(task, data, device)})
+        report(measurements=_flops(task, data, device))
     except Exception as error:  # noqa: BLE001 - what was measured stays
         print(f"{FLOPS_PER_STEP.name} is absent: {type(error).__name__}: {error}")
 
 
-def _flops(task: Any, data: OpenData, device: torch.device) -> float:
+def _flops(task: Any, data: OpenData, device: torch.device) -> dict[str, float]:
     batch = data.training_batch(device)
     task.to(device)  # The trainer has sent it to the CPU.
     task.train()
     task.log = lambda *_, **__: None  # There is no trainer behind this step.
-    return sum(count_flops(partial(task.part_loss, part)) for part, _ in task.parts(batch))
+    step = sum((count_step_flops(partial(task.part_loss, part)) for part, _ in task.parts(batch)), StepFlops())
+    return {FLOPS_PER_STEP.name: step.total, MODEL_FLOPS_PER_SAMPLE.name: step.of_model / batch_size(batch)}

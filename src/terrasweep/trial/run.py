@@ -23,9 +23,11 @@ from terrasweep.results.errors import Interrupted, TerrasweepError
 from terrasweep.results.states import State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.trial import attempt, gate, prepare, reused, rules
+from terrasweep.trial.expected_speed import ExpectedSpeed, expect_speed, learn_speed, with_expected_speed
 from terrasweep.trial.keys import Keys, keys_of
 from terrasweep.trial.known import Known, find_known
 from terrasweep.trial.nvme_folder import own_nvme_folder
+from terrasweep.trial.utilization import measured_utilization
 
 _CHILD = "terrasweep.trial.measure_in_child:measure"
 _LOG = "log.txt"
@@ -47,7 +49,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     """
     given = _owned_attempt(config, folder)
     started, clock = datetime.now(UTC), time.perf_counter()
-    outcome, known, verdict, verifies = Outcome(), Known(), gate.Verdict(), ""
+    outcome, known, verdict, speed, verifies = Outcome(), Known(), gate.Verdict(), ExpectedSpeed(), ""
     keys: Keys | None = None
     log = folder / _LOG
     log.unlink(missing_ok=True)
@@ -69,6 +71,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
         else:
             if not is_measured:
                 verdict = gate.judge(config, keys, log)
+                speed = expect_speed(config)
             verdict.enforce()
             prepare.prepare(config)
             clock = time.perf_counter()  # What trials share is made outside of their own time.
@@ -76,8 +79,7 @@ def run_trial(config: TrialConfig, folder: Path) -> TrialResult:
     except TerrasweepError as error:
         outcome.error = error
     result = _result(config, outcome, started.isoformat(timespec="seconds"), time.perf_counter() - clock)
-    result = gate.with_verdict(_with_keys(result, keys, outcome), verdict)
-    gate.learn(config, result)
+    result = _with_foreseen(_with_keys(result, keys, outcome), verdict, speed, config)
     result = _with_known(result, known, verifies, config, folder)
     attempt.write_result(folder, result, given)
     return result
@@ -103,6 +105,16 @@ def _with_keys(result: TrialResult, keys: Keys | None, outcome: Outcome) -> Tria
         return result
     quality = keys.quality_of(batch_statistics=outcome.reported.get("batch_statistics", False))
     return replace(result, quality_key=quality, cost_key=keys.cost)
+
+
+def _with_foreseen(
+    result: TrialResult, verdict: gate.Verdict, speed: ExpectedSpeed, config: TrialConfig
+) -> TrialResult:
+    """The result with what was predicted of it, which the next trials' predictions are calibrated by."""
+    result = with_expected_speed(gate.with_verdict(result, verdict), speed)
+    gate.learn(config, result)
+    learn_speed(config, result, speed)
+    return result
 
 
 def _with_known(result: TrialResult, known: Known, verifies: str, config: TrialConfig, folder: Path) -> TrialResult:
@@ -140,13 +152,15 @@ def _limits(config: TrialConfig) -> Limits:
 
 def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: float) -> TrialResult:
     error, reported = outcome.error, outcome.reported
+    measured, device = reported.get("measurements", {}), reported.get("device", "")
+    utilization = measured_utilization(measured, device, config.precision)
     return TrialResult(
         number=config.trial.number,
         state=State.COMPLETE if error is None else error.reason.state,
         reason=None if error is None else error.reason,
         message="; ".join(reported.get("remarks", {}).values()) if error is None else str(error),
         violation=None if error is None else error.violation,
-        measurements=all_measurements({**reported.get("measurements", {}), WALL_SECONDS.name: wall_seconds}),
+        measurements=all_measurements({**measured, **utilization, WALL_SECONDS.name: wall_seconds}),
         metrics=reported.get("metrics", {}),
         curves=reported.get("curves", {}),
         confusion=reported.get("confusion"),
@@ -154,7 +168,7 @@ def _result(config: TrialConfig, outcome: Outcome, started: str, wall_seconds: f
         sensitivity=reported.get("sensitivity", {}),
         plan=reported.get("plan", {}),
         config=public_dict(config),
-        device=reported.get("device", ""),
+        device=device,
         arithmetic=reported.get("arithmetic", {}),
         versions=versions(),
         commit=git_commit(),

@@ -33,7 +33,8 @@ COLUMNS = (
     "flops_per_step,kept_steps,kept_epochs,kept_samples,kept_train_seconds,test_accuracy,"
     "throughput_median_samples_per_s,throughput_error,disturbed,processors,other_processors,processor_wait_share,"
     "steal_share,cpu_pressure_share,memory_pressure_share,io_pressure_share,other_gpu_share,gpu_throttled_share,"
-    "gpu_clock_drop_share,predicted_peak_mib,predicted_build_mib"
+    "gpu_clock_drop_share,predicted_peak_mib,predicted_build_mib,predicted_throughput_samples_per_s,"
+    "roofline_throughput_samples_per_s,model_flops_per_sample,mfu"
 )
 """Of ``trials.csv`` since version 0.1 on; users' scripts rely on the names and on their order."""
 ENDINGS = {"samples/s": "_samples_per_s", "MiB": "_mib", "bytes": "_bytes", "J": "_joules", "s": ("_s", "_seconds")}
@@ -51,7 +52,10 @@ def test_the_columns_keep_their_order():
 def test_all_but_words_and_what_is_not_measured_in_the_search_can_be_an_objective():
     assert set(MEASUREMENTS) - set(NUMERIC_MEASUREMENTS) == {"accuracy_name", "disturbed"}
     predicted = {name for name, measurement in MEASUREMENTS.items() if measurement.predicts}
-    assert predicted == {"predicted_peak_mib", "predicted_build_mib"}
+    assert predicted == {
+        *("predicted_peak_mib", "predicted_build_mib"),
+        *("predicted_throughput_samples_per_s", "roofline_throughput_samples_per_s"),
+    }
     assert set(NUMERIC_MEASUREMENTS) - set(POSSIBLE_OBJECTIVES) == {"test_accuracy", *predicted}
 
 

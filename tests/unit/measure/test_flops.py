@@ -4,9 +4,11 @@ import bitsandbytes  # noqa: F401 - its operators
 import pytest
 import torch
 
-from terrasweep.measure.flops import count_flops
+from terrasweep.measure.flops import count_flops, count_step_flops, model_flops_utilization
 from terrasweep.models.assemble import build_model
 from tests.composing import compose_trial
+
+CPU = torch.device("cpu")
 
 
 def test_forward_and_backward_of_a_linear_layer():
@@ -35,3 +37,26 @@ def test_bitsandbytes_product_of_integers_counts_as_the_product_it_is():
     scale = torch.ones((), requires_grad=True)
     count = count_flops(lambda: (torch.ops.bitsandbytes.int8_linear_matmul(a, b).float() * scale).sum())
     assert count == 2 * (2 * 5) * 8 * 16
+
+
+def test_what_checkpointing_computes_again_is_told_apart():
+    """Of each block all but its last product is computed again; the model itself needs what it needs without."""
+    found = {}
+    for name in ("none", "blocks"):
+        model = build_model(compose_trial(f"checkpointing={name}", "tuning.rank=2", "decoder=linear"), 3, CPU).module
+        batch = torch.randn(2, 6, 64, 64)
+        found[name] = count_step_flops(lambda model=model, batch=batch: model.train()(batch).output.sum())
+    assert found["none"].recomputed == 0 < found["blocks"].recomputed
+    assert found["blocks"].of_model == found["none"].total < found["blocks"].total
+    both = found["none"] + found["blocks"]
+    assert (both.total, both.recomputed) == (
+        found["none"].total + found["blocks"].total,
+        found["blocks"].recomputed,
+    )
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_utilization_is_the_share_of_the_peak_and_nothing_without_one_of_its_numbers(missing):
+    numbers = [3e12, 20.0, 120e12]
+    assert model_flops_utilization(*numbers) == pytest.approx(0.5)
+    assert model_flops_utilization(*(None if place == missing else n for place, n in enumerate(numbers))) is None

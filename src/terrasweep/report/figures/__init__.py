@@ -11,6 +11,7 @@ from terrasweep.report.figures.importances import importances_section
 from terrasweep.report.figures.learning_curves import learning_curves_section
 from terrasweep.report.figures.parallel_coordinates import parallel_section
 from terrasweep.report.figures.predicted_memory import predicted_memory_section
+from terrasweep.report.figures.predicted_speed import predicted_speed_section
 from terrasweep.report.study_outcome import StudyOutcome
 
 FIGURES: tuple[Callable[[StudyOutcome], FigureSection | None], ...] = (
@@ -20,6 +21,7 @@ FIGURES: tuple[Callable[[StudyOutcome], FigureSection | None], ...] = (
     learning_curves_section,
     hypervolume_section,
     predicted_memory_section,
+    predicted_speed_section,
 )
 """Each makes its section of a study, or None where there is nothing to say."""
 
