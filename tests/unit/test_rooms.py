@@ -44,6 +44,7 @@ ROOMS = {
         *("data", "measure/rate_error.py"),
         *("results/comparison.py", "results/front_within_errors.py", "results/pareto.py"),
         *("results/speed_calibration.py", "study/conditional_keys.py", "study/factored", "study/factored_search.py"),
+        "study/predicted_costs.py",
     ],
     "omegaconf": ["cli/sweep_script.py", "config", "study", "hydra_plugins"],
     "optuna": ["machine/startup.py", "report/importances.py", "study"],

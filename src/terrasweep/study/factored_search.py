@@ -23,14 +23,18 @@ from terrasweep.results import pareto
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study.factored.candidates import Draw, Keys, draw_value
-from terrasweep.study.factored.quantities import PROBE_SECONDS, TRAINING_SECONDS, BearsOn, Quantity, Settings
+from terrasweep.study.factored.quantities import PROBE_SECONDS, TRAINING_SECONDS, BearsOn, Predict, Quantity, Settings
 from terrasweep.study.search_space import SearchSpace
 
 MIB_PER_GIB = 1024.0
 
 
 def search_arguments(
-    study: StudyConfig, space: SearchSpace, base: DictConfig, allowed: Callable[[dict[str, Any]], bool]
+    study: StudyConfig,
+    space: SearchSpace,
+    base: DictConfig,
+    allowed: Callable[[dict[str, Any]], bool],
+    predict: Predict | None = None,
 ) -> dict[str, Any]:
     """What the factored sampler is told of a study.
 
@@ -39,6 +43,7 @@ def search_arguments(
         space: What is searched.
         base: The composed configuration.
         allowed: Whether the rules allow searched values.
+        predict: What is known of memory and speed before.
     """
     objectives = [Objective(name=o.name, direction=o.direction) for o in study.objectives]
     whole = any(measurement_or_metric(objective.name).of_whole_training for objective in objectives)
@@ -49,6 +54,7 @@ def search_arguments(
         "keys": space_keys(space, base),
         "draw": draw_space(space, base),
         "allowed": lambda settings: allowed(dict(settings)),
+        "predict": predict,
         "limited": list(_limits(space, base)),
         "reference": lambda values: pareto.reference_from(values, objectives),
         "reuse": reuse,

@@ -21,28 +21,34 @@ from terrasweep.config.bad_input import BAD_INPUT
 from terrasweep.config.baselines import is_default
 from terrasweep.config.compose import composed_trial
 from terrasweep.config.schema import TrialConfig
-from terrasweep.machine.paths import results_folder
+from terrasweep.machine.hardware import effective_device
+from terrasweep.machine.paths import cache_folder, results_folder
 from terrasweep.results.errors import InvalidConfig, SweepStopped
 from terrasweep.results.study_record import StudyRecord
 from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, reconcile
 from terrasweep.study.baselines import FoundBaselines, find_baselines
+from terrasweep.study.candidate_configs import CandidateConfigs
 from terrasweep.study.composer import Composer
 from terrasweep.study.data_page import write_data_page
 from terrasweep.study.early_end_rules import check_early_ends
 from terrasweep.study.early_ends import EarlyEnds, early_ends
 from terrasweep.study.extra_trainings import ExtraTraining, changed, job_overrides
+from terrasweep.study.factored.sampler import FactoredSampler
+from terrasweep.study.factored_search import draw_space, space_keys
 from terrasweep.study.folder import StudyFolder
-from terrasweep.study.launcher_recipes import runs_in_this_process, trials_at_once
+from terrasweep.study.launcher_recipes import runs_here, runs_in_this_process, trials_at_once
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason, usable
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.orphans import holds_nothing
+from terrasweep.study.predicted_costs import PredictedCosts
 from terrasweep.study.preflight import check_launcher, check_reuse, check_space, check_trial_folders, check_writable
 from terrasweep.study.pruners import build_pruner
 from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
 from terrasweep.study.search_space import SearchSpace, parse_space
 from terrasweep.study.submitit_jobs import each_job_by_itself
+from terrasweep.study.trace_allowance import TraceAllowance
 from terrasweep.trial import prepare, rules
 from terrasweep.trial.check_models import check_models
 
@@ -76,6 +82,7 @@ class StudySweep:
         self.launcher_name = ""
         self._baselines = FoundBaselines()
         self._looked_at: dict[str, list[str]] = {}
+        self._costs: PredictedCosts | None = None
 
     def sweep(self, arguments: list[str]) -> None:
         """Run what is missing to the study's total.
@@ -98,6 +105,7 @@ class StudySweep:
         check_space(space, self._composer.compose)
         for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
         check_sampler(for_a_look, config.study, space, base)
+        self._costs = self._predict_costs(config) if isinstance(for_a_look, FactoredSampler) else None
         self._pruner = build_pruner(self._pruner_settings)
         check_early_ends(self._pruner, config, {key.name for key in space.keys})
         mlflow_store.check_reachable(config.tracking.uri)
@@ -141,6 +149,7 @@ class StudySweep:
         sampler, _ = build_sampler(
             *(self._sampler_settings, config.study, self._space, self._composer.base, drawn),
             allowed=lambda values: not self.find_violations(values),
+            predict=self._costs,
         )
         stored.use(sampler, grid, self._pruner)
         for line in reconcile.reconcile(folder, stored):
@@ -189,14 +198,20 @@ class StudySweep:
             for trial, chosen in zip(trials, values, strict=True)
         ]
         judging = self._early_ends.watching(trials) if self._early_ends else contextlib.nullcontext()
-        with each_job_by_itself(self._composer.base.hydra.launcher), judging:
+        if self._costs:
+            self._costs.look_ahead(values)
+        with each_job_by_itself(self._composer.base.hydra.launcher), judging, self._counted():
             return list(self._launcher.launch(overrides, initial_job_idx=trials[0].number))
 
     def launch_extra(self, trainings: Sequence[ExtraTraining], attempt: str) -> list[JobReturn]:
         """Run a batch of trainings that are no trials through Hydra's launcher."""
         overrides = [job_overrides(training, self._space.fixed, attempt) for training in trainings]
-        with each_job_by_itself(self._composer.base.hydra.launcher):
+        with each_job_by_itself(self._composer.base.hydra.launcher), self._counted():
             return list(self._launcher.launch(overrides, initial_job_idx=0))
+
+    def _counted(self) -> contextlib.AbstractContextManager[None]:
+        """What passes is the trials' time, of which traces may take a share."""
+        return self._costs.allowance.while_trials_run() if self._costs else contextlib.nullcontext()
 
     def find_violations(self, values: dict[str, Any]) -> list[str]:
         """What the rules say against a combination of searched values, a line each; each one is looked at once."""
@@ -211,6 +226,22 @@ class StudySweep:
         except BAD_INPUT:
             return []  # The launch will say it.
         return list(rules.find_violations(config))
+
+    def _predict_costs(self, config: TrialConfig) -> PredictedCosts | None:
+        """What the factored sampler is told beforehand; nothing where trials run on machines that aren't this one."""
+        space, base = self._space, self._composer.base
+        if not runs_here(base.hydra.launcher):
+            return None
+        return PredictedCosts(
+            {key.name: key.distribution for key in space.keys},
+            base,
+            keys=space_keys(space, base),
+            draw=draw_space(space, base),
+            compose=CandidateConfigs(space, self._composer, self.find_violations),
+            device=effective_device(config.train.device),
+            log=cache_folder() / "predicted_costs.log",
+            allowance=TraceAllowance(),
+        )
 
     @property
     def space(self) -> SearchSpace:
