@@ -118,6 +118,7 @@ def factored(
             predict=predict,
             allowed=lambda settings: table.row(dict(settings)) is not None,
             limited=[Quantity(name=n, of=BearsOn.COST, most=most) for n, most in table.limits.items()],
+            reference=lambda _: table.reference,
             reuse=reuse,
             seed=seed,
             **settings,

@@ -92,10 +92,15 @@ class Table:
         fits = all(row.measured.get(name, 0.0) <= most for name, most in self.limits.items())
         return [row.measured[name] for name in self.objectives] if complete and fits else None
 
+    @property
+    def reference(self) -> list[tuple[float, float]]:
+        """Of each objective, its worst value over the table and its range."""
+        found: list[tuple[float, float]] = self._reference  # type: ignore[attr-defined]
+        return found
+
     def hypervolume(self, values: Sequence[Sequence[float]]) -> float:
         """Hypervolume in units of each objective's range over the table, from its worst value."""
-        reference: list[tuple[float, float]] = self._reference  # type: ignore[attr-defined]
-        return hypervolume(values, list(self.objectives.values()), reference) if len(values) else 0.0
+        return hypervolume(values, list(self.objectives.values()), self.reference) if len(values) else 0.0
 
     def best_hypervolume(self) -> float:
         """The hypervolume of all rows together: what a search can reach."""

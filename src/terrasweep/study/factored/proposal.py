@@ -23,6 +23,8 @@ Reference = Sequence[tuple[float, float]]
 
 _OPTIMISM = 2.0
 """Standard deviations that a candidate may do better than expected, where it is looked for what can be gained."""
+_EXACT = 1e-5
+"""Share of a number within which it is known."""
 _MARGIN = 0.1
 """How far beyond the worst that was measured hypervolume counts, as a share of the range."""
 
@@ -68,6 +70,12 @@ def measured_reference(values: Sequence[Sequence[float]], maximize: Sequence[boo
         span = (high - low) or abs(high) or 1.0
         found.append(((low - _MARGIN * span) if up else (high + _MARGIN * span), span))
     return found
+
+
+def _interval(estimate: Estimate) -> tuple[float, float, float]:
+    """Expectation, and one standard deviation below and above it; what was measured has none."""
+    value, low, high = (float(estimate.at(deviations)[0]) for deviations in (0.0, -1.0, 1.0))
+    return (value, low, high) if high - low > _EXACT * abs(value) else (value, value, value)
 
 
 class Ranking:
@@ -158,7 +166,7 @@ class Ranking:
         """A proposal with what is expected of it."""
         estimates = [self._models.estimate(objective, [proposal.candidate]) for objective in self._objectives]
         named = zip(self._objectives, estimates, strict=True)
-        expected = {o.name: (float(e.at(0.0)[0]), float(e.at(-1.0)[0]), float(e.at(1.0)[0])) for o, e in named}
+        expected = {objective.name: _interval(estimate) for objective, estimate in named}
         return dataclasses.replace(proposal, expected=expected)
 
     def _by_rate(

@@ -77,7 +77,9 @@ def test_a_gain_is_what_the_numbers_say():
     ]
     shared = np.prod(np.minimum(*gains))
     assert found[0].promise == pytest.approx(np.prod(gains[1]) - shared, rel=0.05)
-    expectation, low, high = ranking([known]).explained(found[0]).expected["memory"]
+    expected = ranking([known]).explained(found[0]).expected
+    assert expected["accuracy"] == (pytest.approx(numbers(known)[0]),) * 3, "it was measured"
+    expectation, low, high = expected["memory"]
     assert low < expectation == pytest.approx(numbers(probed)[2], rel=0.01)
     assert high == pytest.approx(expectation * 1.02, rel=0.01)
 
