@@ -43,7 +43,7 @@ SPACE = {
 COMMON = (
     *("-m", "~search_spaces", "hydra/sweeper/sampler=grid"),
     *("backbone=timm_vit_small_patch16_224", "backbone.checkpoint=null", "decoder=linear", "quantization=none"),
-    *("data.tile_px=112", "data.synthetic.train=24", "data.synthetic.val=4", "data.synthetic.test=0"),
+    *("data.tile_px=112", "data.synthetic.train=24", "data.synthetic.val=6", "data.synthetic.test=0"),
     *("train.max_steps=2", "train.untimed_steps=3", "train.save_weights=false", "train.device=cpu"),
     *("probe.steps=1", "probe.evaluation_batches=1", "confirm.rounds=0", "study.baselines=none", "study.test=false"),
     "study.objectives=[{name:accuracy,direction:maximize},{name:flops_per_step,direction:minimize}]",
