@@ -13,10 +13,11 @@ from terrasweep.config import reuse, schedule, train
 from terrasweep.config.baselines import find_bad_baselines
 from terrasweep.config.given_paths import is_file
 from terrasweep.config.losses import AUTO, LOSSES, find_bad_arguments
-from terrasweep.config.schema import TrialConfig
+from terrasweep.config.schema import StudyConfig, TrialConfig
 from terrasweep.machine.paths import SINGLE_TRIALS, absolute
 from terrasweep.results.wording import nearest
 
+STOPS = ("converged",)
 KEPT_WEIGHTS = ("front", "all", "none")
 HYDRA_KEYS = ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
 """What Hydra acts on in whatever it instantiates."""
@@ -25,6 +26,7 @@ HYDRA_KEYS = ("_target_", "_args_", "_partial_", "_recursive_", "_convert_")
 def find_bad_values(config: TrialConfig, *, files: bool = True) -> Iterator[str]:
     """One line per value that is wrong on its own; also what names a file that is not there, unless ``files=False``."""
     yield from _study(config)
+    yield from _end_of_search(config.study)
     yield from find_bad_baselines(config.study.baselines)
     yield from _budget(config)
     yield from _repeats(config)
@@ -61,6 +63,17 @@ def _study(config: TrialConfig) -> Iterator[str]:
         yield f"study.keep_weights={study.keep_weights}: unknown; {nearest(study.keep_weights, KEPT_WEIGHTS)}"
     if len(set(names)) < len(names):
         yield f"study.objectives={names}: an objective is named twice; name each once"
+
+
+def _end_of_search(study: StudyConfig) -> Iterator[str]:
+    if study.budget_hours is not None and not study.budget_hours > 0:
+        yield f"study.budget_hours={study.budget_hours:g}: no trial could begin; use hours above 0, or null: no limit"
+    if study.stop_when not in (None, *STOPS):
+        yield f"study.stop_when={study.stop_when}: unknown; {nearest(study.stop_when, STOPS)}; null goes on to the end"
+    if not 0 < study.stop_share < 1:
+        yield f"study.stop_share={study.stop_share:g}: it is a share of the hypervolume; use one above 0 and below 1"
+    if study.stop_proposals < 1:
+        yield f"study.stop_proposals={study.stop_proposals}: it counts proposals in a row; use 1 or more"
 
 
 def _budget(config: TrialConfig) -> Iterator[str]:

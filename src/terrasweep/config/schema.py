@@ -55,6 +55,14 @@ class StudyConfig:
     """Folder below ``results/`` and MLflow experiment; default: the sweep's file name."""
     n_trials: int = 20
     """Total number of trials, over all starts; at least 1."""
+    budget_hours: float | None = None
+    """Hours of searching, over all starts, after which no trial begins; above 0; null: as many as the trials take."""
+    stop_when: str | None = None
+    """``converged``: the search ends when no candidate promises more than ``stop_share``; null: it goes on."""
+    stop_share: float = 0.01
+    """Of the hypervolume, beyond the errors; above 0 and below 1."""
+    stop_proposals: int = 5
+    """How many proposals in a row have to promise no more, at least 1."""
     objectives: list[ObjectiveConfig] = field(default_factory=list)
     storage: str | None = None
     """Optuna storage URL; null: ``optuna.db`` in the study's folder."""

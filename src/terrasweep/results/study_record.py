@@ -53,6 +53,8 @@ class StudyRecord:
     """The data set as :func:`terrasweep.data.inspect.checks.describe` gives it; empty where it was not looked at."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Default baseline to why it does not go with the study, and was not measured."""
+    ended_early: str = ""
+    """Why the search ended before it had its trials, in a line; empty where it has them, or goes on."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

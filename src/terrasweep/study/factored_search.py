@@ -58,6 +58,7 @@ def search_arguments(
         "limited": list(_limits(space, base)),
         "reference": lambda values: pareto.reference_from(values, objectives),
         "reuse": reuse,
+        "outlook": True,
     }
 
 

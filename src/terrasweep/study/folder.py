@@ -23,6 +23,7 @@ from terrasweep.results.study_record import Objective, StudyRecord
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.results.wording import nearest
 from terrasweep.study import keep_weights
+from terrasweep.study.search_time import STARTS
 from terrasweep.study.trial_folders import TrialFolders
 
 
@@ -118,6 +119,14 @@ class StudyFolder:
             keep_weights.prune(self.path, settled, {result.number for result in comparison.near_front})
         return True
 
+    def end_early(self, why: str) -> None:
+        """Keep why the search ended before it had its trials; empty: it has them, or goes on."""
+        with self.trials.locked():
+            self._record = self.record() or self.known
+            if self.known.ended_early != why:
+                self._record = dataclasses.replace(self.known, ended_early=why)
+                self._write_record()
+
     def comparison(self) -> Comparison:
         """The trials, compared within the errors of their numbers."""
         return self._compared(self.results())
@@ -141,7 +150,8 @@ class StudyFolder:
     def remove_drafts(self) -> None:
         """Remove what killed processes left in the middle of writing."""
         extra = (own for role in Role for own in self.path.glob(f"{role.folder}/*"))
-        for folder in (self.path, *self.path.glob("recommended"), *self.path.glob("trials/[0-9]*"), *extra):
+        shared = (self.path, self.path / STARTS, self.path / "recommended")
+        for folder in (*shared, *self.path.glob("trials/[0-9]*"), *extra):
             remove_abandoned_drafts(folder)
 
     @contextmanager

@@ -36,6 +36,7 @@ from terrasweep.study.proposals import Proposals
 from terrasweep.study.repeats import plan_repeats
 from terrasweep.study.resume import failures_before, release_failures, take_over_orphans, unseen_trials
 from terrasweep.study.same_failures import SameFailures, why_stopped
+from terrasweep.study.search_end import SearchEnd
 from terrasweep.study.terminal import SweepProgress, front_table
 from terrasweep.trial.run import unfinished
 
@@ -61,6 +62,7 @@ class StudyRun:
         self._limit = config.study.stop_after_same_failures
         self._failures = SameFailures(self._limit)
         self._proposals = Proposals(sweep, base, folder, stored, self._attempt, config.study.n_trials)
+        self._end = SearchEnd(config.study, folder, stored)
 
     def to_the_end(self) -> None:
         """Run what is missing to the study's total, and write its report.
@@ -70,12 +72,12 @@ class StudyRun:
             SystemExit: Nothing completed, the launcher started no trial, or the storage failed for longer than it is
                 waited for.
         """
-        record, total = self._folder.known, self._config.study.n_trials
+        record, study = self._folder.known, self._config.study
         interrupted, not_launched = False, ""
-        with SweepProgress(record.name, self._stored.reachable(total), record.objectives) as progress:
+        total = self._stored.reachable(study.n_trials)
+        with SweepProgress(record.name, total, record.objectives, hours=study.budget_hours) as progress:
             try:
-                self._measure_baselines(progress)
-                self._run_missing(progress, total)
+                self._search(progress)
             except KeyboardInterrupt:
                 interrupted = True
             except NotLaunched as error:
@@ -87,11 +89,11 @@ class StudyRun:
         release_failures(alike := self._failures.too_many, self._folder, self._stored, self._attempt)
         if not (interrupted or not_launched or alike):
             try:
-                self._confirm_front(progress, total)
-                self._repeat_front(progress, total)
-                self._complete_weights(progress, total)
-                self._prune_baselines(total)
-                self._ask_test_split(progress, total)
+                self._confirm_front(progress)
+                self._repeat_front(progress)
+                self._complete_weights(progress)
+                self._prune_baselines()
+                self._ask_test_split(progress)
             except KeyboardInterrupt:
                 interrupted = True
             except NotLaunched as error:
@@ -106,6 +108,17 @@ class StudyRun:
             print("nothing completed; see failures in the report", file=sys.stderr)
             raise SystemExit(EXIT_NOTHING_COMPLETED)
 
+    def _search(self, progress: SweepProgress) -> None:
+        """Measure baselines and trials until the search is over, and count the time that it takes."""
+        runs = self._baselines or self._stored.remaining(self._end.total())
+        progress.searched(self._end.searched_seconds())
+        with self._end.counting() if runs else contextlib.nullcontext():
+            self._measure_baselines(progress)
+            self._run_missing(progress)
+        self._folder.end_early(early := self._end.why_early())
+        if early:
+            progress.say(early)
+
     def _measure_baselines(self, progress: SweepProgress) -> None:
         """Run the baselines that have no result; those that the space offers are the search's first proposals."""
         trainings = [baseline.training for baseline in self._baselines]
@@ -115,10 +128,10 @@ class StudyRun:
             self._extra_trainings(progress).run(trainings, failed_ones=nothing_completed, one_by_one=alone)
         self._stored.propose_once(proposals(self._baselines, self._folder.path))
 
-    def _confirm_front(self, progress: SweepProgress, total: int) -> None:
+    def _confirm_front(self, progress: SweepProgress) -> None:
         """Probe what is near the front of a study that is over again, round by round; each may bring others near it."""
         settings, seed = self._config.confirm, self._config.study.seed
-        while settings.rounds and self._stored.is_over(total):
+        while settings.rounds and self._end.is_over():
             done = read_extra_results(self._folder.path, Role.CONFIRMATION)
             near = self._folder.comparison().near_front
             probes = plan_round(near, settings, self._sweep.space, done, seed)
@@ -128,20 +141,20 @@ class StudyRun:
             if done.keys() == read_extra_results(self._folder.path, Role.CONFIRMATION).keys():
                 return  # Another process is at work on them.
 
-    def _repeat_front(self, progress: SweepProgress, total: int) -> None:
+    def _repeat_front(self, progress: SweepProgress) -> None:
         """Train the front of a study that is over with other seeds; what they say may bring others to the front."""
-        while self._config.repeats.seeds and self._stored.is_over(total):
+        while self._config.repeats.seeds and self._end.is_over():
             done = read_extra_results(self._folder.path, Role.REPEAT)
             trainings = plan_repeats(self._folder.front(), self._config.repeats, self._sweep.space, done)
             self._extra_trainings(progress).run(trainings)
             if done.keys() == read_extra_results(self._folder.path, Role.REPEAT).keys():
                 return  # All are done, or another process is at work on them.
 
-    def _complete_weights(self, progress: SweepProgress, total: int) -> None:
+    def _complete_weights(self, progress: SweepProgress) -> None:
         """Look, once it is known what a study recommends, whether that has its weights still."""
         from terrasweep.report import recommended
 
-        if not self._stored.is_over(total):
+        if not self._end.is_over():
             return
         path, record, results = self._folder.path, self._folder.known, self._folder.results()
         for number in keep_weights.complete(path, results, recommended(record, results, path)):
@@ -150,9 +163,9 @@ class StudyRun:
                 f"terrasweep export {record.name} {number} trains it again, study.keep_weights=all keeps everybody's"
             )
 
-    def _prune_baselines(self, total: int) -> None:
+    def _prune_baselines(self) -> None:
         """Once no trial is missing, none will want the baselines' weights."""
-        if self._stored.is_over(total):
+        if self._end.is_over():
             keep_weights.prune_baselines(self._folder.path, self._config.study.keep_weights)
 
     def _share_a_machine(self) -> bool:
@@ -162,9 +175,9 @@ class StudyRun:
     def _extra_trainings(self, progress: SweepProgress) -> ExtraTrainings:
         return ExtraTrainings(self._sweep, self._folder, self._tracker, progress, self._attempt)
 
-    def _ask_test_split(self, progress: SweepProgress, total: int) -> None:
+    def _ask_test_split(self, progress: SweepProgress) -> None:
         """Measure what a study that is over recommends on the test split, where its trials could have run here."""
-        if not self._config.study.test or not self._stored.is_over(total):
+        if not self._config.study.test or not self._end.is_over():
             return
         if runs_here(self._base.hydra.launcher):
             run_final_tests(self._folder, progress.say, asked_for=False)
@@ -172,7 +185,7 @@ class StudyRun:
             name = self._folder.known.name
             progress.say(f"trials ran elsewhere: terrasweep test {name} measures the recommended ones on a test split")
 
-    def _run_missing(self, progress: SweepProgress, total: int) -> None:
+    def _run_missing(self, progress: SweepProgress) -> None:
         takeover = self._config.study.takeover
         for orphan in take_over_orphans(self._folder, self._stored, self._attempt, self._config, takeover=takeover):
             self._write_result(*orphan)
@@ -181,7 +194,7 @@ class StudyRun:
         before = failures_before(self._folder.results(), self._limit)
         release_failures(before, self._folder, self._stored, self._attempt)
         progress.finished(self._folder.results(), len(self._folder.front()))
-        while not self._failures.too_many and (trials := self._stored.ask(self._sweep.n_jobs, total)):
+        while not self._failures.too_many and (trials := self._stored.ask(self._sweep.n_jobs, self._end.total())):
             self._run_batch(trials, progress)
 
     def _unfinished_result(self, trial: Trial, error: TerrasweepError) -> TrialResult:
@@ -194,7 +207,7 @@ class StudyRun:
             self._proposals.fill(trials, values)
             if not trials:
                 return
-            progress.started(values[0])
+            progress.started(values[0], self._stored.why(trials[0]))
             log = self._folder.path / "launch-error.log"
             jobs = launch(self._sweep, trials, values, self._attempt, log)
             results = [self._result(t, r) for t, r in zip(trials, jobs, strict=True)]
@@ -204,6 +217,7 @@ class StudyRun:
             if isinstance(error, KeyboardInterrupt) or (isinstance(error, NotLaunched) and not begun):
                 raise
         finally:
+            progress.searched(self._end.searched_seconds())
             for trial, chosen, result in zip(trials, [*values, *[{}] * len(trials)], results, strict=False):
                 last = self._write_result(trial, result, chosen)
                 if last is not None:

@@ -29,6 +29,7 @@ from terrasweep.study import distinct_models, mlflow_parent, mlflow_store, recon
 from terrasweep.study.baselines import FoundBaselines, find_baselines
 from terrasweep.study.candidate_configs import CandidateConfigs
 from terrasweep.study.composer import Composer
+from terrasweep.study.convergence import check_has_models
 from terrasweep.study.data_page import write_data_page
 from terrasweep.study.early_end_rules import check_early_ends
 from terrasweep.study.early_ends import EarlyEnds, early_ends
@@ -46,6 +47,7 @@ from terrasweep.study.preflight import check_launcher, check_reuse, check_space,
 from terrasweep.study.pruners import build_pruner
 from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
+from terrasweep.study.search_end import SearchEnd
 from terrasweep.study.search_space import SearchSpace, parse_space
 from terrasweep.study.submitit_jobs import each_job_by_itself
 from terrasweep.study.trace_allowance import TraceAllowance
@@ -104,6 +106,7 @@ class StudySweep:
         check_reuse(config)
         check_space(space, self._composer.compose)
         for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
+        check_has_models(for_a_look, config.study, base.hydra.runtime.choices.get("hydra/sweeper/sampler", ""))
         check_sampler(for_a_look, config.study, space, base)
         self._costs = self._predict_costs(config) if isinstance(for_a_look, FactoredSampler) else None
         self._pruner = build_pruner(self._pruner_settings)
@@ -130,7 +133,7 @@ class StudySweep:
             record = dataclasses.replace(continued(existing, config, self._space, folder.results()), data=record.data)
         self._take_changes(stored, existing, takeover=config.study.takeover)
         stored.limit(grid)
-        if missing := stored.remaining(config.study.n_trials):
+        if missing := stored.remaining(SearchEnd(config.study, folder, stored).total()):
             if runs_in_this_process(self._composer.base.hydra.launcher):
                 process.warm_up()  # It imports for some seconds, beside what comes next.
             self._check_models()

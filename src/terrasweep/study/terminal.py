@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -16,10 +17,13 @@ from rich.text import Text
 from terrasweep.measure.catalog import measurement_or_metric
 from terrasweep.results.comparison import Comparison
 from terrasweep.results.estimates import Estimate
+from terrasweep.results.proposed import expected, share_of_next_hour
 from terrasweep.results.states import State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
-from terrasweep.results.wording import duration, with_error, with_unit
+from terrasweep.results.wording import duration, percent, rounded, with_decimals, with_error, with_unit
+
+_S_PER_HOUR = 3600.0
 
 
 def plain_console() -> Console:
@@ -30,22 +34,34 @@ def plain_console() -> Console:
 class SweepProgress:
     """Shows trials done of total, the time left, states, the size of the front and the best of each objective."""
 
-    def __init__(self, name: str, total: int, objectives: list[Objective], console: Console | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        total: int,
+        objectives: list[Objective],
+        console: Console | None = None,
+        *,
+        hours: float | None = None,
+    ) -> None:
+        """Args: ``hours``: how long the study may search, over all starts; None: until it has its trials."""
         self._console = console or plain_console()
+        self._hours, self._searched_s = hours, 0.0
         self._name, self._total, self._objectives = name, total, objectives
         self._results: list[TrialResult] = []
         self._durations: list[float] = []
         self._front_size = 0
         self._running: dict[str, Any] = {}
+        self._proposed: Mapping[str, Any] = {}
         self._bar = Progress(
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[hours]}", markup=False),
             TextColumn("{task.fields[left]}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
         )
-        self._task = self._bar.add_task(name, total=total, left="")
+        self._task = self._bar.add_task(name, total=total, hours=self._of_hours(), left="")
         self._live = Live(get_renderable=self._view, console=self._console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> SweepProgress:
@@ -69,9 +85,14 @@ class SweepProgress:
         self._total = total
         self._bar.update(self._task, total=total)
 
-    def started(self, values: dict[str, Any]) -> None:
-        """A trial with these searched values runs now."""
-        self._running = values
+    def searched(self, seconds: float) -> None:
+        """How long the study has searched until now, over all starts."""
+        self._searched_s = seconds
+        self._bar.update(self._task, hours=self._of_hours())
+
+    def started(self, values: dict[str, Any], proposed: Mapping[str, Any] | None = None) -> None:
+        """A trial with these searched values runs now; ``proposed``: why, as its result will keep it."""
+        self._running, self._proposed = values, proposed or {}
 
     def finished(self, results: list[TrialResult], front_size: int, last: TrialResult | None = None) -> None:
         """Show the state after a trial; ``results`` are all of the study so far."""
@@ -91,10 +112,20 @@ class SweepProgress:
         if not self._durations or done >= self._total:
             return ""
         mean = sum(self._durations) / len(self._durations)
-        return f"about {duration(mean * (self._total - done))} left"
+        seconds = mean * (self._total - done)
+        if self._hours is not None:  # Whichever is used up first.
+            seconds = min(seconds, max(0.0, self._hours * _S_PER_HOUR - self._searched_s))
+        return f"about {duration(seconds)} left"
+
+    def _of_hours(self) -> str:
+        """``1.25 of 8 h``; empty where time is no limit."""
+        if self._hours is None:
+            return ""
+        return f"{with_decimals(self._searched_s / _S_PER_HOUR, 2)} of {rounded(self._hours)} h"
 
     def _line(self, result: TrialResult, done: int) -> str:
-        return training_line(f"[{done}/{self._total}]", f"trial {result.number}", result, self._objectives)
+        counted = ", ".join(filter(None, (f"{done}/{self._total}", self._of_hours())))
+        return training_line(f"[{counted}]", f"trial {result.number}", result, self._objectives)
 
     def _view(self) -> Group:
         table = Table.grid(padding=(0, 2))
@@ -103,6 +134,8 @@ class SweepProgress:
         table.add_row("front", f"{self._front_size} trials")
         for objective in self._objectives:
             table.add_row(Text(f"best {objective.name}"), self._best(objective))
+        if (share := share_of_next_hour(self._proposed)) is not None:
+            table.add_row("promise", Text(_next_hour(share)))
         now = " ".join(f"{key}={value}" for key, value in self._running.items())
         table.add_row("running", Text(now or "-"))
         return Group(self._bar, table)
@@ -130,12 +163,18 @@ def training_line(counted: str, name: str, result: TrialResult, objectives: list
 
 def _expected(result: TrialResult) -> str:
     """What the search expected of a trial, where it says so."""
-    expected: dict[str, tuple[float, float, float]] = result.proposed.get("expected", {})
     shown = []
-    for name, (value, low, high) in expected.items():
+    for name, (value, low, high) in expected(result.proposed).items():
         unit = measurement_or_metric(name).unit_symbol
         shown.append(f"{name}={with_error(value, low, high, unit)}")
-    return f"  expected {' '.join(shown)}" if shown else ""
+    hour = share_of_next_hour(result.proposed)
+    parts = [f"expected {' '.join(shown)}"] * bool(shown) + ([] if hour is None else [_next_hour(hour)])
+    return "".join(f"  {part}" for part in parts)
+
+
+def _next_hour(share: float) -> str:
+    """What an hour of trials promises, by the candidates there are."""
+    return f"next hour promises {percent(share)} more hypervolume"
 
 
 def front_table(comparison: Comparison, keys: list[str]) -> Table:

@@ -96,6 +96,10 @@ BAD_VALUES = {
     "study.name='a/b'": ["study.name=a/b"],
     "study.name='single'": ["study.name=single"],
     "study.n_trials=0": ["study.n_trials=0"],
+    "study.budget_hours=0: no trial could begin; use hours above 0": ["study.budget_hours=0"],
+    "study.stop_when=convergd: unknown; did you mean converged?": ["study.stop_when=convergd"],
+    "study.stop_share=1: it is a share": ["study.stop_share=1"],
+    "study.stop_proposals=0: it counts proposals": ["study.stop_proposals=0"],
     "study.objectives=[]": ["study.objectives=[]"],
     "study.objectives: direction 'more' of accuracy": ["study.objectives=[{name: accuracy, direction: more}]"],
     "study.objectives=['accuracy', 'accuracy']": [

@@ -55,11 +55,11 @@ def broken(values, message="the Hub is away; use another"):
     return TrialResult(number=0, state=State.FAILED, reason=Reason.DATA_ERROR, message=message)
 
 
-def start(tmp_path, sweep, total=6, sampler=None, limit="study.stop_after_same_failures=3"):
+def start(tmp_path, sweep, total=6, sampler=None, limit=("study.stop_after_same_failures=3",)):
     """One start of the study; returns the exit status and the stored study."""
     folder = StudyFolder(tmp_path / "s")
     folder.path.mkdir(exist_ok=True)
-    config = compose_trial("study.name=s", f"study.n_trials={total}", "study.test=false", limit)
+    config = compose_trial("study.name=s", f"study.n_trials={total}", "study.test=false", *limit)
     stored = StoredStudy("s", f"sqlite:///{folder.path / 'optuna.db'}", OBJECTIVES, folder.path)
     stored.use(*(sampler or (optuna.samplers.RandomSampler(seed=stored.trials_before()), GridSize())))
     folder.open(folder.record() or study_record(name="s"))

@@ -34,7 +34,7 @@ def test_three_failures_alike_stop_a_study_and_run_again_when_the_cause_is_mende
 
 def test_null_goes_on_and_a_study_in_which_nothing_completed_starts_over(tmp_path):
     away = Sweep(broken)
-    assert start(tmp_path, away, limit="study.stop_after_same_failures=null")[0] == 1
+    assert start(tmp_path, away, limit=("study.stop_after_same_failures=null",))[0] == 1
     assert len(away.ran) == 6
     status, _, folder = start(tmp_path, Sweep(complete))
     assert (status, sum(r.state is State.COMPLETE for r in folder.results())) == (0, 6)

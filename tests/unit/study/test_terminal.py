@@ -60,6 +60,19 @@ def test_a_trial_s_line_tells_what_the_search_expected_of_it():
     assert out.getvalue().endswith("tuning.rank=4)  expected accuracy=0.5 ± 0.020 peak_memory_mib=200 MiB\n")
 
 
+def test_what_the_next_hour_promises_is_told_as_a_share_of_what_is_had():
+    out = io.StringIO()
+    proposed = {"as": "training", "hypervolume": 0.5, "left": 0.1, "next_hour": 0.01}
+    result = dataclasses.replace(trial(0, 0.5, 200.0), proposed=proposed)
+    console = Console(file=out, width=200, highlight=False)
+    with SweepProgress("mine", 2, OBJECTIVES, console) as progress:
+        progress.finished([result], front_size=1, last=result)
+        assert out.getvalue().endswith("tuning.rank=4)  next hour promises 2.0 % more hypervolume\n")
+        progress.started({"quantization": "int8"}, {**proposed, "next_hour": 0.02})
+        console.print(progress._view())
+    assert "next hour promises 4.0 % more hypervolume" in out.getvalue()
+
+
 def test_a_message_is_never_cut_before_its_way_out():
     out = io.StringIO()
     message = "backbone.pretrained=true: its files can't be had " + "(the Hub is away) " * 20 + "; use random weights"
@@ -146,3 +159,17 @@ def test_what_a_complete_trial_lacks_is_said():
     with SweepProgress("mine", 10, OBJECTIVES, Console(file=out, width=100)) as progress:
         progress.finished([result], 1, result)
     assert out.getvalue().splitlines()[1:] == ["warning: trial 0: its weights are not saved: OSError: disk full"]
+
+
+def test_of_hours_and_trials_the_one_that_ends_first_says_what_is_left():
+    out = io.StringIO()
+    console = Console(file=out, width=100, force_terminal=True)
+    with SweepProgress("mine", 8, OBJECTIVES, console, hours=2) as progress:
+        result = trial(0, 0.5, 200.0, 3600.0)
+        for searched, left in ((1800, "about 01:30:00 left"), (9000, "about 00:00:00 left")):
+            progress.searched(searched)
+            progress.finished([result], 1, result)
+            console.print(progress._view())
+            assert left in out.getvalue()
+    assert "0.50 of 2 h" in out.getvalue()
+    assert "2.50 of 2 h" in out.getvalue()

@@ -115,6 +115,10 @@ class Models:
             self._models[quantity.name] = _NumberModel(quantity, self._history, self._kernel(quantity.name))
         return self._models[quantity.name]
 
+    def noise(self, quantity: Quantity) -> float:
+        """Standard deviation of an objective's noise, or of its logarithm's, as the measured ones tell."""
+        return self._model(quantity).noise
+
     def chance_to_fit(self, candidates: Sequence[Candidate]) -> Array:
         """How likely candidates come to an answer within their limits."""
         chances = np.ones(len(candidates))
@@ -216,6 +220,11 @@ class _NumberModel:
             kernels=kernel,
         )
         self._learns = len(y) > 0
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of what is measured, or of its logarithm, around what is behind it."""
+        return self._model.noise
 
     def estimate(self, distinct: Sequence[Candidate]) -> Estimate:
         """What is known or expected of candidates whose keys differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,11 @@ class GaussianProcess:
         variance += self._covariance.noise if with_noise else 0.0
         mean: Matrix = self._centre + self._scale * (self._weights @ shared)
         return mean, self._scale * np.sqrt(np.maximum(variance, 1e-10))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of what is measured around what is behind it; 0 where too few points tell."""
+        return 0.0 if self._covariance is None else self._scale * math.sqrt(self._covariance.noise)
 
     def expect(self, x: Matrix) -> Matrix:
         """The means of :meth:`predict` alone, which take a fraction of the time."""

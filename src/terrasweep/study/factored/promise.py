@@ -102,23 +102,22 @@ def chance_of_all(margins: Sequence[Chances]) -> Chances:
     return chances
 
 
-def expected_gains(of_quality: Chances, of_cost: Chances, groups: NDArray[np.intp], volume_each: float) -> Array:
-    """The gain of hypervolume that groups of candidates promise together.
+def group_chances(of_quality: Chances, of_cost: Chances, groups: NDArray[np.intp]) -> Chances:
+    """How likely groups of candidates, whose members count together, dominate each point.
 
     Args:
         of_quality: Chance that a group's quality is good enough for a point, shape (points, groups).
         of_cost: Chance that a candidate's costs are, and that it fits, shape (points, candidates).
         groups: Each candidate's group; ascending, and none is empty.
-        volume_each: Of a point.
 
     Returns:
-        Shape (groups,).
+        Shape (points, groups). Their sum over the points, times the volume of each, is the expected gain.
     """
     none = np.log1p(-np.minimum(of_cost, np.float32(1 - 1e-6)))
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     some = -np.expm1(np.add.reduceat(none, starts, axis=1))
-    gained: Array = (of_quality * some).sum(axis=0, dtype=np.float64)
-    return gained * volume_each
+    chances: Chances = of_quality * some
+    return chances
 
 
 def _even_points(start: int, count: int, columns: int) -> Array:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from terrasweep.study.factored.candidates import Candidate, Identity
 from terrasweep.study.factored.history import History
-from terrasweep.study.factored.promise import chance_of_all, expected_gains, find_open_region
+from terrasweep.study.factored.outlook import Outlook
+from terrasweep.study.factored.promise import Chances, chance_of_all, find_open_region, group_chances
 from terrasweep.study.factored.quantities import BearsOn, Quantity
 
 if TYPE_CHECKING:  # It imports scipy's linear algebra, which a start without proposals does not need.
@@ -44,6 +45,8 @@ class Proposal:
     """What it is expected to take, attempts that do not fit included."""
     expected: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     """Objective to its expectation, and to one standard deviation below and above it."""
+    outlook: Outlook | None = None
+    """What was left to gain; None where it was not asked for, or no model could tell."""
 
     @property
     def rate(self) -> float:
@@ -52,14 +55,38 @@ class Proposal:
 
     def as_plain(self) -> dict[str, Any]:
         """The reason in plain values, as a result keeps it."""
+        outlook = dataclasses.asdict(self.outlook) if self.outlook else {}
         if self.promise is None:
-            return {"as": "filling"}
+            return {"as": "filling", **outlook}
         return {
             "as": "probe" if self.is_probe else "training",
             "promise": self.promise,
             "seconds": self.seconds,
             "expected": {name: list(values) for name, values in self.expected.items()},
+            **outlook,
         }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compared:
+    """Candidates, and how likely they dominate what is not had."""
+
+    ordered: Sequence[Candidate]
+    """Group by group."""
+    groups: NDArray[np.intp]
+    """Each candidate's; ascending."""
+    fits: Array
+    """How likely each candidate comes to an answer."""
+    chances: Chances
+    """That a group dominates a point, shape (points, groups)."""
+    volume_each: float
+    """Of a point."""
+
+    @property
+    def gains(self) -> Array:
+        """Expected gain of hypervolume of each group."""
+        gained: Array = self.chances.sum(axis=0, dtype=np.float64)
+        return gained * self.volume_each
 
 
 def measured_reference(values: Sequence[Sequence[float]], maximize: Sequence[bool]) -> Reference:
@@ -102,12 +129,12 @@ class Ranking:
             by_seconds: Whether seconds count, or proposals; for comparison.
         """
         self._history, self._models, self._objectives = history, models, objectives
-        self._reference, self._reuse, self._by_seconds = reference, reuse, by_seconds
-        self._maximize = [objective.maximize for objective in objectives]
-        rows = [list(values) for _, values in history.complete]
+        self.reference, self._reuse, self._by_seconds = reference, reuse, by_seconds
+        self.maximize = [objective.maximize for objective in objectives]
+        self.measured = rows = [list(values) for _, values in history.complete]
         if history.pending:
             expected = [models.estimate(objective, history.pending).at(0.0) for objective in objectives]
-            rows += np.column_stack(expected).tolist()
+            rows = [*rows, *np.column_stack(expected).tolist()]
         self._front = np.array(rows)
 
     def best(self, candidates: Iterable[Candidate], points: int) -> list[Proposal]:
@@ -117,26 +144,44 @@ class Ranking:
             candidates: Those that were tried are passed over.
             points: How finely gains are told apart.
         """
+        compared = self.compare(candidates, points)
+        return [] if compared is None else sorted(self.proposals(compared), key=lambda p: -p.rate)
+
+    def compare(self, candidates: Iterable[Candidate], points: int, *, beyond: float = 0.0) -> Compared | None:
+        """How likely candidates dominate what is not had; None where none may, at best.
+
+        Args:
+            candidates: Those that were tried are passed over.
+            points: How finely gains are told apart.
+            beyond: By how many standard deviations of the noise they have to exceed what is had.
+        """
         together: dict[Identity, dict[Identity, Candidate]] = {}
         for candidate in candidates:
             if self._is_open(candidate):
                 together.setdefault(self._group(candidate), {})[candidate.identity] = candidate
         ordered = [candidate for members in together.values() for candidate in members.values()]
         if not ordered:
-            return []
+            return None
         estimates = [self._models.estimate(objective, ordered) for objective in self._objectives]
-        fits = self._models.chance_to_fit(ordered)
-        region = find_open_region(
-            self._front, self._optimistic(estimates), self._maximize, self._reference, count=points
-        )
+        front = self._front if not beyond else self._improved(estimates, beyond)
+        region = find_open_region(front, self._optimistic(estimates), self.maximize, self.reference, count=points)
         if not len(region.points):
-            return []
+            return None
         sizes = [len(members) for members in together.values()]
         groups, firsts = np.repeat(np.arange(len(sizes)), sizes), np.cumsum([0, *sizes[:-1]])
+        fits = self._models.chance_to_fit(ordered)
         of_quality = self._chances(BearsOn.QUALITY, [e.of(firsts) for e in estimates], region.points)
         of_cost = self._chances(BearsOn.COST, estimates, region.points) * fits.astype(np.float32)
-        gains = expected_gains(of_quality, of_cost, groups, region.volume_each)
-        return self._by_rate(ordered, groups, gains, fits)
+        chances = group_chances(of_quality, of_cost, groups)
+        return Compared(ordered=ordered, groups=groups, fits=fits, chances=chances, volume_each=region.volume_each)
+
+    def _improved(self, estimates: Sequence[Estimate], deviations: float) -> Array:
+        """What is had, moved by so many standard deviations of each objective's noise to its better side."""
+        columns = []
+        for column, objective, estimate in zip(self._front.T, self._objectives, estimates, strict=True):
+            by = (1.0 if objective.maximize else -1.0) * deviations * self._models.noise(objective)
+            columns.append(column * np.exp(by) if estimate.log else column + by)
+        return np.column_stack(columns)
 
     def _is_open(self, candidate: Candidate) -> bool:
         history = self._history
@@ -149,7 +194,7 @@ class Ranking:
         return (*candidate.quality, ("", "")) if together else candidate.identity
 
     def _optimistic(self, estimates: Sequence[Estimate]) -> Array:
-        signs = [1.0 if up else -1.0 for up in self._maximize]
+        signs = [1.0 if up else -1.0 for up in self.maximize]
         return np.column_stack([e.at(sign * _OPTIMISM) for e, sign in zip(estimates, signs, strict=True)])
 
     def _chances(self, of: BearsOn, estimates: Sequence[Estimate], points: Array) -> NDArray[np.float32]:
@@ -169,25 +214,23 @@ class Ranking:
         expected = {objective.name: _interval(estimate) for objective, estimate in named}
         return dataclasses.replace(proposal, expected=expected)
 
-    def _by_rate(
-        self, ordered: Sequence[Candidate], groups: NDArray[np.intp], gains: Array, fits: Array
-    ) -> list[Proposal]:
-        training, probe = self._models.seconds(ordered)
+    def proposals(self, compared: Compared) -> list[Proposal]:
+        """One for each group, in their order: its fastest member."""
+        training, probe = self._models.seconds(compared.ordered)
         # What does not fit ends where a probe would, and then the next one is tried.
-        in_vain = (1 - fits) / np.maximum(fits, 1e-6) * probe
-        probed = np.array([self._reuse and c.quality in self._history.trained for c in ordered])
+        in_vain = (1 - compared.fits) / np.maximum(compared.fits, 1e-6) * probe
+        probed = np.array([self._reuse and c.quality in self._history.trained for c in compared.ordered])
         needed = np.where(probed, probe, training) + in_vain
         if not self._by_seconds:
-            needed = np.ones(len(ordered))
-        by_needed = np.lexsort((needed, groups))
-        fastest = by_needed[np.flatnonzero(np.diff(groups[by_needed], prepend=-1))]
-        found = [
+            needed = np.ones(len(compared.ordered))
+        by_needed = np.lexsort((needed, compared.groups))
+        fastest = by_needed[np.flatnonzero(np.diff(compared.groups[by_needed], prepend=-1))]
+        return [
             Proposal(
-                candidate=ordered[index],
+                candidate=compared.ordered[index],
                 is_probe=bool(probed[index]),
                 promise=float(gain),
                 seconds=float(needed[index]),
             )
-            for index, gain in zip(fastest, gains, strict=True)
+            for index, gain in zip(fastest, compared.gains, strict=True)
         ]
-        return sorted(found, key=lambda p: -p.rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,8 +13,10 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from terrasweep.results import pareto
 from terrasweep.study.factored.candidates import Candidate, Candidates, Draw, Keys, draw_independently, draw_value
 from terrasweep.study.factored.history import History, read_history
+from terrasweep.study.factored.outlook import Outlook, look_ahead
 from terrasweep.study.factored.proposal import Proposal, Ranking, Reference, measured_reference
 from terrasweep.study.factored.quantities import TRAINING_SECONDS, BearsOn, Predict, Quantity
 
@@ -21,6 +24,8 @@ _COARSE, _FINE = 128, 768
 """Points by which gains are told apart, among all candidates and among the best."""
 _GROUPS, _MEMBERS = 40, 24
 """How many qualities are looked at with all their members, and how many members are drawn of each."""
+_MOST = 20
+"""How many qualities that promise most, whatever they take, are looked at for what is left to gain."""
 _NEAR = 12
 """Members of the front whose neighbours are looked at."""
 _FRESH = 64
@@ -52,6 +57,7 @@ class FactoredSampler(BaseSampler):
         seed: int = 0,
         by_seconds: bool = True,
         sure: bool = False,
+        outlook: bool = False,
     ) -> None:
         """Say what is searched.
 
@@ -72,12 +78,13 @@ class FactoredSampler(BaseSampler):
             seed: Of all chance.
             by_seconds: Whether it matters what a candidate takes; for comparison.
             sure: Whether models are taken to be right; for comparison.
+            outlook: Whether each proposal says what is left to gain.
         """
         self._space, self._objectives, self._limited = space, list(objectives), list(limited)
         self._keys, self._draw, self._predict = keys, draw or draw_independently(space), predict
         self._allowed, self._reference, self._reuse = allowed or (lambda _: True), reference, reuse
         self._startup, self._drawn, self._seed = startup_trials, candidates, seed
-        self._by_seconds, self._sure = by_seconds, sure
+        self._by_seconds, self._sure, self._outlook = by_seconds, sure, outlook
         self._candidates: Candidates | None = None
         self._kernels: dict[str, dict[str, Any]] = {}
         self._forbidden: set[Any] = set()
@@ -133,15 +140,18 @@ class FactoredSampler(BaseSampler):
         candidates = self._known_candidates()
         chosen = {number: proposal.candidate.settings for number, proposal in self._proposed.items()}
         history = read_history(trials, candidates, self._objectives, self._limited, chosen)
+        outlook = None
         if len(history.tried) >= self._fill_until(candidates) and history.complete:
+            outlook = self._nothing_left(history)
             for proposal in self._promising(history, candidates, number):
                 if self._may(proposal.candidate):
                     return proposal
         filling = self._filling(history, candidates, number)
         if filling is None:
             rng = np.random.default_rng([self._seed, number])
-            return Proposal(candidate=candidates.pool[int(rng.integers(len(candidates.pool)))], is_new=False)
-        return Proposal(candidate=filling)
+            again = candidates.pool[int(rng.integers(len(candidates.pool)))]
+            return Proposal(candidate=again, is_new=False, outlook=outlook)
+        return Proposal(candidate=filling, outlook=outlook)
 
     def _known_candidates(self) -> Candidates:
         if self._candidates is None:
@@ -167,19 +177,41 @@ class FactoredSampler(BaseSampler):
         from terrasweep.study.factored.forecast import Models  # It imports scikit-learn, for a second.
 
         models = Models(history, self._limited, self._kernels, sure=self._sure)
-        maximize = [objective.maximize for objective in self._objectives]
-        values = [values for _, values in history.complete]
-        reference = self._reference(values[0]) if self._reference else measured_reference(values, maximize)
+        reference = self._reference_of(history)
         ranking = Ranking(history, models, self._objectives, reference, reuse=self._reuse, by_seconds=self._by_seconds)
         near = [candidate for candidate, _ in self._front(history)[-_NEAR:]]
         neighbours = itertools.chain.from_iterable(candidates.neighbours(c, 1, number) for c in near)
         others = [*neighbours, *candidates.fresh(_FRESH, number), *self._of_known_quality(history, candidates)]
         first = ranking.best([*candidates.pool, *others], _COARSE)
-        trainings = [p.candidate for p in first if not p.is_probe][:_GROUPS]
-        members = itertools.chain.from_iterable(candidates.members(c, _MEMBERS) for c in trainings)
-        probes = [p.candidate for p in first if p.is_probe][:_GROUPS]
-        yield from map(ranking.explained, ranking.best([*members, *probes], _FINE))
-        yield from map(ranking.explained, first)
+        trainings = [p for p in first if not p.is_probe][:_GROUPS]
+        members = itertools.chain.from_iterable(candidates.members(p.candidate, _MEMBERS) for p in trainings)
+        probes = [p for p in first if p.is_probe][:_GROUPS]
+        best = ranking.best([*members, *(p.candidate for p in probes)], _FINE)
+        most = sorted(first, key=lambda p: -(p.promise or 0.0))[:_MOST]
+        outlook = self._look_ahead(ranking, candidates, [*trainings, *probes, *most])
+        for proposal in itertools.chain(best, first):
+            yield dataclasses.replace(ranking.explained(proposal), outlook=outlook)
+
+    def _look_ahead(self, ranking: Ranking, candidates: Candidates, best: Sequence[Proposal]) -> Outlook | None:
+        """What the best ones, with all that share their quality, leave to gain; None where it is not asked for."""
+        if not self._outlook:
+            return None
+        members = ([p.candidate] if p.is_probe else candidates.members(p.candidate, _MEMBERS) for p in best)
+        return look_ahead(ranking, itertools.chain.from_iterable(members), _COARSE, self._may)
+
+    def _nothing_left(self, history: History) -> Outlook | None:
+        """The outlook where no candidate that may be proposed promises anything; None where it is not asked for."""
+        if not self._outlook:
+            return None
+        rows, maximize = [list(values) for _, values in history.complete], [o.maximize for o in self._objectives]
+        had = pareto.hypervolume(rows, maximize, self._reference_of(history))
+        return Outlook(hypervolume=had, left=0.0, next_hour=0.0)
+
+    def _reference_of(self, history: History) -> Reference:
+        """The hypervolume's, of a study in which some trials completed."""
+        values = [values for _, values in history.complete]
+        maximize = [objective.maximize for objective in self._objectives]
+        return self._reference(values[0]) if self._reference else measured_reference(values, maximize)
 
     def _of_known_quality(self, history: History, candidates: Candidates) -> list[Candidate]:
         """All candidates that a probe would answer."""
@@ -189,8 +221,6 @@ class FactoredSampler(BaseSampler):
         return [member for candidate in trained.values() for member in candidates.members(candidate, _MEMBERS)]
 
     def _front(self, history: History) -> list[tuple[Candidate, Sequence[float]]]:
-        from terrasweep.results import pareto
-
         maximize = [objective.maximize for objective in self._objectives]
         rows = [list(values) for _, values in history.complete]
         return [history.complete[index] for index in pareto.front(rows, maximize)]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from terrasweep.study.factored.forecast import Estimate
-from terrasweep.study.factored.promise import expected_gains, find_open_region, gains_of
+from terrasweep.study.factored.promise import find_open_region, gains_of, group_chances
 
 MAXIMIZE = [True, False]
 REFERENCE = [(0.0, 1.0), (10.0, 5.0)]
@@ -39,7 +39,7 @@ def test_a_group_gains_what_chance_says_it_gains():
     region = find_open_region(front, np.array([[1.1, 2.5]]), MAXIMIZE, REFERENCE, count=6000)
     of_quality = accuracy.chance_of(region.points[:, 0], at_least=True)
     of_cost = memory.chance_of(region.points[:, 1], at_least=False) * fits.astype(np.float32)
-    found = expected_gains(of_quality, of_cost, np.array([0, 0]), region.volume_each)
+    found = group_chances(of_quality, of_cost, np.array([0, 0])).sum(axis=0) * region.volume_each
     gains = []
     for _ in range(2000):
         reached = rng.normal(0.75, 0.08)
@@ -52,4 +52,5 @@ def test_a_group_gains_what_chance_says_it_gains():
 def test_groups_are_told_apart():
     of_quality = np.array([[1.0, 0.5]], dtype=np.float32)
     of_cost = np.array([[0.5, 0.5, 1.0]], dtype=np.float32)
-    assert expected_gains(of_quality, of_cost, np.array([0, 0, 1]), 2.0) == pytest.approx([1.5, 1.0], rel=1e-4)
+    found = group_chances(of_quality, of_cost, np.array([0, 0, 1]))
+    assert found == pytest.approx(np.array([[0.75, 0.5]]), rel=1e-4)

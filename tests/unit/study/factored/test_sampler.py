@@ -284,3 +284,18 @@ def test_every_proposal_is_valid_allowed_and_new(kinds, of_quality, seed):
 def test_what_is_switched_off_for_comparison_changes_what_is_proposed(option):
     usual, other = run(study_of(sampler()), 14), run(study_of(sampler(**{option: option == "sure"})), 14)
     assert usual != other
+
+
+def test_where_it_is_asked_for_each_proposal_says_what_is_left_until_nothing_is():
+    space = {"x": CategoricalDistribution([1, 2, 3, 4]), "y": CategoricalDistribution(["a", "b"])}
+    objectives = [ACCURACY]
+    asked = FactoredSampler(space, objectives, keys=split_by("xy", "x"), startup_trials=5, outlook=True)
+    study = study_of(asked, objectives)
+    told = []
+    for _ in range(9):
+        trial = study.ask(space)
+        told.append(asked.reason(trial.number).as_plain())
+        study.tell(trial, trial.params["x"] / 10)
+    assert all("left" not in reason for reason in told[:5]), "no model has been asked"
+    assert all(reason["left"] >= 0 and reason["hypervolume"] > 0 for reason in told[5:])
+    assert (told[8]["left"], told[8]["next_hour"]) == (0.0, 0.0), "all eight were tried"
