@@ -11,6 +11,7 @@ from terrasweep.report.confusion_section import confusion_cards
 from terrasweep.report.data_section import data_section
 from terrasweep.report.gate_note import gate_note
 from terrasweep.report.labels import arithmetic_text, label, source_name, touched_text, trial_name, violation_text
+from terrasweep.report.model_fit import FIT_COLUMNS, fit_rows
 from terrasweep.report.recommendations import by_configuration, choose, remarks_on, shown_measurements
 from terrasweep.report.recommended_configurations import command_for
 from terrasweep.report.repeats_section import repeats_section
@@ -20,6 +21,7 @@ from terrasweep.report.speed_note import speed_note
 from terrasweep.report.study_outcome import StudyOutcome
 from terrasweep.report.tables import as_text, searched_text
 from terrasweep.report.ties import front_ties, resolution_note
+from terrasweep.report.why_proposed import why_proposed
 from terrasweep.results.estimates import LEARNED, MEMORY_AND_SPEED
 from terrasweep.results.secrets import masked
 from terrasweep.results.states import State
@@ -49,6 +51,8 @@ def text_sections(outcome: StudyOutcome) -> dict[str, Any]:
         "baselines": baseline_rows(outcome),
         "repeats": repeats_section(outcome),
         "failures": failures(outcome),
+        "expectations": fit_rows(outcome),
+        "expectation_columns": FIT_COLUMNS,
         "confusion": confusion_cards(outcome),
         "sensitivity": rankings(outcome),
         "data": data_section(outcome.record.data),
@@ -196,6 +200,7 @@ def _details(outcome: StudyOutcome, result: TrialResult) -> dict[str, Any]:
     result = outcome.own(result)
     measured = ((name, result.measurements.get(name)) for name in NUMERIC_MEASUREMENTS)
     facts = [
+        ("proposed", why_proposed(result, outcome.accuracy_name)),
         ("disturbed", str(result.measurements.get("disturbed") or "")),
         ("accuracy from", _marked(result.accuracy_from)[1]),
         ("memory and speed from", _marked(result.cost_from)[1]),
@@ -253,5 +258,6 @@ def _setup(outcome: StudyOutcome) -> list[tuple[str, str]]:
         ("storage", record.storage),
         ("tracking", record.tracking_uri),
         ("started", record.started),
+        ("ended early", record.ended_early),
     ]
     return [(name, masked(text)) for name, text in facts if text]

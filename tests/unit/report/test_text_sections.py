@@ -200,3 +200,11 @@ def test_the_arithmetic_of_each_trial_and_of_the_study_is_told(tmp_path):
     both = "float32_matmul_precision=highest; float32_matmul_precision=medium"
     assert both in (tmp_path / "report.md").read_text().replace("\\", "")
     assert both in " ".join(page_of(tmp_path).text)
+
+
+def test_a_search_that_ended_early_says_why_and_another_nothing():
+    why = "study.budget_hours=8 is used up after 08:01:00"
+    record, results = sample.study()
+    early = dict(text_sections(summarize(dataclasses.replace(record, ended_early=why), results))["setup"])
+    assert early["ended early"] == why
+    assert "ended early" not in dict(text_sections(summarize(record, results))["setup"])

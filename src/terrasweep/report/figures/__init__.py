@@ -9,6 +9,7 @@ from terrasweep.report.figures.fronts import fronts_section
 from terrasweep.report.figures.hypervolume import hypervolume_section
 from terrasweep.report.figures.importances import importances_section
 from terrasweep.report.figures.learning_curves import learning_curves_section
+from terrasweep.report.figures.model_fit import model_fit_section
 from terrasweep.report.figures.parallel_coordinates import parallel_section
 from terrasweep.report.figures.predicted_memory import predicted_memory_section
 from terrasweep.report.figures.predicted_speed import predicted_speed_section
@@ -20,6 +21,7 @@ FIGURES: tuple[Callable[[StudyOutcome], FigureSection | None], ...] = (
     importances_section,
     learning_curves_section,
     hypervolume_section,
+    model_fit_section,
     predicted_memory_section,
     predicted_speed_section,
 )

@@ -17,6 +17,8 @@ class PageFigure:
     """What to look at, in a sentence; without a spec, why there is no figure."""
     spec: str = ""
     """Plotly's data and layout as JSON; empty where there is nothing to draw."""
+    alternative: str = ""
+    """What it shows, for who can't see it."""
     least_width_px: int = 0
     """Narrower screens scroll it sideways."""
 
@@ -47,6 +49,9 @@ class FigureSection:
     """Sentences on these trials, as a list."""
     key: list[KeyMark]
     """What the marks mean; may be empty."""
+    columns: Sequence[str] = ()
+    """Head of a table below the figures."""
+    rows: Sequence[Sequence[str]] = ()
     side_by_side: bool = True
     """Whether the figures share a row where there is room."""
     empty: str = ""

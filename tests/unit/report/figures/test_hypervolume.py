@@ -1,6 +1,9 @@
 """The progress of a study: a step per trial, and a mark where the search has gained."""
 
+import dataclasses
 import json
+
+import pytest
 
 from terrasweep.report.figures.hypervolume import hypervolume_figure, hypervolume_section
 from terrasweep.report.study_outcome import summarize
@@ -50,3 +53,18 @@ def test_a_trial_without_a_number_has_no_place_and_without_a_complete_one_there_
     assert json.loads(hypervolume_figure(outcome).spec)["data"][0]["x"] == [3]
     for trials in ([], [unnumbered], [TrialResult(number=0, state=State.FAILED)]):
         assert hypervolume_section(summarize(sample.record(objectives=[SPEED]), trials)) is None
+
+
+def test_what_was_left_to_gain_is_added_to_what_was_had_where_a_model_told():
+    left = {1: 0.5, 2: 0.01}
+    trials = [sample.complete(i, {SPEED.name: speed}) for i, speed in enumerate((10.0, 20.0, 25.0, 25.0))]
+    trials = [
+        dataclasses.replace(t, proposed={"left": left[t.number] * 3, "hypervolume": 3.0} if t.number in left else {})
+        for t in trials
+    ]
+    figure = hypervolume_figure(summarize(sample.record(objectives=[SPEED]), trials))
+    line, promise = json.loads(figure.spec)["data"]
+    assert line["y"] == [1.0, 2.0, 2.5, 2.5]
+    assert (promise["x"], promise["y"]) == ([1, 2], pytest.approx([1.0 * 1.5, 2.0 * 1.01]))
+    assert promise["customdata"][1] == "<b>trial 2</b><br>left to gain: <b>1.0 %</b>"
+    assert figure.note.endswith("what was left to gain.")
