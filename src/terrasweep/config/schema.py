@@ -80,6 +80,8 @@ class StudyConfig:
     baselines: Any = "default"
     """What is measured before the search, to compare with: ``default`` (full tuning, and LoRA of rank 16), ``none``, or
     names with the keys that each sets."""
+    learn_from: list[str] = field(default_factory=list)
+    """Other studies whose trials teach the search's models; they are no results of this one."""
     test: bool = True
     """Whether the recommended trials are measured on the test split, once, when the study is complete."""
 

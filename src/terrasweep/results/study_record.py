@@ -55,6 +55,9 @@ class StudyRecord:
     """Default baseline to why it does not go with the study, and was not measured."""
     ended_early: str = ""
     """Why the search ended before it had its trials, in a line; empty where it has them, or goes on."""
+    learnt: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Other study to what was learnt of its trials when it was first named: their settings here, their numbers that
+    hold here, too, and their trends."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:

@@ -52,3 +52,8 @@ def _needs_models(study: StudyConfig, name: str) -> Iterator[str]:
             f"study.stop_when={study.stop_when} with hydra/sweeper/sampler={name}: it has no model that could promise "
             f"anything; {way_out}, or study.budget_hours"
         )
+    if study.learn_from:
+        yield (
+            f"study.learn_from=[{','.join(study.learn_from)}] with hydra/sweeper/sampler={name}: it has no model that "
+            f"could be taught; {way_out}, or drop it"
+        )

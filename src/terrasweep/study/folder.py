@@ -46,7 +46,8 @@ class StudyFolder:
         """Take a study up, and write its record where it is new or changed.
 
         Another process may have started the study meanwhile: then it is that one's, and what the sweep found (its
-        total, its data, the baselines that it leaves out) is all that changes.
+        total, its data, the baselines that it leaves out, what it learnt of studies that the other one did not name)
+        is all that changes.
         """
         with self.trials.locked():
             if stored := self.record():
@@ -56,6 +57,7 @@ class StudyFolder:
                     n_trials=record.n_trials,
                     data=record.data or stored.data,
                     left_out=record.left_out,
+                    learnt=record.learnt | stored.learnt,
                     settings=mended.settings,
                     overrides=mended.overrides,
                     objectives=mended.objectives,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +89,30 @@ def check_reuse(config: TrialConfig) -> None:
     Raises:
         InvalidConfig: With one line for each that isn't.
     """
-    known = [file.parent.name for file in (results_folder(config.study.name).parent).glob("*/study.json")]
-    hint = "run it first" if not known else ""
-    lines = [
-        f"reuse.studies: {name}: there is no {results_folder(name) / 'study.json'}; {hint or nearest(name, known)}"
-        for name in config.reuse.studies
-        if name not in (config.study.name, *known)
-    ]
+    lines = list(_find_missing_studies("reuse.studies", config.reuse.studies, config.study.name))
     if config.probe.alone:
         lines.append("probe.alone=true: no trial would have an accuracy; leave it out, the confirmation round sets it")
     _refuse(lines)
+
+
+def check_learn_from(config: TrialConfig) -> None:
+    """See that the studies that are to be learnt from are there, and others.
+
+    Raises:
+        InvalidConfig: With one line for each that isn't.
+    """
+    own, names = config.study.name, config.study.learn_from
+    of_itself = f"study.learn_from: {own}: a study learns from its own trials in any case; drop it"
+    _refuse([*([of_itself] if own in names else []), *_find_missing_studies("study.learn_from", names, own)])
+
+
+def _find_missing_studies(key: str, names: Sequence[str], own: str) -> Iterator[str]:
+    """One line for each name that is no study below ``results/``; a study's own may come to be one."""
+    known = [file.parent.name for file in results_folder(own).parent.glob("*/study.json")]
+    for name in names:
+        if name not in (own, *known):
+            hint = nearest(name, known) if known else "run it first"
+            yield f"{key}: {name}: there is no {results_folder(name) / 'study.json'}; {hint}"
 
 
 def check_trial_folders(base: DictConfig, folder: Path) -> None:

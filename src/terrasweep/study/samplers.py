@@ -18,6 +18,7 @@ from terrasweep.config.schema import StudyConfig
 from terrasweep.machine import startup
 from terrasweep.results.errors import InvalidConfig, first_line
 from terrasweep.study.conditional_keys import FOR_WHOLE_TRIALS, WithEveryKey
+from terrasweep.study.factored.prior import PriorTrial
 from terrasweep.study.factored.quantities import Predict
 from terrasweep.study.factored.sampler import FactoredSampler
 from terrasweep.study.factored_search import search_arguments
@@ -65,6 +66,7 @@ def build_sampler(
     drawn: int,
     allowed: Callable[[dict[str, Any]], bool] = lambda _: True,
     predict: Predict | None = None,
+    prior: Sequence[PriorTrial] = (),
 ) -> tuple[BaseSampler, GridSize]:
     """Build the sampler, and say how many trials it has.
 
@@ -78,6 +80,7 @@ def build_sampler(
             factored sampler, which sees by the trials what was drawn.
         allowed: Whether the rules allow searched values; for a sampler that asks.
         predict: What is known of memory and speed before; for the factored sampler.
+        prior: What is learnt from other studies; for a sampler with models.
 
     Raises:
         InvalidConfig: The sampler refuses its settings, or the space has no grid.
@@ -95,7 +98,7 @@ def build_sampler(
             reason = first_line(error.__cause__ or error)
             raise InvalidConfig(f"hydra.sweeper.sampler: {reason}; correct its settings") from error
     if isinstance(built, functools.partial) and built.func is FactoredSampler:
-        return built(**search_arguments(study, space, base, allowed, predict)), GridSize()
+        return built(**search_arguments(study, space, base, allowed, predict), prior=prior), GridSize()
     if isinstance(built, functools.partial):
         grid = build_grid(space, base)
         return built(grid), GridSize(combinations=math.prod(len(values) for values in grid.values()))

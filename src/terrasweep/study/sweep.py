@@ -38,12 +38,20 @@ from terrasweep.study.factored.sampler import FactoredSampler
 from terrasweep.study.factored_search import draw_space, space_keys
 from terrasweep.study.folder import StudyFolder
 from terrasweep.study.launcher_recipes import runs_here, runs_in_this_process, trials_at_once
+from terrasweep.study.learnt_trials import PriorReader, read_prior
 from terrasweep.study.loop import StudyRun
 from terrasweep.study.optuna_storage import STORAGE_ERRORS, storage_reason, usable
 from terrasweep.study.optuna_study import StoredStudy
 from terrasweep.study.orphans import holds_nothing
 from terrasweep.study.predicted_costs import PredictedCosts
-from terrasweep.study.preflight import check_launcher, check_reuse, check_space, check_trial_folders, check_writable
+from terrasweep.study.preflight import (
+    check_launcher,
+    check_learn_from,
+    check_reuse,
+    check_space,
+    check_trial_folders,
+    check_writable,
+)
 from terrasweep.study.pruners import build_pruner
 from terrasweep.study.record import continued, find_changed_ranges, find_record, with_data
 from terrasweep.study.samplers import GridSize, build_sampler, check_sampler
@@ -104,6 +112,7 @@ class StudySweep:
         check_launcher(base.hydra.launcher, config)
         check_trial_folders(base, folder.path)
         check_reuse(config)
+        check_learn_from(config)
         check_space(space, self._composer.compose)
         for_a_look, grid = build_sampler(self._sampler_settings, config.study, space, base, 0)
         check_has_models(for_a_look, config.study, base.hydra.runtime.choices.get("hydra/sweeper/sampler", ""))
@@ -140,6 +149,7 @@ class StudySweep:
         if missing or not is_default(config.study.baselines):  # A study that has its trials runs nothing unasked.
             self._find_baselines(config.study.baselines, folder)
             record = dataclasses.replace(record, left_out=dict(self._baselines.left_out))
+        record = self._with_learnt(record, config)
         mlflow_store.prepare(config.tracking.uri)
         if existing is None and folder.trials.numbers():
             record = mlflow_parent.with_known_start(record, config.tracking.uri)
@@ -153,6 +163,7 @@ class StudySweep:
             *(self._sampler_settings, config.study, self._space, self._composer.base, drawn),
             allowed=lambda values: not self.find_violations(values),
             predict=self._costs,
+            prior=read_prior(folder.known.learnt, config.study.learn_from),
         )
         stored.use(sampler, grid, self._pruner)
         for line in reconcile.reconcile(folder, stored):
@@ -176,6 +187,18 @@ class StudySweep:
             file=sys.stderr,
         )
         stored.start_over()
+
+    def _with_learnt(self, record: StudyRecord, config: TrialConfig) -> StudyRecord:
+        """The record with what other studies teach; each is read once, when it is first named, and kept."""
+        if not (new := [name for name in config.study.learn_from if name not in record.learnt]):
+            return record
+        reader = PriorReader(self._space, self._composer, record.objectives)
+        learnt = dict(record.learnt)
+        for name in new:
+            prior, said = reader.learn_from(name)
+            learnt[name] = [trial.as_plain() for trial in prior]
+            print(said, file=sys.stderr)
+        return dataclasses.replace(record, learnt=learnt)
 
     def _check_models(self) -> None:
         """Look at the models of the space before the first trial.

@@ -42,5 +42,7 @@ def test_a_sampler_without_models_is_refused_in_one_line():
         "study.stop_when=converged with hydra/sweeper/sampler=random: it has no model that could promise anything; "
         "use hydra/sweeper/sampler=factored, or study.budget_hours"
     )
+    with pytest.raises(InvalidConfig, match=r"^study.learn_from=\[a,b\] with hydra/sweeper/sampler=random: it has no"):
+        check_has_models(optuna.samplers.RandomSampler(), StudyConfig(name="s", learn_from=["a", "b"]), "random")
     check_has_models(optuna.samplers.RandomSampler(), StudyConfig(name="s"), "random")
     check_has_models(FactoredSampler({}, [], keys=split_by("", "")), asked, "factored")

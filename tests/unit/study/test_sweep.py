@@ -14,13 +14,15 @@ from mlflow import MlflowClient
 from omegaconf.errors import ConfigTypeError
 
 from terrasweep import process, report
-from terrasweep.config.compose import register_schema
+from terrasweep.config.compose import composed_trial, public_dict, register_schema
 from terrasweep.results.errors import InvalidConfig
 from terrasweep.results.measurements import Measurements
 from terrasweep.results.states import Reason, State
 from terrasweep.results.trial_result import TrialResult
 from terrasweep.study import baselines, loop, mlflow_parent, mlflow_store, optuna_study, sweep
 from terrasweep.study.composer import Composer
+from terrasweep.trial.attempt import put_back
+from tests.composing import compose_all
 from tests.conftest import make_home
 from tests.integration.study import read_optuna, read_record, read_results
 from tests.studies import NoTracker
@@ -287,3 +289,48 @@ def test_the_front_is_trained_again_with_other_seeds_when_the_search_is_over(sta
     assert start(ACCURACY, SEARCH, "study.n_trials=2", *repeats).launched == []
     (more,) = start(ACCURACY, SEARCH, "study.n_trials=2", *repeats, "repeats.n_trainings=9").launched
     assert (more["hydra.sweep.subdir"], more["train.seed"]) == ("repeats/0-seed7", 7)
+
+
+FACTORED = "hydra/sweeper/sampler=factored"
+
+
+def another_study(home, *ranks):
+    """The folder of a study ``before`` that had trials of the same configuration."""
+    folder = home / "results/before"
+    for number, rank in enumerate(ranks):
+        config = public_dict(composed_trial(compose_all([*FIXED[2:], "study.name=before", f"tuning.rank={rank}"])))
+        measured = Measurements(accuracy=rank / 10, wall_seconds=5.0)
+        result = TrialResult(number=number, state=State.COMPLETE, measurements=measured, config=config)
+        put_back(folder / "trials" / str(number), result)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.json").touch()
+    return folder
+
+
+def test_what_is_learnt_of_another_study_is_kept_so_that_a_restart_proposes_the_same(start, tmp_path, capsys):
+    study, other = tmp_path / "results" / "s", another_study(tmp_path, 2, 4, 16)
+    asked = (ACCURACY, SEARCH, FACTORED, "study.learn_from=[before]")
+    assert len(start(*asked, "study.n_trials=1").launched) == 1
+    assert "study.learn_from: before: of its 3 trials accuracy of 2" in capsys.readouterr().err
+    learnt = read_record(study).learnt
+    assert [trial["settings"] for trial in learnt["before"]] == [{"tuning.rank": 2}, {"tuning.rank": 4}]
+    shutil.rmtree(other / "trials")
+    (study / "study.json").unlink()  # The storage knows it, too.
+    start(*asked, "study.n_trials=2")
+    assert read_record(study).learnt == learnt
+    assert "study.learn_from" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("study.learn_from=[befor]", FACTORED), "study.learn_from: befor: there is no .*did you mean before"),
+        (("study.learn_from=[before]", "hydra/sweeper/sampler=random"), "it has no model that could be taught"),
+        (("study.stop_when=converged", "hydra/sweeper/sampler=tpe"), "it has no model that could promise anything"),
+    ],
+)
+def test_what_needs_models_or_another_study_is_refused_before_anything_runs(start, tmp_path, arguments, said):
+    another_study(tmp_path)
+    with pytest.raises(InvalidConfig, match=said):
+        start(ACCURACY, SEARCH, *arguments)
+    assert not (tmp_path / "results" / "s").exists()

@@ -16,6 +16,7 @@ from terrasweep.study.factored.candidates import Candidate
 from terrasweep.study.factored.gaussian_process import GaussianProcess
 from terrasweep.study.factored.history import History
 from terrasweep.study.factored.quantities import PROBE_SECONDS, TRAINING_SECONDS, BearsOn, Quantity
+from terrasweep.study.factored.trend import Trend
 
 Array = NDArray[np.float64]
 _Seconds = tuple[Candidate, float, bool]
@@ -209,9 +210,16 @@ class _NumberModel:
             grouped.setdefault(key, []).append(math.log(value) if self._log else value)
             first.setdefault(key, candidate)
         self._known = {key: float(np.mean(values)) for key, values in grouped.items()}
+        self._trend: Trend | None = None
+        y = np.array(list(self._known.values()))
+        if trends := history.trends.get(quantity.name):
+            self._trend = Trend(trends, quantity.of, kernel.setdefault("trends", {}))
+            self._trend.fit(list(first.values()), y)
         offsets, errors = self._predicted(list(first.values()))
-        y = np.array(list(self._known.values())) - offsets
+        y = y - offsets
         spread = _UNSEEN_SPREAD if self._log else float(np.std(y)) if len(y) else 1.0
+        if self._trend is not None:  # Where little was measured here, another study tells how far numbers lie apart.
+            spread = max(spread, self._trend.spread)
         self._spread = max(float(np.std(y)), 1e-9) if len(y) > 1 else 1.0
         self._model = GaussianProcess(
             _rows(list(first.values()), self._of),
@@ -248,6 +256,8 @@ class _NumberModel:
                 value, error = prediction.value, prediction.relative_error
                 offsets[index] = math.log(value) if self._log else value
                 errors[index] = error if self._log else error * abs(value)
+        if self._trend is not None:
+            offsets += self._trend.at(candidates)
         return offsets, errors
 
 

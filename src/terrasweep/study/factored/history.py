@@ -35,6 +35,8 @@ class History:
     """Whether a candidate came to an answer; those apart that a measurement over its limit explains."""
     numbers: dict[str, list[tuple[Candidate, float]]] = field(default_factory=dict)
     """Name to what was measured of it."""
+    trends: dict[str, dict[str, list[tuple[Candidate, float]]]] = field(default_factory=dict)
+    """Name to what was measured of it in other studies, where it rises and falls as here, by their names."""
     seconds: list[tuple[Candidate, float, bool]] = field(default_factory=list)
     """What a trial took, and whether it was a probe."""
     trained: set[Identity] = field(default_factory=set)

@@ -17,6 +17,7 @@ from terrasweep.results import pareto
 from terrasweep.study.factored.candidates import Candidate, Candidates, Draw, Keys, draw_independently, draw_value
 from terrasweep.study.factored.history import History, read_history
 from terrasweep.study.factored.outlook import Outlook, look_ahead
+from terrasweep.study.factored.prior import PriorTrial, add_prior, qualities_known
 from terrasweep.study.factored.proposal import Proposal, Ranking, Reference, measured_reference
 from terrasweep.study.factored.quantities import TRAINING_SECONDS, BearsOn, Predict, Quantity
 
@@ -26,6 +27,8 @@ _GROUPS, _MEMBERS = 40, 24
 """How many qualities are looked at with all their members, and how many members are drawn of each."""
 _MOST = 20
 """How many qualities that promise most, whatever they take, are looked at for what is left to gain."""
+_FEWEST = 2
+"""Trials that fill the space, however much is learnt from other studies."""
 _NEAR = 12
 """Members of the front whose neighbours are looked at."""
 _FRESH = 64
@@ -58,6 +61,7 @@ class FactoredSampler(BaseSampler):
         by_seconds: bool = True,
         sure: bool = False,
         outlook: bool = False,
+        prior: Sequence[PriorTrial] = (),
     ) -> None:
         """Say what is searched.
 
@@ -79,12 +83,13 @@ class FactoredSampler(BaseSampler):
             by_seconds: Whether it matters what a candidate takes; for comparison.
             sure: Whether models are taken to be right; for comparison.
             outlook: Whether each proposal says what is left to gain.
+            prior: Trials of other studies that teach the models.
         """
         self._space, self._objectives, self._limited = space, list(objectives), list(limited)
         self._keys, self._draw, self._predict = keys, draw or draw_independently(space), predict
         self._allowed, self._reference, self._reuse = allowed or (lambda _: True), reference, reuse
         self._startup, self._drawn, self._seed = startup_trials, candidates, seed
-        self._by_seconds, self._sure, self._outlook = by_seconds, sure, outlook
+        self._by_seconds, self._sure, self._outlook, self._prior = by_seconds, sure, outlook, list(prior)
         self._candidates: Candidates | None = None
         self._kernels: dict[str, dict[str, Any]] = {}
         self._forbidden: set[Any] = set()
@@ -140,6 +145,7 @@ class FactoredSampler(BaseSampler):
         candidates = self._known_candidates()
         chosen = {number: proposal.candidate.settings for number, proposal in self._proposed.items()}
         history = read_history(trials, candidates, self._objectives, self._limited, chosen)
+        add_prior(history, self._prior, candidates, [*self._objectives, *self._limited])
         outlook = None
         if len(history.tried) >= self._fill_until(candidates) and history.complete:
             outlook = self._nothing_left(history)
@@ -164,7 +170,11 @@ class FactoredSampler(BaseSampler):
         if self._startup is not None:
             return self._startup
         names = {name for candidate in candidates.pool for name, _ in candidate.quality}
-        return len(names) + 2
+        until = len(names) + 2
+        of_quality = [objective.name for objective in self._objectives if objective.of is BearsOn.QUALITY]
+        if any(name in trial.trends for trial in self._prior for name in of_quality):
+            until //= 2
+        return max(_FEWEST, until - len(qualities_known(self._prior, candidates, of_quality)))
 
     def _may(self, candidate: Candidate) -> bool:
         if candidate.identity in self._forbidden or not self._allowed(candidate.settings):
