@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from terrasweep.machine.files import write_atomically
 from terrasweep.report.memory_page import write_memory_page
 from terrasweep.results.memory_plan import BATCH, PARTS, MemoryPlan, PlannedConfiguration, PlannedPeak
-from terrasweep.results.wording import ABSENT, counted, listed, narrow, rounded
+from terrasweep.results.wording import ABSENT, counted, listed, narrow, paragraph, rounded
 from terrasweep.study.terminal import plain_console
 
 _MIB_PER_GIB = 1024
 _WIDTH = 100
+_UNBOUNDED = 10_000
+"""Columns, more than any table takes."""
 _MOST_ROWS = 400
 """Rows that are printed; --csv has all."""
 
@@ -45,9 +47,9 @@ def show_space(plan: MemoryPlan, console: Console | None = None) -> None:
         console.width = max(console.width, _WIDTH)
     heading = f"{plan.name}: the peak of {counted(len(plan.rows), 'configuration')} on one GPU, in GiB"
     console.print(Text(heading), soft_wrap=True)
-    console.print(_table(plan))
+    console.print(_table(plan, console))
     for line in (*_counts(plan), *plan.notes, *_remarks(plan)):
-        console.print(textwrap.fill(line, min(console.width, 120)), soft_wrap=True, markup=False)
+        console.print(paragraph(line, min(console.width, 120)), soft_wrap=True, markup=False)
 
 
 def show_cards(plan: MemoryPlan, console: Console | None = None) -> None:
@@ -57,16 +59,16 @@ def show_cards(plan: MemoryPlan, console: Console | None = None) -> None:
     if not plan.limits:
         return
     table = Table(pad_edge=False, padding=(0, 1, 0, 0), box=SIMPLE_HEAD)
-    table.add_column("")
-    for name in ("GiB", "fits", f"largest {BATCH}", f"{PARTS} for {BATCH}={own.batch_size}"):
-        table.add_column(name, justify="right")
+    table.add_column("", no_wrap=True)
+    for name in ("GiB", "fits", f"largest\n{BATCH}", f"{PARTS}\nfor {BATCH}={own.batch_size}"):
+        table.add_column(name, justify="right", no_wrap=True)
     for limit, gib in plan.limits.items():
         fits = ABSENT if own.peak is None else str(own.peak.fit(gib))
         table.add_row(limit, narrow(gib), fits, _number(plan.largest_batch(own, limit)), _parts(plan, own, limit))
     console.print("What fits by the predicted peak on one GPU")
     console.print(table)
     for line in plan.notes:
-        console.print(textwrap.fill(line, min(console.width, 120)), soft_wrap=True, markup=False)
+        console.print(paragraph(line, min(console.width, 120)), soft_wrap=True, markup=False)
 
 
 def as_json(plan: MemoryPlan) -> dict[str, Any]:
@@ -111,24 +113,49 @@ def _flat(numbers: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _table(plan: MemoryPlan) -> Table:
-    """A row per group of configurations that differ in the batch alone."""
-    others = [key for key in plan.keys if key != BATCH]
+def _table(plan: MemoryPlan, console: Console) -> Table:
+    """A row per group of configurations that differ in the batch alone, as wide as the console at most.
+
+    Where the keys' columns don't fit beside the peaks, their values share one.
+    """
+    own_columns = _filled(plan, [[key] for key in plan.keys if key != BATCH])
+    if _natural_width(own_columns, console) <= console.width:
+        return own_columns
+    return _filled(plan, [[key for key in plan.keys if key != BATCH]])
+
+
+def _natural_width(table: Table, console: Console) -> int:
+    """Columns of a table that breaks no cell."""
+    return Measurement.get(console, console.options.update(width=_UNBOUNDED), table).maximum
+
+
+def _filled(plan: MemoryPlan, columns: list[list[str]]) -> Table:
+    """The table with a column for each of so many lists of keys; what a peak takes is never broken over two lines."""
     batches = sorted({row.batch_size for row in plan.rows}) if BATCH in plan.keys else []
     table = Table(pad_edge=False, padding=(0, 1, 0, 0), box=SIMPLE_HEAD)
-    for key in others:
-        table.add_column(key)
-    for heading in [f"{BATCH}={batch}" if batch == batches[0] else str(batch) for batch in batches] or ["peak"]:
-        table.add_column(heading, justify="right")
+    for keys in filter(None, columns):
+        table.add_column(", ".join(keys))
+    for heading in _headings(batches):
+        table.add_column(heading, justify="right", no_wrap=True)
     largest = list(plan.limits) if batches else []
     for limit in largest:
-        table.add_column(f"largest, {limit}", justify="right")
+        table.add_column(f"largest,\n{limit}", justify="right", no_wrap=True)
     for group, rows in list(plan.groups.items())[:_MOST_ROWS]:
         values, known = dict(group), {row.batch_size: row for row in rows}
         cells = [_cell(plan, known.get(batch)) for batch in batches] or [_cell(plan, rows[0])]
         more = [_number(plan.largest_batch(rows[0], limit)) for limit in largest]
-        table.add_row(*(_text(values.get(key)) for key in others), *cells, *more)
+        settings = [", ".join(_text(values.get(key)) for key in keys) for keys in filter(None, columns)]
+        table.add_row(*settings, *cells, *more)
     return table
+
+
+def _headings(batches: list[int]) -> list[str]:
+    """Of the peaks: the batch, its key above the first one."""
+    if not batches:
+        return ["peak"]
+    first, *others = batches
+    section, _, name = BATCH.partition(".")
+    return [f"{section}.\n{name}={first}", *(str(batch) for batch in others)]
 
 
 def _cell(plan: MemoryPlan, row: PlannedConfiguration | None) -> Text:

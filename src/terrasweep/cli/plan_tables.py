@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
@@ -15,7 +14,7 @@ from terrasweep.config.schema import TrialConfig
 from terrasweep.predict.memory_needs import Plan, ZeroNeed
 from terrasweep.predict.prediction import MIB, Prediction
 from terrasweep.predict.trace import Phase
-from terrasweep.results.wording import narrow, narrow_bytes
+from terrasweep.results.wording import narrow, narrow_bytes, paragraph
 from terrasweep.study.terminal import plain_console
 
 _WIDTH = 80
@@ -32,12 +31,12 @@ def show(config: TrialConfig, found: Plan, console: Console | None = None) -> No
     console.print(_exact(config, found))
     if found.prediction is not None:
         peak = _peak(found.prediction, config.budget.memory_gib)
-        console.print(textwrap.fill(peak, min(console.width, 120)), soft_wrap=True, markup=False)
+        console.print(paragraph(peak, min(console.width, 120)), soft_wrap=True, markup=False)
         console.print()
     console.print("Model states under DeepSpeed's ZeRO, by the number of GPUs in one machine")
     console.print(_zero(config, found.zero))
-    for paragraph in (_answers(config, found), _not_counted(config, found), " ".join(remarks(config, found))):
-        console.print(textwrap.fill(paragraph, min(console.width, 120)), soft_wrap=True, markup=False)
+    for text in (_answers(config, found), _not_counted(config, found), " ".join(remarks(config, found))):
+        console.print(paragraph(text, min(console.width, 120)), soft_wrap=True, markup=False)
         console.print()
 
 

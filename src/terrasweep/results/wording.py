@@ -7,12 +7,17 @@ be typed back or compared, which say how many digits they have where they are wr
 from __future__ import annotations
 
 import difflib
+import re
+import textwrap
 from collections.abc import Iterable
 
 ABSENT = "-"
 """What stands for a value that isn't there, where a reader would wonder about an empty place."""
 NAMED = 3
 """How many things a line names before it counts the rest."""
+_BEFORE_A_UNIT = re.compile(r"(?<=\d) (?=(?:[KMGT]i?B|px)\b|%)")
+_UNBROKEN = "\u00a0"
+"""A space at which no line ends."""
 
 
 def rounded(value: float | int | None) -> str:
@@ -108,6 +113,11 @@ def listed(things: Iterable[object], named: int = NAMED) -> str:
 def one_line(text: str) -> str:
     """Text of a library as a part of one line."""
     return " ".join(text.split())
+
+
+def paragraph(text: str, width: int) -> str:
+    """Text in lines of at most so many characters, where a number and its unit stay on one line."""
+    return textwrap.fill(_BEFORE_A_UNIT.sub(_UNBROKEN, text), width).replace(_UNBROKEN, " ")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -16,9 +16,9 @@ ROWS = [
 ]
 
 
-def printed(show, plan):
+def printed(show, plan, width=160, *, to_terminal=False):
     stream = io.StringIO()
-    show(plan, Console(file=stream, width=160, highlight=False))
+    show(plan, Console(file=stream, width=width, highlight=False, force_terminal=to_terminal, color_system=None))
     return stream.getvalue()
 
 
@@ -64,7 +64,29 @@ def test_a_configuration_has_its_largest_batch_and_parts_per_limit():
     text = printed(show_cards, space_of({"small": 1.0, "tiny": 0.1}, rows))
     assert cells(text, "small") == ["small", "1.00", "no", "5", "2"]
     assert cells(text, "tiny") == ["tiny", "0.10", "no", "0", ABSENT]
-    assert "train.accumulate for train.batch_size=8" in text
+    assert "for train.batch_size=8" in text
+
+
+def test_on_a_narrow_terminal_no_peak_is_broken_and_keys_share_a_column():
+    """Five searched keys and four batches are too wide for 80 columns."""
+    keys = {"offload": "activations", "optimizer": "paged_adamw8bit", "tuning.rank": 64, "train.accumulate": 2}
+    rows = [
+        planned_row(batch, gib, **{"checkpointing": checkpointing, **keys})
+        for checkpointing in ("none", "blocks")
+        for batch, gib in ((4, 23.0), (8, 76.8), (16, 153.0), (32, 306.0))
+    ]
+    text = printed(show_space, space_of({"24 GiB": 24.0}, rows), width=80, to_terminal=True)
+    assert max(map(len, text.splitlines())) <= 80
+    (row,) = (line for line in text.splitlines() if line.split()[:1] == ["none,"])
+    assert row.split()[-8:] == ["yes?", "76.8", "no", "153", "no", "306", "no", "4"]
+    wide = printed(show_space, space_of({"24 GiB": 24.0}, rows), width=140, to_terminal=True)
+    assert cells(wide, "none")[:5] == ["none", "activations", "paged_adamw8bit", "64", "2"]
+
+
+def test_on_a_narrow_terminal_no_limit_is_broken():
+    rows = [planned_row(8, 1.6), planned_row(4, 0.8)]
+    text = printed(show_cards, space_of({"0.26 GiB": 0.26}, rows), width=80, to_terminal=True)
+    assert cells(text, "0.26")[:3] == ["0.26", "GiB", "0.26"]
 
 
 def test_json_and_csv_have_each_configuration():

@@ -18,6 +18,7 @@ from terrasweep.results.wording import (
     narrow_bytes,
     nearest,
     one_line,
+    paragraph,
     percent,
     rounded,
     significant,
@@ -178,3 +179,12 @@ def test_digits_are_counted_behind_the_point_or_from_the_first():
 )
 def test_half_widths(half, text):
     assert half_width(-half, half) == text
+
+
+def test_no_line_ends_between_a_number_and_its_unit():
+    text = "It takes 0.26 GiB of 24 GiB, 12 % of them, in tiles of 224 px, and 3 of 4 fit."
+    for width in range(12, len(text) + 1):
+        lines = paragraph(text, width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert " ".join(lines) == text
+        assert not any(line.startswith(("GiB", "%", "px")) for line in lines)
