@@ -30,8 +30,10 @@ class Int8Linear(Linear8bitLt):
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         """Move the parameter, and what the first forward pass moved from it to the layer's state."""
         moved = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if self.state.CB is not None and self.state.SCB is not None:
-            self.state.CB, self.state.SCB = self.weight.data, self.state.SCB.to(self.weight.device)
+        kept, scales = self.state.CB, self.state.SCB
+        # ZeRO-3 has an empty parameter here between passes, and what the state keeps is all there is.
+        if kept is not None and scales is not None and kept.shape == self.weight.shape:
+            self.state.CB, self.state.SCB = self.weight.data, scales.to(self.weight.device)
         return cast("Self", moved)
 
     def init_8bit_state(self) -> None:

@@ -76,6 +76,16 @@ def test_int8_weights_move_with_their_model_and_leave_no_copy():
     assert torch.equal(model(torch.ones(2, 64)), expected)
 
 
+def test_int8_weights_stay_in_the_layer_s_state_where_the_parameter_is_empty():
+    """As DeepSpeed's ZeRO-3 has it between passes."""
+    layer = quantized(nn.Linear(64, 32, bias=False), "int8", torch.float32, CPU)
+    layer(torch.ones(2, 64))
+    weights = layer.weight.data
+    layer.weight.data = torch.empty(0, dtype=torch.int8)
+    layer.to("cpu")
+    assert layer.state.CB.data_ptr() == weights.data_ptr()
+
+
 @pytest.mark.parametrize(("name", "levels"), [("nf4", 16), ("fp4", 16)])
 def test_four_bits_are_so_many_levels_per_block_of_64_weights(name, levels):
     layer = linear()
