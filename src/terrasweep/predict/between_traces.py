@@ -8,10 +8,12 @@ follows from those that were traced, to the byte, and with them peaks and fragme
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
+from operator import mul
 
-from terrasweep.predict.trace import Phase, Trace, Work
+from terrasweep.predict.trace import Block, Phase, Trace, Work
 
 
 class NotBetween(Exception):
@@ -44,13 +46,19 @@ def trace_between(traced: Sequence[tuple[Extent, Trace]], at: Extent) -> Trace:
     steps = _shares([extent.step for extent, _ in traced], at.step)
     evaluations = _shares([extent.evaluation for extent, _ in traced], at.evaluation)
     in_evaluation = _in_evaluation(first)
-    sizes = [
-        _whole(sum(share * block.size for share, block in zip(evaluations if later else steps, same, strict=True)))
-        for later, same in zip(in_evaluation, zip(*(trace.blocks for _, trace in traced), strict=True), strict=True)
+    known = [[block.size for block in trace.blocks] for _, trace in traced]
+    found = [
+        evaluated if later else stepped
+        for later, stepped, evaluated in zip(
+            in_evaluation, _combined(known, steps), _combined(known, evaluations), strict=True
+        )
     ]
+    sizes = [size for size in found if size is not None]
+    if len(sizes) < len(found):
+        raise NotBetween
     return Trace(
         events=[(name, size if size < 0 else sizes[name]) for name, size in first.events],
-        blocks=[replace(block, size=size) for block, size in zip(first.blocks, sizes, strict=True)],
+        blocks=[Block(size, block.on_host, block.kind) for block, size in zip(first.blocks, sizes, strict=True)],
         begins=first.begins,
         step=_work([trace.step for _, trace in traced], steps),
     )
@@ -72,6 +80,14 @@ def _shares(known: list[int], at: int) -> list[Fraction]:
             if other != place:
                 shares[place] *= Fraction(at - other, place - other)
     return [shares.pop(place, Fraction(0)) for place in known]
+
+
+def _combined(known: list[list[int]], shares: list[Fraction]) -> list[int | None]:
+    """By block its sizes in all traces, each with its share; None where that is a part of a byte, or less than none."""
+    common = lcm(*(share.denominator for share in shares))
+    factors = [share.numerator * (common // share.denominator) for share in shares]
+    totals = [sum(map(mul, factors, sizes)) for sizes in zip(*known, strict=True)]
+    return [None if total < 0 or total % common else total // common for total in totals]
 
 
 def _in_evaluation(trace: Trace) -> list[bool]:

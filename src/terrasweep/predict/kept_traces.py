@@ -11,6 +11,7 @@ from pathlib import Path
 
 from terrasweep.config.schema import TrialConfig
 from terrasweep.machine.files import write_atomically
+from terrasweep.models.backbones.families import tile_px
 from terrasweep.predict.between_traces import Extent, NotBetween, trace_between
 from terrasweep.predict.trace import Block, Kind, Phase, Trace, Work
 
@@ -30,8 +31,8 @@ class KeptTraces:
             config: The trial. Of a batch in parts of unequal size nothing is kept: their sizes are not affine in it.
         """
         self._folder, self._config = folder, config
-        self._batch, self._tile = config.train.batch_size, config.data.tile_px
-        self._is_even = self._tile is not None and self._batch % config.train.accumulate == 0
+        self._batch, self._tile = config.train.batch_size, tile_px(config)
+        self._is_even = self._batch % config.train.accumulate == 0
         self._read: dict[tuple[int, int], Trace] = {}
 
     def keep(self, trace: Trace) -> None:
@@ -42,7 +43,7 @@ class KeptTraces:
 
     def between(self) -> Trace | None:
         """The trial's trace by those that are kept of smaller and larger batches, or else tiles."""
-        if not self._is_even or self._tile is None:
+        if not self._is_even:
             return None
         kept = {(int(batch), int(tile)) for batch, _, tile in (name.partition("-") for name in self._names())}
         if (found := self._between_batches(kept, self._tile)) is not None:

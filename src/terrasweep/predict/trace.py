@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -69,26 +68,24 @@ class Trace:
 
     def peaks(self, *, on_host: bool) -> dict[Phase, dict[Kind, int]]:
         """Bytes by kind at the moment of each phase's peak; of a phase that comes twice the higher one."""
+        held, total = dict.fromkeys(Kind, 0), 0
         found: dict[Phase, dict[Kind, int]] = {}
-        for phase, held in self._moments(on_host=on_host):
-            if phase not in found or sum(held.values()) > sum(found[phase].values()):
-                found[phase] = dict(held)
+        most = dict[Phase, int]()
+        for number, (phase, begin) in enumerate(self.begins):
+            end = self.begins[number + 1][1] if number + 1 < len(self.begins) else len(self.events)
+            if total > most.get(phase, -1):
+                most[phase], found[phase] = total, dict(held)
+            for name, size in self.events[begin if number else 0 : end]:
+                block = self.blocks[name]
+                if block.on_host is not on_host:
+                    continue
+                change = block.size if size >= 0 else -block.size
+                held[block.kind] += change
+                total += change
+                if total > most[phase]:
+                    most[phase], found[phase] = total, dict(held)
         return found
 
     def events_of(self, *, on_host: bool) -> list[Event]:
         """The events of one place, the device's or the host's."""
         return [event for event in self.events if self.blocks[event[0]].on_host is on_host]
-
-    def _moments(self, *, on_host: bool) -> Iterator[tuple[Phase, dict[Kind, int]]]:
-        """The phase and what is held, by kind, after each event and at the beginning of each phase."""
-        held = dict.fromkeys(Kind, 0)
-        begins = dict[int, list[Phase]]()
-        for phase, place in self.begins:
-            begins.setdefault(place, []).append(phase)
-        phase = self.begins[0][0]
-        for place, (name, size) in enumerate([*self.events, (-1, 0)]):
-            for phase in begins.get(place, []):
-                yield phase, held
-            if name >= 0 and (block := self.blocks[name]).on_host is on_host:
-                held[block.kind] += block.size if size >= 0 else -block.size
-                yield phase, held

@@ -59,6 +59,14 @@ def test_traces_of_another_order_say_nothing_of_what_lies_between(tmp_path):
     assert kept(tmp_path, 4).between() == trace_of(4, 64)
 
 
+def test_images_that_are_resized_are_of_one_size(tmp_path):
+    """Also where nobody knows the tile that they are resized from."""
+    for batch in (4, 16):
+        kept(tmp_path, batch, "null", "data.resize_px=64").keep(trace_of(batch, 64))
+    assert kept(tmp_path, 8, "null", "data.resize_px=64").between() == trace_of(8, 64)
+    assert kept(tmp_path, 8, 224, "data.resize_px=64").between() == trace_of(8, 64)
+
+
 def test_parts_of_unequal_size_are_traced(tmp_path):
     for batch in (4, 8):
         keep(tmp_path, batch, 64)

@@ -29,6 +29,7 @@ def command(
     ] = None,
 ) -> None:
     """Print what a configuration or a search space needs in memory, and which cards it fits; trains nothing."""
+    from terrasweep import process
     from terrasweep.cli import plan_space, plan_space_tables
     from terrasweep.cli.plan import as_json, plan
     from terrasweep.cli.plan_tables import show
@@ -36,6 +37,8 @@ def command(
 
     given, words = limits(card, memory_gib), overrides or []
     is_space = plan_space.is_about_a_space(words) if space is None else space
+    if is_space:
+        process.warm_up()  # It imports for some seconds, beside the composing of a whole space.
     found_space = plan_space.plan_space(words, given) if is_space else None
     config, found = plan(plan_space.fixed_overrides(words), None if is_space else "spawn")
     by_card = plan_space.plan_cards(config, given) if found_space is None and (given or csv or html) else None

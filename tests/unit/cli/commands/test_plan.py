@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from terrasweep import process
 from terrasweep.cli import plan, plan_space
 from terrasweep.cli.app import app
 from terrasweep.predict.cards import CARDS
@@ -40,6 +41,7 @@ def test_without_json_a_person_reads_tables(planned):
 def predicted(monkeypatch, planned):
     """Plans of a space and of cards, and what was asked of them."""
     asked = {}
+    monkeypatch.setattr(process, "warm_up", lambda: asked.setdefault("warm", True))
 
     def answer(kind):
         return lambda given, limits: asked.update({kind: (given, dict(limits))}) or space_of(limits)
@@ -54,7 +56,7 @@ def test_a_space_is_planned_where_one_is_named_and_goes_to_files(planned, predic
     words = ["sweeps=own_data", "train.batch_size=choice(2,4)", "decoder=fcn"]
     finished = CliRunner().invoke(app, ["plan", *words, "--memory-gib", "1,2", *files])
     assert finished.exit_code == 0, finished.output
-    assert predicted == {"space": (words, {"1 GiB": 1.0, "2 GiB": 2.0})}
+    assert predicted == {"warm": True, "space": (words, {"1 GiB": 1.0, "2 GiB": 2.0})}
     assert planned == [["sweeps=own_data", "decoder=fcn"]], "what is searched is not the base's"
     assert "Model states under DeepSpeed's ZeRO" in finished.stdout
     assert "the peak of 2 configurations on one GPU" in finished.stdout
