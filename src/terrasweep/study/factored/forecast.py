@@ -228,6 +228,7 @@ class _NumberModel:
             kernels=kernel,
         )
         self._learns = len(y) > 0
+        self._usual_error = float(np.median(errors)) if len(errors) else 0.0
 
     @property
     def noise(self) -> float:
@@ -244,7 +245,9 @@ class _NumberModel:
         offsets, errors = self._predicted(asked)
         told, told_sd = self._model.predict(_rows(asked, self._of), with_noise=self._of is not BearsOn.QUALITY)
         mean[open_to_tell] = told + offsets
-        sd[open_to_tell] = told_sd if self._learns else errors
+        # What the model learnt is how far off the predictions of measured candidates were; others may be less sure.
+        beyond = np.sqrt(np.maximum(errors**2 - self._usual_error**2, 0.0))
+        sd[open_to_tell] = np.hypot(told_sd, beyond) if self._learns else errors
         return Estimate(mean=mean, sd=np.maximum(sd, sure), log=self._log)
 
     def _predicted(self, candidates: Sequence[Candidate]) -> tuple[Array, Array]:

@@ -67,6 +67,19 @@ def test_a_prediction_counts_until_something_is_measured_and_is_corrected_then()
     assert relative_errors(seen, found.pool[6:], 2).max() < 0.02
 
 
+def test_what_is_predicted_less_surely_than_what_was_measured_is_known_less_surely():
+    def predict(settings):
+        error = 0.02 if settings["bits"] == "full" else 0.4
+        return {"memory": Prediction(value=numbers(settings)[2], relative_error=error)}
+
+    found = candidates(predict)
+    sure = [c for c in found.pool if c.settings["bits"] == "full"]
+    vague = [c for c in found.pool if c.settings["bits"] != "full"]
+    fitted = models(found, [c.settings for c in sure[:6]])
+    assert fitted.estimate(MEMORY, sure[6:]).sd.max() < 0.1
+    assert fitted.estimate(MEMORY, vague).sd.min() > 0.38
+
+
 def test_a_limit_makes_what_exceeds_it_unlikely_and_what_was_measured_certain():
     found = candidates()
     fitted = models(found, [c.settings for c in found.pool[:25]], [LIMIT])
