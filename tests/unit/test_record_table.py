@@ -2,14 +2,17 @@
 
 import dataclasses
 import itertools
+import statistics
 
 import pytest
 from benchmarks.record_table import combinations, describe, study_table
-from benchmarks.search_table import BadTable, read_table, write_table
+from benchmarks.search_table import BadTable, identity, read_table, write_table
 
 from terrasweep.results.states import Reason, State
 from terrasweep.results.study_record import Objective
 from terrasweep.results.trial_result import TrialResult
+from terrasweep.study.search_space import parse_space
+from tests.composing import ROOT, compose_all
 from tests.studies import study_record
 
 OBJECTIVES = [
@@ -152,3 +155,42 @@ def test_parts_of_a_batch_bear_on_the_accuracy_where_the_trials_say_so():
 def test_trials_of_two_states_of_the_code_make_no_table():
     with pytest.raises(BadTable, match=r"trials 0 and 1 have the same settings, but something else"):
         rows_of([trial(0, LORA), trial(1, LORA, quality_key="another")])
+
+
+RECORDED = sorted((ROOT / "benchmarks" / "tables").glob("*.csv"))
+
+
+def test_recorded_tables_lie_beside_the_benchmark():
+    assert RECORDED
+    for file in RECORDED:
+        rows = read_table(file).rows
+        assert len({identity(row.settings) for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
+def test_a_recorded_table_holds_together(file):
+    table = read_table(file)
+    complete = [row for row in table.rows if table.values(row) is not None]
+    assert len(complete) >= 200
+    by_quality, by_cost = {}, {}
+    for row in complete:
+        quality, cost = ({k: v for k, v in row.settings.items() if k in keys} for keys in (table.quality, table.cost))
+        by_quality.setdefault(identity(quality), set()).add(row.measured["accuracy"])
+        measured = (row.measured["throughput_samples_per_s"], row.measured["peak_memory_mib"], row.probe_seconds)
+        by_cost.setdefault(identity(cost), set()).add(measured)
+        assert 0 < row.measured["accuracy"] <= 1
+        assert min(*measured, row.train_seconds) > 0
+        assert all(table.is_active(key, row.settings) == (key in row.settings) for key in (*table.quality, *table.cost))
+    assert {len(found) for found in (*by_quality.values(), *by_cost.values())} == {1}
+    assert statistics.median(row.train_seconds / row.probe_seconds for row in complete) > 1
+
+
+@pytest.mark.parametrize("file", RECORDED, ids=lambda file: file.stem)
+def test_a_recorded_table_is_of_the_study_beside_it(file):
+    composed = compose_all([f"sweeps={file.stem}"], searched=[file.parent, ROOT])
+    space = parse_space(composed.hydra.sweeper.params, [])
+    table = read_table(file)
+    for key in space.keys:
+        assert set(table.choices()[key.name]) <= set(key.distribution.choices)
+    assert {key.name for key in space.keys} == set(table.choices())
+    assert table.objectives == {o.name: o.direction == "maximize" for o in composed.study.objectives}
