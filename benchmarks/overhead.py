@@ -42,7 +42,7 @@ LORA = ["quantization=none", "tuning.rank=4", "tuning.targets=attention"]
 FIXED = [*LORA, "checkpointing=none"]
 Measured = dict[str, float]
 AIM_STEPS = 15
-"""What a probe may cost beside its build, in median steps; it trains 9, two of which are slower."""
+"""What a probe may cost beside its build, in median steps; it trains 8, two of which are slower."""
 PROBE_PARTS = dict(zip(INNER, ("opening the data", "build", "training", "evaluation"), strict=True))
 
 

@@ -28,7 +28,7 @@ class ReuseConfig:
 class ProbeConfig:
     """The measurement of memory and speed: at the beginning of a training, and by itself where accuracy is known."""
 
-    steps: int = 6
+    steps: int = 5
     """Timed steps; at least 1."""
     evaluation_batches: int = 2
     """Batches whose evaluation is seen; at least 1."""
