@@ -1,4 +1,4 @@
-"""The floating-point operations of a training step, counted while it is trained where no measurement can notice."""
+"""The floating-point operations of a training step, counted while it is trained."""
 
 from __future__ import annotations
 
