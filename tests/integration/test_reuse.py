@@ -88,8 +88,6 @@ def test_what_bears_on_quality_alone_costs_the_same(place, plain):
     first, second = (outcome.reported["measurements"] for outcome in (counted, other))
     assert {name: first[name] for name in names} == {name: second[name] for name in names}
     assert second["peak_memory_mib"] == pytest.approx(first["peak_memory_mib"], rel=0.05)
-    assert losses(counted) == losses(plain), "counting changes nothing"
-    assert plain.reported["measurements"].get("flops_per_step") is None
     assert losses(other) != losses(counted)
 
 

@@ -74,7 +74,6 @@ ROOMS = {
             "training",
             "trial/after_measuring.py",
             "trial/budget.py",
-            "trial/counted_step.py",
             "trial/evaluate_in_child.py",
             "trial/measure_in_child.py",
             "trial/preload.py",

@@ -91,7 +91,7 @@ KEYS: dict[str, Bearing] = {
     "train.seed": Bearing(numbers=frozenset({QUALITY}), why="other numbers in the same shapes"),
     "train.device": Bearing(numbers=NOTHING, why="the device itself counts for the cost, by its name"),
     "train.save_weights": Bearing(numbers=NOTHING, why="after everything is measured"),
-    "train.count_flops": Bearing(numbers=NOTHING, why="in a step that nothing else measures"),
+    "train.count_flops": Bearing(numbers=NOTHING, why="after everything is measured"),
 }
 """Keys that don't bear on everything, knobs' apart."""
 

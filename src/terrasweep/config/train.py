@@ -56,7 +56,7 @@ class TrainConfig:
     save_weights: bool = True
     """Whether what was trained is written to the trial's folder, after everything is measured."""
     count_flops: bool = True
-    """Whether the floating-point operations of a step are counted."""
+    """Whether one more step after the evaluation counts its floating-point operations."""
 
     @property
     def steps(self) -> int | None:

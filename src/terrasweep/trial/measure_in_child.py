@@ -47,7 +47,6 @@ from terrasweep.training.trainer import StepClock, build_trainer, evaluate, fit
 from terrasweep.training.validation import LearningCurve
 from terrasweep.trial.after_measuring import report_flops, report_plan, save
 from terrasweep.trial.budget import check_budget, limit_device_memory
-from terrasweep.trial.counted_step import CountedStep
 from terrasweep.trial.judged_training import judge_of
 from terrasweep.trial.probe import ProbeFirst, as_probe
 
@@ -88,12 +87,12 @@ def measure(report: Report, config: TrialConfig, folder: Path, probe: bool = Fal
     report(remarks=_remarks(config, model))
     task = build_task(config, model, data)
     try:
-        is_counted = _train(report, config, Setting(task, model, data, metering, folder, cost_key), probe=probe)
+        _train(report, config, Setting(task, model, data, metering, folder, cost_key), probe=probe)
         if config.keeps_weights:
             save(report, folder, model, data)
     finally:
         report_plan(report, counts, device)
-    if config.train.count_flops and not is_counted:
+    if config.train.count_flops:
         report_flops(report, task, data, device)
 
 
@@ -118,13 +117,13 @@ class Setting:
     cost_key: str = ""
 
 
-def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool) -> bool:
-    """Train and evaluate, metered; returns whether the operations of a step were counted meanwhile."""
+def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool) -> None:
+    """Train and evaluate, metered."""
     device, phases = setting.metering.device, (Phase.TRAINING, Phase.EVALUATION, Phase.TRAINING_AND_EVALUATION)
     training, evaluation, both = (meters_for(phase, setting.metering) for phase in phases)
     glimpse = meters_for(Phase.EVALUATION, setting.metering)
     meters = [*training, *evaluation, *both]
-    clock, counted = StepClock(training, device), CountedStep(config, device)
+    clock = StepClock(training, device)
     told = judge_of(config, setting.folder, setting.cost_key, lambda: readings([*meters, *glimpse]))
     curve = LearningCurve(config, lambda: readings(training).get(TRAIN_SECONDS.name) or 0.0, told)
 
@@ -135,8 +134,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
 
     first = ProbeFirst(config, setting.data, training, glimpse, judge)
     batches = config.probe.evaluation_batches if probe else None
-    listening = [counted, clock, curve, first]
-    trainer = build_trainer(config, device, listening, setting.model, setting.data, setting.folder, batches)
+    trainer = build_trainer(config, device, [clock, curve, first], setting.model, setting.data, setting.folder, batches)
 
     def validate() -> dict[str, float]:
         with _timed(report, EVALUATE_SECONDS):
@@ -152,8 +150,7 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
         # Also for a trial that ends here: what it measured so far is knowledge.
         curves = {TRAIN_LOSS.name: clock.losses, LEARNING_RATE: clock.learning_rates} | curve.curves()
         measured = readings(meters)
-        found = {**measured, **counted.reading(), DISTURBED.name: disturbance(measured)}
-        report(measurements=found, curves=curves)
+        report(measurements={**measured, DISTURBED.name: disturbance(measured)}, curves=curves)
         report(arithmetic=arithmetic_settings())
         if clock.losses:
             report(measurements={TRAIN_LOSS.name: clock.losses[-1][1], **_behind(clock, curve, setting.data)})
@@ -163,7 +160,6 @@ def _train(report: Report, config: TrialConfig, setting: Setting, *, probe: bool
         report(confusion=named_confusion(config.task.name, setting.task.confusion, setting.data))
     check_budget(budget_peaks(readings(meters)), config.budget)
     report(measured=True)  # What follows is an extra, and can't undo a measured trial.
-    return bool(counted.reading())
 
 
 def _behind(clock: StepClock, curve: LearningCurve, data: OpenData) -> dict[str, float | None]:

@@ -95,7 +95,6 @@ with lifeline.ending_with_parent(), _capability_from_nvml(), _no_collections(), 
     import rioxarray
     import terratorch.datamodules
     import terratorch.tasks
-    import torch.utils.flop_counter  # In a trial it would come between two of its peaks.
 
     import terrasweep.measure.host_memory
     import terrasweep.trial.measure_in_child

@@ -76,8 +76,7 @@ class FactoredSampler(BaseSampler):
             reference: The hypervolume's reference, from the first complete trial's values; without it, a little beyond
                 the worst that was measured.
             reuse: Whether one training tells the quality of all candidates that share it.
-            startup_trials: Trials that fill the space before models count; null: as many as there are keys that bear
-                on quality, and two.
+            startup_trials: Trials that fill the space before models count; null: two more than keys of quality.
             candidates: How many are looked at each time, beside neighbours of the front.
             seed: Of all chance.
             by_seconds: Whether it matters what a candidate takes; for comparison.
